@@ -1,0 +1,311 @@
+//! What a judge must know: questions, answers, and all of them together
+//!
+//! A judge is a function of [`Facts`]. Where an answer is not there yet it returns [`Missing`] with every question it
+//! can already name; somebody with a network answers them and asks the judge again.
+
+use std::any::Any;
+use std::fmt;
+use std::net::{Ipv4Addr, Ipv6Addr};
+use std::sync::{Arc, OnceLock};
+
+use crate::name::DomainName;
+
+/// One question to the DNS.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Question {
+    /// Which records are asked for.
+    pub kind: Kind,
+    /// At which name.
+    pub name: DomainName,
+}
+
+impl Question {
+    /// Asks for `kind` at `name`.
+    pub fn new(kind: Kind, name: DomainName) -> Question {
+        Question { kind, name }
+    }
+
+    /// Asks for the TXT records at `name`.
+    pub fn txt(name: DomainName) -> Question {
+        Question::new(Kind::Txt, name)
+    }
+}
+
+impl fmt::Display for Question {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} {}", self.kind, self.name)
+    }
+}
+
+/// The record types that judges ask for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// IPv4 addresses.
+    A,
+    /// IPv6 addresses.
+    Aaaa,
+    /// Mail exchangers.
+    Mx,
+    /// Text.
+    Txt,
+    /// The name of an address.
+    Ptr,
+}
+
+impl Kind {
+    /// Every kind there is.
+    pub const ALL: [Kind; 5] = [Kind::A, Kind::Aaaa, Kind::Mx, Kind::Txt, Kind::Ptr];
+
+    /// Returns the type's mnemonic, as zone files write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Kind::A => "A",
+            Kind::Aaaa => "AAAA",
+            Kind::Mx => "MX",
+            Kind::Txt => "TXT",
+            Kind::Ptr => "PTR",
+        }
+    }
+
+    /// Reads a mnemonic, in whatever case.
+    pub fn parse(text: &str) -> Option<Kind> {
+        Kind::ALL.into_iter().find(|kind| kind.as_str().eq_ignore_ascii_case(text))
+    }
+}
+
+impl fmt::Display for Kind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// One record of an answer.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub enum Record {
+    /// An IPv4 address.
+    A(Ipv4Addr),
+    /// An IPv6 address.
+    Aaaa(Ipv6Addr),
+    /// A mail exchanger; the root as exchange says "no mail here" (RFC 7505).
+    Mx {
+        /// Lower is asked first.
+        preference: u16,
+        /// The host that takes the mail.
+        exchange: DomainName,
+    },
+    /// The character-strings of one TXT record, each up to 255 octets.
+    Txt(Vec<Box<[u8]>>),
+    /// The name of an address.
+    Ptr(DomainName),
+}
+
+impl Record {
+    /// Returns which kind of question this record answers.
+    pub fn kind(&self) -> Kind {
+        match self {
+            Record::A(_) => Kind::A,
+            Record::Aaaa(_) => Kind::Aaaa,
+            Record::Mx { .. } => Kind::Mx,
+            Record::Txt(_) => Kind::Txt,
+            Record::Ptr(_) => Kind::Ptr,
+        }
+    }
+
+    /// Returns a TXT record's strings joined without spaces (RFC 7208 §3.3, RFC 6376 §3.6.2.2); nothing for other kinds.
+    pub fn text(&self) -> Option<std::borrow::Cow<'_, [u8]>> {
+        match self {
+            Record::Txt(strings) => Some(match strings.as_slice() {
+                [one] => std::borrow::Cow::Borrowed(one),
+                many => std::borrow::Cow::Owned(many.concat()),
+            }),
+            _ => None,
+        }
+    }
+}
+
+/// What came back. "No such name" and "no such data" differ (DMARC's `np=`), and so do the ways to fail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// At least one record of the kind asked for.
+    Records(Vec<Record>),
+    /// The name exists, with no record of that kind (NODATA).
+    NoData,
+    /// The name does not exist (NXDOMAIN).
+    NoName,
+    /// The servers failed (SERVFAIL, or anything else that is no answer).
+    Servfail,
+    /// No answer came in time.
+    Timeout,
+    /// The server refused to answer.
+    Refused,
+    /// The answer was larger than the bounds allow, or was cut and could not be had whole.
+    Truncated,
+}
+
+impl Outcome {
+    /// Returns the records, none where there is no answer with some.
+    pub fn records(&self) -> &[Record] {
+        match self {
+            Outcome::Records(records) => records,
+            _ => &[],
+        }
+    }
+
+    /// Tells whether nothing is known for now: asking again later may tell.
+    pub fn is_transient(&self) -> bool {
+        matches!(self, Outcome::Servfail | Outcome::Timeout | Outcome::Refused | Outcome::Truncated)
+    }
+
+    /// Tells whether the DNS said that there is nothing: a void lookup (RFC 7208 §4.6.4).
+    pub fn is_absent(&self) -> bool {
+        matches!(self, Outcome::NoData | Outcome::NoName)
+    }
+
+    /// Returns the outcome's stable word, as `check --json` writes it.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Outcome::Records(_) => "answer",
+            Outcome::NoData => "nodata",
+            Outcome::NoName => "nxdomain",
+            Outcome::Servfail => "servfail",
+            Outcome::Timeout => "timeout",
+            Outcome::Refused => "refused",
+            Outcome::Truncated => "truncated",
+        }
+    }
+}
+
+/// An outcome, and its parsed form once somebody needed it: parsed records and keys live as long as the cached answer.
+pub struct Answer {
+    /// What came back.
+    pub outcome: Outcome,
+    /// How many seconds it may be kept.
+    pub ttl: u32,
+    /// What a judge made of it.
+    parsed: OnceLock<Arc<dyn Any + Send + Sync>>,
+}
+
+impl Answer {
+    /// Returns an answer that nobody has parsed yet.
+    pub fn new(outcome: Outcome, ttl: u32) -> Answer {
+        Answer { outcome, ttl, parsed: OnceLock::new() }
+    }
+
+    /// Returns what `parse` makes of the outcome, remembered for the next judge that wants the same type.
+    ///
+    /// The first type asked for is the one that is remembered; any other is parsed anew each time, which is right
+    /// and merely slower.
+    pub fn parsed<T: Any + Send + Sync>(&self, parse: impl Fn(&Outcome) -> T) -> Arc<T> {
+        let known = self.parsed.get_or_init(|| Arc::new(parse(&self.outcome)));
+        match Arc::clone(known).downcast::<T>() {
+            Ok(parsed) => parsed,
+            Err(_) => Arc::new(parse(&self.outcome)),
+        }
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Answer").field("outcome", &self.outcome).field("ttl", &self.ttl).finish_non_exhaustive()
+    }
+}
+
+/// The judge cannot go on without these answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Missing(pub Vec<Question>);
+
+impl Missing {
+    /// Joins what two judges that go on side by side are missing; `None` where neither misses anything.
+    pub fn join(left: Option<Missing>, right: Option<Missing>) -> Option<Missing> {
+        match (left, right) {
+            (Some(mut left), Some(right)) => {
+                left.0.extend(right.0);
+                Some(left)
+            }
+            (left, right) => left.or(right),
+        }
+    }
+}
+
+/// The answers at hand, sorted by question: a dozen of them, so a vector beats a map.
+#[derive(Clone, Debug, Default)]
+pub struct Facts(Vec<(Question, Arc<Answer>)>);
+
+impl Facts {
+    /// Returns the answer to `question`, or names it as missing.
+    pub fn get(&self, question: &Question) -> Result<&Answer, Missing> {
+        match self.0.binary_search_by(|(known, _)| known.cmp(question)) {
+            Ok(at) => Ok(&self.0[at].1),
+            Err(_) => Err(Missing(vec![question.clone()])),
+        }
+    }
+
+    /// Tells whether `question` has been answered.
+    pub fn has(&self, question: &Question) -> bool {
+        self.0.binary_search_by(|(known, _)| known.cmp(question)).is_ok()
+    }
+
+    /// Returns those of `questions` that have not been answered; what a judge wants asked ahead of its need.
+    pub fn unanswered(&self, questions: impl IntoIterator<Item = Question>) -> Vec<Question> {
+        questions.into_iter().filter(|question| !self.has(question)).collect()
+    }
+
+    /// Adds an answer; one that is known already stays, since facts only grow.
+    pub fn insert(&mut self, question: Question, answer: Arc<Answer>) {
+        if let Err(at) = self.0.binary_search_by(|(known, _)| known.cmp(&question)) {
+            self.0.insert(at, (question, answer));
+        }
+    }
+
+    /// Returns the facts sorted by kind and name.
+    pub fn iter(&self) -> impl Iterator<Item = (&Question, &Answer)> {
+        self.0.iter().map(|(question, answer)| (question, &**answer))
+    }
+
+    /// Returns how many questions have been answered.
+    pub fn len(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Tells whether nothing is known.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+}
+
+impl FromIterator<(Question, Answer)> for Facts {
+    fn from_iter<I: IntoIterator<Item = (Question, Answer)>>(answers: I) -> Facts {
+        let mut facts = Facts::default();
+        for (question, answer) in answers {
+            facts.insert(question, Arc::new(answer));
+        }
+        facts
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn question(text: &str) -> Question {
+        Question::txt(DomainName::parse(text).unwrap())
+    }
+
+    #[test]
+    fn facts_only_grow() {
+        let mut facts = Facts::default();
+        assert_eq!(facts.get(&question("a.example")).unwrap_err(), Missing(vec![question("a.example")]));
+        facts.insert(question("a.example"), Arc::new(Answer::new(Outcome::NoName, 60)));
+        facts.insert(question("a.example"), Arc::new(Answer::new(Outcome::Timeout, 0)));
+        assert_eq!(facts.get(&question("a.example")).unwrap().outcome, Outcome::NoName);
+        assert_eq!(facts.len(), 1);
+    }
+
+    #[test]
+    fn an_answer_is_parsed_once_for_the_first_type_and_rightly_for_others() {
+        let answer = Answer::new(Outcome::NoData, 60);
+        let first = answer.parsed(|_| 7u32);
+        assert!(Arc::ptr_eq(&first, &answer.parsed(|_| 8u32)));
+        assert_eq!(*answer.parsed(|outcome| outcome.word().to_owned()), "nodata");
+    }
+}

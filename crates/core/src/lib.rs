@@ -1,0 +1,19 @@
+//! The words every room of Sekisho shares.
+//!
+//! Nothing here touches the world: names, facts and steps are plain values, and time is an argument.
+//!
+//! - [`name`]: domain names, as bytes, in lower case.
+//! - [`facts`]: questions, answers, and what a judge says when one is missing.
+//! - [`presentation`]: DNS records as zone files write them, read and written.
+//! - [`step`]: one line of the explanation of a verdict, as data.
+//! - [`speech`]: steps become sentences, in Japanese and English.
+//! - [`visible`]: hostile bytes made safe to show.
+//! - [`zone`]: a small DNS of one's own, for examples, tests and what-if.
+
+pub mod facts;
+pub mod name;
+pub mod presentation;
+pub mod speech;
+pub mod step;
+pub mod visible;
+pub mod zone;

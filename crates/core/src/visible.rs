@@ -1,0 +1,66 @@
+//! Hostile bytes made safe to show: in a terminal, a log line, a page
+//!
+//! Control characters, bidirectional controls and invisible characters are written as escapes, invalid UTF-8 as `\xNN`,
+//! and what is too long is cut, with `…` to say so.
+
+use std::fmt::{self, Write};
+
+/// The most bytes of one value that are shown.
+pub const SHOWN_MAX: usize = 256;
+
+/// Bytes from outside, shown harmlessly.
+#[derive(Clone, Copy, Debug)]
+pub struct Visible<'a>(pub &'a [u8]);
+
+impl fmt::Display for Visible<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (shown, cut) = match self.0.get(..SHOWN_MAX) {
+            Some(start) if self.0.len() > SHOWN_MAX => (start, true),
+            _ => (self.0, false),
+        };
+        for chunk in shown.utf8_chunks() {
+            for character in chunk.valid().chars() {
+                if is_harmless(character) {
+                    f.write_char(character)?;
+                } else if character.is_ascii() {
+                    write!(f, "\\x{:02x}", u32::from(character))?;
+                } else {
+                    write!(f, "\\u{{{:x}}}", u32::from(character))?;
+                }
+            }
+            for byte in chunk.invalid() {
+                write!(f, "\\x{byte:02x}")?;
+            }
+        }
+        if cut { f.write_char('…') } else { Ok(()) }
+    }
+}
+
+/// Tells whether a character may be shown as it is: no control, no bidirectional control, nothing invisible.
+pub fn is_harmless(character: char) -> bool {
+    !matches!(character,
+        '\0'..='\x1f' | '\x7f'..='\u{9f}'
+        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn controls_are_escaped_and_words_are_not() {
+        assert_eq!(
+            Visible("関所 \x1b[2J\r\n\u{202e}exe".as_bytes()).to_string(),
+            "関所 \\x1b[2J\\x0d\\x0a\\u{202e}exe"
+        );
+        assert_eq!(Visible(b"a\xffb").to_string(), "a\\xffb");
+    }
+
+    #[test]
+    fn long_values_are_cut_and_say_so() {
+        let shown = Visible(&[b'x'; 300]).to_string();
+        assert_eq!(shown.chars().count(), SHOWN_MAX + 1);
+        assert!(shown.ends_with('…'));
+    }
+}

@@ -1,0 +1,236 @@
+//! A small DNS of one's own: records in a text file, answered as an authoritative server would
+//!
+//! One record a line, `name TYPE data`, as zone files write them but with the name always in full and no TTL:
+//!
+//! ```text
+//! # examples/zone
+//! example.org          TXT    "v=spf1 mx -all"
+//! example.org          MX     10 mail.example.org
+//! mail.example.org     A      192.0.2.1
+//! www.example.org      CNAME  example.org
+//! slow.example.org     TXT    !timeout
+//! broken.example.org   *      !servfail
+//! ```
+//!
+//! `!servfail`, `!timeout`, `!refused` and `!truncated` stand for servers that fail; `*` for every type. Names in
+//! between that have no records of their own exist (RFC 8020), so they answer NODATA and not NXDOMAIN.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use crate::facts::{Answer, Facts, Kind, Outcome, Question, Record};
+use crate::name::{BadName, DomainName};
+use crate::presentation::BadRecord;
+
+/// The time to live of every answer, in seconds.
+const TTL: u32 = 300;
+/// The most CNAME records that are followed.
+const CNAME_MAX: usize = 8;
+
+/// Records by name.
+#[derive(Clone, Debug, Default)]
+pub struct Zone {
+    /// What each name has.
+    nodes: BTreeMap<DomainName, Node>,
+}
+
+/// What one name has.
+#[derive(Clone, Debug, Default)]
+struct Node {
+    /// Its records.
+    records: Vec<Record>,
+    /// The name it stands for.
+    cname: Option<DomainName>,
+    /// Its failures; `None` as kind means all kinds.
+    failures: Vec<(Option<Kind>, Outcome)>,
+}
+
+impl Zone {
+    /// Reads a zone from text.
+    pub fn parse(text: &str) -> Result<Zone, BadZone> {
+        let mut zone = Zone::default();
+        for (index, line) in text.lines().enumerate() {
+            let line = line.trim();
+            if line.is_empty() || line.starts_with(['#', ';']) {
+                continue;
+            }
+            zone.parse_line(line).map_err(|why| BadZone { line: index + 1, why })?;
+        }
+        Ok(zone)
+    }
+
+    /// Reads one line, `name TYPE data`.
+    pub fn parse_line(&mut self, line: &str) -> Result<(), BadLine> {
+        let (name, rest) = line.split_once(char::is_whitespace).ok_or(BadLine::TooShort)?;
+        let (kind, data) = rest.trim_start().split_once(char::is_whitespace).ok_or(BadLine::TooShort)?;
+        let name = DomainName::from_presentation(name).map_err(BadLine::Name)?;
+        let data = data.trim();
+        if kind.eq_ignore_ascii_case("CNAME") {
+            let target = DomainName::from_presentation(data).map_err(BadLine::Name)?;
+            self.add_cname(name, target);
+            return Ok(());
+        }
+        let kind = if kind == "*" { None } else { Some(Kind::parse(kind).ok_or(BadLine::Kind)?) };
+        if let Some(failure) = data.strip_prefix('!') {
+            self.add_failure(name, kind, parse_failure(failure)?);
+            return Ok(());
+        }
+        let kind = kind.ok_or(BadLine::Kind)?;
+        self.add(name, Record::from_presentation(kind, data).map_err(BadLine::Record)?);
+        Ok(())
+    }
+
+    /// Adds a record.
+    pub fn add(&mut self, name: DomainName, record: Record) {
+        self.nodes.entry(name).or_default().records.push(record);
+    }
+
+    /// Lets `name` stand for `target`.
+    pub fn add_cname(&mut self, name: DomainName, target: DomainName) {
+        self.nodes.entry(name).or_default().cname = Some(target);
+    }
+
+    /// Lets questions at `name` fail, all of them where `kind` is not given.
+    pub fn add_failure(&mut self, name: DomainName, kind: Option<Kind>, outcome: Outcome) {
+        self.nodes.entry(name).or_default().failures.push((kind, outcome));
+    }
+
+    /// Answers a question.
+    pub fn answer(&self, question: &Question) -> Answer {
+        Answer::new(self.outcome(question), TTL)
+    }
+
+    /// Answers every question that `judge` asks, until it needs no more.
+    pub fn satisfy<T>(
+        &self,
+        facts: &mut Facts,
+        mut judge: impl FnMut(&Facts) -> Result<T, crate::facts::Missing>,
+    ) -> T {
+        loop {
+            match judge(facts) {
+                Ok(verdict) => return verdict,
+                Err(missing) => {
+                    let known = facts.len();
+                    for question in missing.0 {
+                        let answer = self.answer(&question);
+                        facts.insert(question, answer.into());
+                    }
+                    assert!(facts.len() > known, "a judge asked again for what it was told");
+                }
+            }
+        }
+    }
+
+    /// Returns what an authoritative server would say.
+    fn outcome(&self, question: &Question) -> Outcome {
+        let mut name = question.name.clone();
+        for _ in 0..=CNAME_MAX {
+            let Some(node) = self.nodes.get(&name) else {
+                return if self.has_names_below(&name) { Outcome::NoData } else { Outcome::NoName };
+            };
+            let failure = node.failures.iter().find(|(kind, _)| kind.is_none_or(|kind| kind == question.kind));
+            if let Some((_, outcome)) = failure {
+                return outcome.clone();
+            }
+            match &node.cname {
+                Some(target) => name = target.clone(),
+                None => {
+                    let records: Vec<Record> =
+                        node.records.iter().filter(|record| record.kind() == question.kind).cloned().collect();
+                    return if records.is_empty() { Outcome::NoData } else { Outcome::Records(records) };
+                }
+            }
+        }
+        Outcome::Servfail
+    }
+
+    /// Tells whether some name lies below this one, so that it exists without records.
+    fn has_names_below(&self, name: &DomainName) -> bool {
+        self.nodes.keys().any(|known| known.is_at_or_below(name))
+    }
+}
+
+/// Reads the word of a failure.
+fn parse_failure(word: &str) -> Result<Outcome, BadLine> {
+    [Outcome::Servfail, Outcome::Timeout, Outcome::Refused, Outcome::Truncated]
+        .into_iter()
+        .find(|outcome| outcome.word() == word)
+        .ok_or(BadLine::Failure)
+}
+
+/// A line of a zone that cannot be read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct BadZone {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// What is wrong with it.
+    pub why: BadLine,
+}
+
+impl fmt::Display for BadZone {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "line {}: {}", self.line, self.why)
+    }
+}
+
+impl std::error::Error for BadZone {}
+
+/// What is wrong with a line of a zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BadLine {
+    /// It is not `name TYPE data`.
+    TooShort,
+    /// The name cannot be read.
+    Name(BadName),
+    /// The type is none that judges ask for.
+    Kind,
+    /// The failure is none of the known ones.
+    Failure,
+    /// The data cannot be read.
+    Record(BadRecord),
+}
+
+impl fmt::Display for BadLine {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            BadLine::TooShort => f.write_str("a record is `name TYPE data`"),
+            BadLine::Name(why) => write!(f, "{why}"),
+            BadLine::Kind => f.write_str("the type is none of A, AAAA, MX, TXT, PTR and CNAME"),
+            BadLine::Failure => f.write_str("a failure is `!servfail`, `!timeout`, `!refused` or `!truncated`"),
+            BadLine::Record(why) => write!(f, "{why}"),
+        }
+    }
+}
+
+impl std::error::Error for BadLine {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ask(zone: &Zone, kind: Kind, name: &str) -> Outcome {
+        zone.answer(&Question::new(kind, DomainName::parse(name).unwrap())).outcome
+    }
+
+    #[test]
+    fn absence_failure_and_aliases_are_told_apart() {
+        let zone = Zone::parse(
+            "# a zone\na.b.example TXT \"x\"\nwww.example CNAME a.b.example\nslow.example * !timeout\nloop.example CNAME loop.example",
+        )
+        .unwrap();
+        assert_eq!(ask(&zone, Kind::Txt, "www.example"), ask(&zone, Kind::Txt, "a.b.example"));
+        assert_eq!(ask(&zone, Kind::A, "a.b.example"), Outcome::NoData);
+        assert_eq!(ask(&zone, Kind::A, "b.example"), Outcome::NoData);
+        assert_eq!(ask(&zone, Kind::A, "c.example"), Outcome::NoName);
+        assert_eq!(ask(&zone, Kind::Mx, "slow.example"), Outcome::Timeout);
+        assert_eq!(ask(&zone, Kind::Mx, "loop.example"), Outcome::Servfail);
+    }
+
+    #[test]
+    fn broken_lines_are_named() {
+        assert_eq!(Zone::parse("\nexample.org TXT").unwrap_err(), BadZone { line: 2, why: BadLine::TooShort });
+        assert_eq!(Zone::parse("example.org SRV x").unwrap_err().why, BadLine::Kind);
+        assert_eq!(Zone::parse("example.org A !gone").unwrap_err().why, BadLine::Failure);
+    }
+}

@@ -1,0 +1,2 @@
+//! DMARC (RFC 9989)
+pub mod record;

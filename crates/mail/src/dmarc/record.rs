@@ -1,0 +1,4 @@
+//! record
+/// Rec.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {}

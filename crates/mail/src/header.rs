@@ -1,0 +1,132 @@
+//! The header of a mail: its fields as bytes, none lost, none mended (RFC 5322 §2.2)
+//!
+//! Lines end with CRLF here ([`crate::message`] sees to it). A line without a colon is kept as a field without a name:
+//! readers disagree on such lines, so [`crate::author`] must see them.
+
+/// The fields of one header, in their order.
+#[derive(Clone, Debug)]
+pub struct Header<'a> {
+    /// The whole header with its last CRLF, without the empty line that ends it.
+    raw: &'a [u8],
+    /// The fields.
+    fields: Vec<Field<'a>>,
+}
+
+/// One field with its continuation lines.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Field<'a> {
+    /// The octets as they came, with the last CRLF where there is one.
+    pub raw: &'a [u8],
+    /// Where the colon stands; a line without one has none.
+    colon: Option<usize>,
+}
+
+impl<'a> Header<'a> {
+    /// Cuts a header into fields: a line that begins with white space continues the one before (§2.2.3).
+    pub fn parse(raw: &'a [u8]) -> Header<'a> {
+        let mut fields = Vec::with_capacity(32);
+        let mut rest = raw;
+        while !rest.is_empty() {
+            let (field, after) = rest.split_at(field_length(rest));
+            fields.push(Field::new(field));
+            rest = after;
+        }
+        Header { raw, fields }
+    }
+
+    /// Returns the octets of the whole header.
+    pub fn raw(&self) -> &'a [u8] {
+        self.raw
+    }
+
+    /// Returns the fields in their order.
+    pub fn fields(&self) -> &[Field<'a>] {
+        &self.fields
+    }
+
+    /// Returns the fields of one name in their order, each with its index.
+    pub fn named(&self, name: &'static str) -> impl DoubleEndedIterator<Item = (usize, &Field<'a>)> {
+        self.fields.iter().enumerate().filter(move |(_, field)| field.is(name))
+    }
+
+    /// Returns the first field of one name.
+    pub fn first(&self, name: &'static str) -> Option<&Field<'a>> {
+        self.named(name).next().map(|(_, field)| field)
+    }
+}
+
+impl<'a> Field<'a> {
+    /// Reads one field from its octets.
+    pub fn new(raw: &'a [u8]) -> Field<'a> {
+        // §2.2: a name has no control characters and no spaces, so a colon behind the first line's end is no colon.
+        let line_end = find_crlf(raw).unwrap_or(raw.len());
+        Field { raw, colon: raw[..line_end].iter().position(|&b| b == b':') }
+    }
+
+    /// Returns the name as written, without the white space that obsolete syntax allows before the colon (§4.5.8);
+    /// the whole first line where there is no colon.
+    pub fn name(&self) -> &'a [u8] {
+        let end = self.colon.unwrap_or_else(|| find_crlf(self.raw).unwrap_or(self.raw.len()));
+        self.raw[..end].trim_ascii_end()
+    }
+
+    /// Returns what follows the colon, folding and all, without the last CRLF.
+    pub fn value(&self) -> &'a [u8] {
+        let Some(colon) = self.colon else { return &[] };
+        let value = &self.raw[colon + 1..];
+        value.strip_suffix(b"\r\n").unwrap_or(value)
+    }
+
+    /// Tells whether there is a colon.
+    pub fn has_colon(&self) -> bool {
+        self.colon.is_some()
+    }
+
+    /// Tells whether the name is made of printing characters only (§2.2) and there is a colon.
+    pub fn is_well_formed(&self) -> bool {
+        self.has_colon() && !self.name().is_empty() && self.name().iter().all(u8::is_ascii_graphic)
+    }
+
+    /// Tells whether this is a field of that name.
+    pub fn is(&self, name: &str) -> bool {
+        self.has_colon() && self.name().eq_ignore_ascii_case(name.as_bytes())
+    }
+}
+
+/// Returns how long the first field is, with its continuation lines and last CRLF.
+fn field_length(rest: &[u8]) -> usize {
+    let mut length = 0;
+    loop {
+        let Some(end) = find_crlf(&rest[length..]) else { return rest.len() };
+        length += end + 2;
+        if !matches!(rest.get(length), Some(b' ' | b'\t')) {
+            return length;
+        }
+    }
+}
+
+/// Returns where the first CRLF stands.
+pub(crate) fn find_crlf(bytes: &[u8]) -> Option<usize> {
+    memchr::memchr_iter(b'\n', bytes).find(|&at| at > 0 && bytes[at - 1] == b'\r').map(|at| at - 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folded_lines_belong_to_their_field() {
+        let header = Header::parse(b"From: a\r\n <a@b>\r\nSubject : x\r\nno colon here\r\n\tfolded: y\r\n");
+        let names: Vec<_> = header.fields().iter().map(Field::name).collect();
+        assert_eq!(names, [&b"From"[..], b"Subject", b"no colon here"]);
+        assert_eq!(header.first("from").unwrap().value(), b" a\r\n <a@b>");
+        assert!(!header.fields()[2].is_well_formed());
+    }
+
+    #[test]
+    fn bare_line_feeds_do_not_end_a_field() {
+        let header = Header::parse(b"Subject: a\nFrom: b\r\nTo: c");
+        assert_eq!(header.fields().len(), 2);
+        assert_eq!(header.fields()[1].value(), b" c");
+    }
+}

@@ -1,0 +1,22 @@
+//! What the house decides: limits, trust, and how strict to be
+
+use sekisho_core::name::DomainName;
+
+/// The deciding configuration of a verdict. It is stored with the verdict, so that a replay judges alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Policy {
+    /// The most DKIM signatures of one mail that are examined, author-domain ones first (RFC 6376 §6.1).
+    pub max_signatures: usize,
+    /// Sealers whose ARC chain may override a DMARC failure (RFC 8617 §7.2.1).
+    pub trusted_sealers: Vec<DomainName>,
+    /// The most DNS lookups that SPF's terms may cause (RFC 7208 §4.6.4).
+    pub spf_lookups: u32,
+    /// The most of them that may find nothing (RFC 7208 §4.6.4).
+    pub spf_void_lookups: u32,
+}
+
+impl Default for Policy {
+    fn default() -> Policy {
+        Policy { max_signatures: 10, trusted_sealers: Vec::new(), spf_lookups: 10, spf_void_lookups: 2 }
+    }
+}

@@ -1,0 +1,52 @@
+//! The sentences of every rule of this crate, in Japanese and English
+//!
+//! One message file a judge and language, under `speech/`.
+
+use sekisho_core::speech::Lang;
+use sekisho_core::step::Rule;
+
+/// Returns the message files of one language.
+pub fn sources(lang: Lang) -> &'static [&'static str] {
+    match lang {
+        Lang::En => &[
+            include_str!("../speech/en/author.ftl"),
+            include_str!("../speech/en/spf.ftl"),
+            include_str!("../speech/en/dkim.ftl"),
+            include_str!("../speech/en/arc.ftl"),
+            include_str!("../speech/en/dmarc.ftl"),
+            include_str!("../speech/en/verdict.ftl"),
+        ],
+        Lang::Ja => &[
+            include_str!("../speech/ja/author.ftl"),
+            include_str!("../speech/ja/spf.ftl"),
+            include_str!("../speech/ja/dkim.ftl"),
+            include_str!("../speech/ja/arc.ftl"),
+            include_str!("../speech/ja/dmarc.ftl"),
+            include_str!("../speech/ja/verdict.ftl"),
+        ],
+    }
+}
+
+/// Every rule that a step of this crate can name.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    let all: [&[&Rule]; 0] = [];
+    all.into_iter().flatten().copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_core::speech::{Speech, message_id};
+
+    use super::*;
+
+    #[test]
+    fn every_rule_speaks_both_languages() {
+        for lang in Lang::ALL {
+            let speech = Speech::new(lang, sources(lang)).unwrap();
+            for rule in rules() {
+                let id = message_id(rule.id);
+                assert_ne!(speech.say(&id, &[]), id, "{lang:?} has no sentence for {}", rule.id);
+            }
+        }
+    }
+}
