@@ -1,0 +1,3 @@
+//! The judges against worlds and public suites, over facts alone
+
+mod dmarc;
