@@ -1,0 +1,3 @@
+//! The judges against public suites, vectors and worlds of our own
+
+mod dkim;
