@@ -179,6 +179,11 @@ impl Trace {
         self.push(rule, Some(result), arguments);
     }
 
+    /// Writes a step that led to `result`, with arguments that were gathered elsewhere.
+    pub fn conclude_with(&mut self, rule: &'static Rule, result: &'static str, arguments: Vec<(&'static str, Value)>) {
+        self.steps.push(Step { check: self.check, depth: self.depth, rule, result: Some(result), arguments });
+    }
+
     /// Goes one level deeper: what follows explains the step above.
     pub fn enter(&mut self) {
         self.depth = self.depth.saturating_add(1);

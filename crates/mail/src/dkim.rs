@@ -1,1 +1,501 @@
-//! (to be written)
+//! DKIM: who signed this, and is it what they signed? (RFC 6376, 8301, 8463, 8616)
+//!
+//! [`Signatures::find`] reads the fields (§6.1.1), [`Signatures::proceed`] fetches the keys (§6.1.2) and verifies the
+//! header, which covers `bh=`; [`Signatures::close`] compares that with the body (§6.1.3). What was concluded about a
+//! signature is final. Nothing of a mail is copied per signature.
+//!
+//! - [`signature`] reads the field, [`key`] the key's record, [`rsa`] RSA keys' numbers.
+//! - [`canonical`] gathers what a signature covers of the header.
+//! - [`fault`] is the table of every way not to pass.
+//! - [`sign`] makes signatures.
+
+pub(crate) mod canonical;
+pub(crate) mod fault;
+pub(crate) mod key;
+pub(crate) mod rsa;
+pub(crate) mod signature;
+
+use jiff::Timestamp;
+use sekisho_core::facts::{Facts, Missing};
+use sekisho_core::name::DomainName;
+use sekisho_core::step::{Check, Rule, Step, Trace, Value};
+
+use crate::body::{BodyDigests, BodyPlan, BodyWant, Canonicalization};
+use crate::dkim::canonical::{FieldIndex, HeaderInput};
+use crate::dkim::fault::{Fault, Finding};
+use crate::dkim::key::Lookup;
+use crate::dkim::signature::{Claims, Signature};
+use crate::header::Header;
+use crate::policy::Policy;
+use crate::tags::{TagList, split_colons};
+use crate::verdict::{DkimResult, DkimVerdict};
+
+/// How far clocks may be apart, in seconds.
+const CLOCK_SKEW: u64 = 300;
+
+/// A signature was found.
+static FOUND: Rule = Rule { id: "dkim.signature", section: "RFC 6376 §3.5" };
+/// Its key was found.
+static KEY: Rule = Rule { id: "dkim.key", section: "RFC 6376 §6.1.2" };
+/// The key says that the domain is only testing.
+static TESTING: Rule = Rule { id: "dkim.testing", section: "RFC 6376 §3.6.1" };
+/// The signature fits the header.
+static HEADER_FITS: Rule = Rule { id: "dkim.header-fits", section: "RFC 6376 §6.1.3" };
+/// The body has the hash that was signed.
+static BODY_FITS: Rule = Rule { id: "dkim.body-fits", section: "RFC 6376 §6.1.3" };
+/// The body differs too, beside what decided already.
+static BODY_TOO: Rule = Rule { id: "dkim.body-differs-too", section: "RFC 6376 §6.1.3" };
+/// Only some octets of the body are signed.
+static LENGTH: Rule = Rule { id: "dkim.length", section: "RFC 6376 §8.2" };
+/// All is well.
+static VALID: Rule = Rule { id: "dkim.valid", section: "RFC 6376 §6.1" };
+/// Which fields were signed.
+static SIGNED_FIELDS: Rule = Rule { id: "dkim.signed-fields", section: "RFC 6376 §5.4" };
+/// Which of them are not there.
+static ABSENT_FIELDS: Rule = Rule { id: "dkim.absent-fields", section: "RFC 6376 §5.4.2" };
+/// Which of them are there more often than is usual.
+static REPEATED_FIELDS: Rule = Rule { id: "dkim.repeated-fields", section: "RFC 6376 §5.4.2" };
+/// The header was signed as it is, so that even refolding breaks it.
+static SIMPLE_HEADER: Rule = Rule { id: "dkim.simple-header", section: "RFC 6376 §3.4.1" };
+/// The body was signed as it is, so that even a trailing space breaks it.
+static SIMPLE_BODY: Rule = Rule { id: "dkim.simple-body", section: "RFC 6376 §3.4.3" };
+/// Some signatures were not examined.
+static UNEXAMINED: Rule = Rule { id: "dkim.unexamined", section: "RFC 6376 §6.1" };
+
+/// The rules of this judge besides those of the faults.
+pub(crate) const RULES: &[&Rule] = &[
+    &FOUND,
+    &KEY,
+    &TESTING,
+    &HEADER_FITS,
+    &BODY_FITS,
+    &BODY_TOO,
+    &LENGTH,
+    &VALID,
+    &SIGNED_FIELDS,
+    &ABSENT_FIELDS,
+    &REPEATED_FIELDS,
+    &SIMPLE_HEADER,
+    &SIMPLE_BODY,
+    &UNEXAMINED,
+];
+
+/// All DKIM signatures of one mail, while they are judged.
+#[derive(Debug)]
+pub struct Signatures {
+    /// One entry a field, in the order of the header.
+    entries: Vec<Entry>,
+    /// The fields by name; empty where there is nothing to verify.
+    index: FieldIndex,
+    /// What is said of those that are not examined.
+    unexamined: Trace,
+}
+
+/// One signature.
+#[derive(Debug)]
+struct Entry {
+    /// The index of its field in the header.
+    field: usize,
+    /// What it says of itself.
+    claims: Claims,
+    /// Whether its key says `t=y`.
+    testing: bool,
+    /// How far it has come.
+    state: State,
+    /// Why.
+    trace: Trace,
+}
+
+/// How far a signature has come.
+#[derive(Debug)]
+enum State {
+    /// It is sound; its key is not known yet.
+    Key(Box<Signature>),
+    /// It fits the header; the body is not known yet.
+    Body(BodyClaim),
+    /// It was judged: `None` is a pass. Where it never came to the body, that is still told of, for the reader.
+    Judged(Option<&'static Fault>, Option<BodyClaim>),
+}
+
+/// What a signature says of the body.
+#[derive(Clone, Copy, Debug)]
+struct BodyClaim {
+    /// The wanted hash.
+    want: BodyWant,
+    /// The hash it should be.
+    hash: [u8; 32],
+}
+
+impl Signatures {
+    /// Finds the signatures, and chooses which are examined: the author domain's own first, then those of its parents
+    /// and children, then the rest as they come.
+    pub fn find(header: &Header<'_>, author: Option<&DomainName>, policy: &Policy) -> Signatures {
+        let places: Vec<usize> = header.named("DKIM-Signature").map(|(place, _)| place).collect();
+        let mut signatures = Signatures {
+            entries: Vec::with_capacity(places.len()),
+            index: FieldIndex::default(),
+            unexamined: Trace::new(Check::Dkim),
+        };
+        let lists: Vec<_> = places
+            .iter()
+            .filter_map(|&place| Some((place, TagList::parse(header.fields().get(place)?.value()))))
+            .collect();
+        let claims: Vec<Claims> =
+            lists.iter().map(|(_, tags)| tags.as_ref().map(Claims::read).unwrap_or_default()).collect();
+        let chosen = choose(&claims, author, policy.max_signatures);
+        for (((field, tags), claims), is_chosen) in lists.into_iter().zip(claims).zip(&chosen) {
+            let entry = if *is_chosen { Entry::open(field, tags, claims) } else { Entry::beyond_limit(field, claims) };
+            signatures.entries.push(entry);
+        }
+        if signatures.entries.iter().any(|entry| matches!(entry.state, State::Key(_))) {
+            signatures.index = FieldIndex::new(header);
+        }
+        let left = chosen.iter().filter(|is_chosen| !**is_chosen).count();
+        if left > 0 {
+            let arguments = [("count", left.into()), ("limit", policy.max_signatures.into())];
+            signatures.unexamined.conclude(&UNEXAMINED, DkimResult::Policy.as_str(), arguments);
+        }
+        signatures
+    }
+
+    /// Judges all but the body, as far as the keys are known; asks for all keys at once.
+    pub fn proceed(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Result<(), Missing> {
+        let mut missing = Vec::new();
+        let mut input = HeaderInput::default();
+        let now = u64::try_from(now.as_second()).unwrap_or(0);
+        for entry in &mut self.entries {
+            if let Err(Missing(questions)) = entry.proceed(facts, header, &self.index, &mut input, now) {
+                missing
+                    .extend(questions.into_iter().filter(|question| !missing.contains(question)).collect::<Vec<_>>());
+            }
+        }
+        if missing.is_empty() { Ok(()) } else { Err(Missing(missing)) }
+    }
+
+    /// Says which hashes of the body are wanted; known after the first [`Signatures::proceed`].
+    pub fn plan(&self, plan: &mut BodyPlan) {
+        for entry in &self.entries {
+            match &entry.state {
+                State::Key(signature) => plan.want(signature.body),
+                State::Body(claim) | State::Judged(_, Some(claim)) => plan.want(claim.want),
+                State::Judged(_, None) => {}
+            }
+        }
+    }
+
+    /// Judges the rest.
+    pub fn close(&mut self, digests: &BodyDigests) {
+        for entry in &mut self.entries {
+            entry.close(digests);
+        }
+    }
+
+    /// Returns what was concluded, in the order of the header. Before [`Signatures::close`] a signature that waits only
+    /// for the body counts as a pass, one whose key is not known yet as a temperror.
+    pub fn verdicts(&self) -> Vec<DkimVerdict> {
+        self.entries.iter().map(Entry::verdict).collect()
+    }
+
+    /// Returns the account, signature by signature.
+    pub fn steps(&self) -> impl Iterator<Item = &Step> {
+        self.entries.iter().flat_map(|entry| entry.trace.steps()).chain(self.unexamined.steps())
+    }
+
+    /// Ends the account.
+    pub fn into_steps(self) -> Vec<Step> {
+        let mut steps = Vec::with_capacity(self.entries.len() * 6);
+        for entry in self.entries {
+            steps.append(&mut entry.trace.into_steps());
+        }
+        steps.append(&mut self.unexamined.into_steps());
+        steps
+    }
+}
+
+/// Chooses which signatures are examined where there are too many.
+fn choose(claims: &[Claims], author: Option<&DomainName>, limit: usize) -> Vec<bool> {
+    if claims.len() <= limit {
+        return vec![true; claims.len()];
+    }
+    let distance = |claims: &Claims| match (&claims.domain, author) {
+        (Some(domain), Some(author)) if domain == author => 0,
+        (Some(domain), Some(author)) if domain.is_at_or_below(author) || author.is_at_or_below(domain) => 1,
+        _ => 2,
+    };
+    let mut order: Vec<(u8, usize)> = claims.iter().enumerate().map(|(at, claims)| (distance(claims), at)).collect();
+    order.sort_unstable();
+    let mut chosen = vec![false; claims.len()];
+    for (_, at) in order.into_iter().take(limit) {
+        chosen[at] = true;
+    }
+    chosen
+}
+
+impl Entry {
+    /// Reads one field.
+    fn open(field: usize, tags: Result<TagList<'_>, crate::tags::BadTags>, claims: Claims) -> Entry {
+        let mut trace = Trace::new(Check::Dkim);
+        let name = |name: &Option<DomainName>| name.as_ref().map_or(Value::Word("?"), Value::from);
+        let arguments = [
+            ("domain", name(&claims.domain)),
+            ("selector", name(&claims.selector)),
+            ("algorithm", claims.algorithm.clone().map_or(Value::Word("?"), Value::from)),
+        ];
+        trace.note(&FOUND, arguments);
+        trace.enter();
+        let read = tags.map_err(signature::malformed).and_then(|tags| Signature::read(&tags, &claims));
+        let state = match read {
+            Ok(signature) => State::Key(Box::new(signature)),
+            Err(finding) => State::Judged(Some(finding.conclude(&mut trace)), None),
+        };
+        Entry { field, claims, testing: false, state, trace }
+    }
+
+    /// Leaves one field aside.
+    fn beyond_limit(field: usize, claims: Claims) -> Entry {
+        let state = State::Judged(Some(&fault::LIMIT), None);
+        Entry { field, claims, testing: false, state, trace: Trace::new(Check::Dkim) }
+    }
+
+    /// Judges all but the body, once the key is known.
+    fn proceed(
+        &mut self,
+        facts: &Facts,
+        header: &Header<'_>,
+        index: &FieldIndex,
+        input: &mut HeaderInput,
+        now: u64,
+    ) -> Result<(), Missing> {
+        let State::Key(signature) = &self.state else { return Ok(()) };
+        let claim = BodyClaim { want: signature.body, hash: signature.body_hash };
+        let judged = match check_times(signature, now) {
+            Err(finding) => Err((finding, None)),
+            Ok(()) => {
+                let lookup = key::lookup(facts, &signature.key)?;
+                self.testing = lookup.testing;
+                check_key(signature, &lookup, &mut self.trace).map_err(|finding| (finding, None)).and_then(|()| {
+                    check_header(signature, &lookup, header, self.field, index, input, &mut self.trace)
+                        .map_err(|finding| (finding, Some(claim)))
+                })
+            }
+        };
+        self.state = match judged {
+            Ok(()) => State::Body(claim),
+            Err((finding, claim)) => {
+                let fault = finding.conclude(&mut self.trace);
+                if fault.result == DkimResult::Fail {
+                    hint_at_header(signature, header, self.field, index, &mut self.trace);
+                }
+                State::Judged(Some(fault), claim)
+            }
+        };
+        Ok(())
+    }
+
+    /// Compares the body.
+    fn close(&mut self, digests: &BodyDigests) {
+        match &self.state {
+            State::Key(signature) => {
+                let finding = fault::KEY_UNAVAILABLE.with([("name", (&signature.key.name).into())]);
+                self.state = State::Judged(Some(finding.conclude(&mut self.trace)), None);
+            }
+            State::Body(claim) => {
+                let fault = match check_body(claim, digests, &mut self.trace) {
+                    Ok(()) => {
+                        self.trace.conclude(&VALID, DkimResult::Pass.as_str(), []);
+                        None
+                    }
+                    Err(finding) => Some(finding.conclude(&mut self.trace)),
+                };
+                if fault == Some(&fault::BODY_DIFFERS) && claim.want.canonicalization == Canonicalization::Simple {
+                    self.trace.enter();
+                    self.trace.note(&SIMPLE_BODY, []);
+                    self.trace.leave();
+                }
+                self.state = State::Judged(fault, None);
+            }
+            State::Judged(fault, Some(claim)) => {
+                tell_of_body(claim, digests, &mut self.trace);
+                self.state = State::Judged(*fault, None);
+            }
+            State::Judged(_, None) => {}
+        }
+    }
+
+    /// Returns what was concluded.
+    fn verdict(&self) -> DkimVerdict {
+        let fault = match &self.state {
+            State::Key(_) => Some(&fault::KEY_UNAVAILABLE),
+            State::Body(_) => None,
+            State::Judged(fault, _) => *fault,
+        };
+        DkimVerdict {
+            result: fault.map_or(DkimResult::Pass, |fault| fault.result),
+            domain: self.claims.domain.clone(),
+            selector: self.claims.selector.clone(),
+            algorithm: self.claims.algorithm.clone(),
+            testing: self.testing,
+            reason: fault.map(|fault| fault.reason),
+            field: self.field,
+        }
+    }
+}
+
+/// Compares `t=` and `x=` with the time. §3.5 leaves it to us whether a signature from the future counts; it says that
+/// one of the clocks is wrong, and that `x=` means nothing.
+fn check_times(signature: &Signature, now: u64) -> Result<(), Finding> {
+    if let Some(expiry) = signature.expiry
+        && now > expiry.saturating_add(CLOCK_SKEW)
+    {
+        return Err(fault::EXPIRED.with([("expiry", seconds(expiry))]));
+    }
+    match signature.time {
+        Some(time) if time > now.saturating_add(CLOCK_SKEW) => Err(fault::FUTURE.with([("signed", seconds(time))])),
+        _ => Ok(()),
+    }
+}
+
+/// Returns a moment as people write it.
+fn seconds(since_1970: u64) -> Value {
+    let moment = i64::try_from(since_1970).ok().and_then(|second| Timestamp::from_second(second).ok());
+    moment.map_or(Value::Number(since_1970), |moment| moment.to_string().into())
+}
+
+/// Checks that there is a key, and that it may make this signature (§6.1.2).
+fn check_key(signature: &Signature, lookup: &Lookup, trace: &mut Trace) -> Result<(), Finding> {
+    let name = &signature.key.name;
+    let bits = || lookup.bits.map_or(Value::Word("?"), Value::from);
+    let found = |fault: &'static Fault| {
+        fault.with([("name", name.into()), ("bits", bits()), ("algorithm", signature.algorithm.as_str().into())])
+    };
+    let key = lookup.key.as_ref().map_err(|fault| found(fault))?;
+    trace.note(&KEY, [("name", name.into()), ("kind", key.kind().into()), ("bits", lookup.bits.unwrap_or(256).into())]);
+    if lookup.testing {
+        trace.note(&TESTING, [("name", name.into())]);
+    }
+    key.allows(signature.algorithm).map_err(found)?;
+    // §3.6.1, `t=s`: no subdomains.
+    if key.strict && !signature.identity_is_domain { Err(found(&fault::KEY_STRICT)) } else { Ok(()) }
+}
+
+/// Verifies the header (§6.1.3).
+fn check_header(
+    signature: &Signature,
+    lookup: &Lookup,
+    header: &Header<'_>,
+    own: usize,
+    index: &FieldIndex,
+    input: &mut HeaderInput,
+    trace: &mut Trace,
+) -> Result<(), Finding> {
+    let (Some(field), Ok(key)) = (header.fields().get(own), &lookup.key) else {
+        return Err((&fault::KEY_UNAVAILABLE).into());
+    };
+    let names = signed_names(signature, field.value());
+    input.pick(signature.canonicalization, header, index, names, own);
+    input.push_without(signature.canonicalization, field, signature.signature_at.clone());
+    key.verify(&input.sha256(), &signature.signature)?;
+    let count = signed_names(signature, field.value()).count();
+    trace.note(&HEADER_FITS, [("count", count.into()), ("way", word(signature.canonicalization))]);
+    Ok(())
+}
+
+/// Returns the names in `h=`.
+fn signed_names<'v>(signature: &Signature, value: &'v [u8]) -> impl Iterator<Item = &'v [u8]> {
+    split_colons(value.get(signature.names_at.clone()).unwrap_or(&[]))
+}
+
+/// Says what may have happened to the header.
+fn hint_at_header(signature: &Signature, header: &Header<'_>, own: usize, index: &FieldIndex, trace: &mut Trace) {
+    let Some(field) = header.fields().get(own) else { return };
+    let names: Vec<&[u8]> = signed_names(signature, field.value()).collect();
+    let (mut absent, mut repeated): (Vec<&[u8]>, Vec<&[u8]>) = (Vec::new(), Vec::new());
+    for name in unique(&names) {
+        match index.count(header, name) {
+            0 => absent.push(name),
+            1 => {}
+            _ if name.eq_ignore_ascii_case(b"received") => {}
+            _ => repeated.push(name),
+        }
+    }
+    trace.enter();
+    trace.note(&SIGNED_FIELDS, [("fields", joined(&names))]);
+    if !absent.is_empty() {
+        trace.note(&ABSENT_FIELDS, [("fields", joined(&absent))]);
+    }
+    if !repeated.is_empty() {
+        trace.note(&REPEATED_FIELDS, [("fields", joined(&repeated))]);
+    }
+    if signature.canonicalization == Canonicalization::Simple {
+        trace.note(&SIMPLE_HEADER, []);
+    }
+    trace.leave();
+}
+
+/// Returns each name once, sorted.
+fn unique<'v>(names: &[&'v [u8]]) -> Vec<&'v [u8]> {
+    let mut sorted: Vec<&[u8]> = names.to_vec();
+    sorted.sort_by_cached_key(|name| name.to_ascii_lowercase());
+    sorted.dedup_by(|left, right| left.eq_ignore_ascii_case(right));
+    sorted
+}
+
+/// Returns names in a row; what is too long to be shown is left out.
+fn joined(names: &[&[u8]]) -> Value {
+    /// The most octets that are gathered: a little more than is shown, so that the cut is seen.
+    const MAX: usize = sekisho_core::visible::SHOWN_MAX + 64;
+    let mut row = Vec::new();
+    for name in names {
+        if !row.is_empty() {
+            row.extend_from_slice(b", ");
+        }
+        row.extend_from_slice(name);
+        if row.len() > MAX {
+            break;
+        }
+    }
+    Value::from(row.as_slice())
+}
+
+/// Compares the body with `bh=`, and what `l=` covers with all there is (§3.4.5, §3.7, §8.2).
+fn check_body(claim: &BodyClaim, digests: &BodyDigests, trace: &mut Trace) -> Result<(), Finding> {
+    let digest = digests.get(claim.want).ok_or(&fault::BODY_NOT_HASHED)?;
+    if let Some(length) = claim.want.length {
+        trace.note(&LENGTH, [("length", length.into()), ("total", digest.total.into())]);
+        if digest.hashed < length {
+            return Err(fault::LENGTH_BEYOND.with([("length", length.into()), ("total", digest.total.into())]));
+        }
+    }
+    if digest.sha256 != claim.hash {
+        return Err(fault::BODY_DIFFERS.with([("signed", short(&claim.hash)), ("found", short(&digest.sha256))]));
+    }
+    trace.note(&BODY_FITS, [("count", digest.hashed.into()), ("way", word(claim.want.canonicalization))]);
+    match digest.total.saturating_sub(digest.hashed) {
+        0 => Ok(()),
+        rest => Err(fault::UNCOVERED.with([("rest", rest.into())])),
+    }
+}
+
+/// Says whether the body is what was signed, where something else decided already.
+fn tell_of_body(claim: &BodyClaim, digests: &BodyDigests, trace: &mut Trace) {
+    let Some(digest) = digests.get(claim.want) else { return };
+    if digest.sha256 == claim.hash {
+        trace.note(&BODY_FITS, [("count", digest.hashed.into()), ("way", word(claim.want.canonicalization))]);
+    } else {
+        trace.note(&BODY_TOO, [("signed", short(&claim.hash)), ("found", short(&digest.sha256))]);
+    }
+}
+
+/// Returns the first letters of a hash in base64: enough to compare by eye.
+fn short(hash: &[u8; 32]) -> Value {
+    use base64::Engine;
+    base64::engine::general_purpose::STANDARD.encode(&hash[..9]).into()
+}
+
+/// Returns the word of a canonicalization.
+fn word(how: Canonicalization) -> Value {
+    Value::Word(match how {
+        Canonicalization::Simple => "simple",
+        Canonicalization::Relaxed => "relaxed",
+    })
+}

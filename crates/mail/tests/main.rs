@@ -1,3 +1,4 @@
-//! The judges against worlds and public suites, over facts alone
+//! The judges against worlds, vectors and public suites, over facts alone
 
+mod dkim;
 mod dmarc;
