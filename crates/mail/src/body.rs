@@ -1,135 +1,118 @@
-//! The body of a mail, canonicalized and hashed by the book (RFC 6376 §3.4.3, §3.4.4)
+//! The body of a mail as a signature sees it: canonicalized and hashed while it arrives (RFC 6376 §3.4.3, §3.4.4)
+//!
+//! All signatures of a mail say first what they want hashed ([`BodyPlan`]); one [`BodyHasher`] then serves them all, with
+//! one hash per canonicalization that is cloned where an `l=` ends. Lines end with CRLF here: a bare CR or LF is content.
+//!
+//! A piece goes through up to three rooms: `relaxed` mends white space, `lines` holds back empty lines that may turn out to
+//! be the last ones, `hash` hashes and cuts. Each of them hands on slices of what came in as far as nothing changes.
 
-use aws_lc_rs::digest;
+mod hash;
+mod lines;
+mod relaxed;
+#[cfg(test)]
+mod tests;
 
-/// How a header or a body is made alike before it is hashed (RFC 6376 §3.4).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub use self::hash::BodyDigest;
+use self::hash::Hash;
+use self::lines::{EmptyBody, Lines};
+use self::relaxed::Relaxed;
+
+/// Canonicalizes a body and hashes it, as all its signatures want it, in one go.
+#[derive(Clone)]
+pub struct BodyHasher {
+    /// The body as it is but for empty lines at its end, where somebody wants that.
+    simple: Option<Lines>,
+    /// The body with its white space reduced, where somebody wants that.
+    relaxed: Option<Relaxed>,
+}
+
+impl BodyHasher {
+    /// Begins a body.
+    pub fn new(plan: &BodyPlan) -> BodyHasher {
+        let hash = |canonicalization| plan.lengths(canonicalization).map(|(whole, lengths)| Hash::new(whole, lengths));
+        BodyHasher {
+            simple: hash(Canonicalization::Simple).map(|hash| Lines::new(hash, EmptyBody::Line)),
+            relaxed: hash(Canonicalization::Relaxed).map(|hash| Relaxed::new(Lines::new(hash, EmptyBody::Nothing))),
+        }
+    }
+
+    /// Takes the next octets, cut anywhere.
+    pub fn update(&mut self, piece: &[u8]) {
+        if let Some(simple) = &mut self.simple {
+            simple.push(piece);
+        }
+        if let Some(relaxed) = &mut self.relaxed {
+            relaxed.push(piece);
+        }
+    }
+
+    /// Ends the body and returns what was planned.
+    pub fn finish(self) -> BodyDigests {
+        let simple = self.simple.into_iter().flat_map(Lines::finish).map(|found| (Canonicalization::Simple, found));
+        let relaxed =
+            self.relaxed.into_iter().flat_map(Relaxed::finish).map(|found| (Canonicalization::Relaxed, found));
+        let digests = simple
+            .chain(relaxed)
+            .map(|(canonicalization, (length, digest))| (BodyWant { canonicalization, length }, digest));
+        BodyDigests(digests.collect())
+    }
+}
+
+/// How much a body may change on its way without breaking its hash (§3.4).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Canonicalization {
-    /// As it is.
+    /// Nothing may change but empty lines at the end.
     Simple,
-    /// With white space made alike.
+    /// White space may also come, go and change at the ends of lines, and change within them.
     Relaxed,
 }
 
-/// One hash of the body that somebody wants.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// What one signature wants to know about the body; the hash is always SHA-256.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct BodyWant {
-    /// How the body is made alike.
+    /// How the body is canonicalized.
     pub canonicalization: Canonicalization,
-    /// How many canonical octets are hashed; all where nothing is said.
+    /// How many canonical octets are hashed, where `l=` says so.
     pub length: Option<u64>,
 }
 
-/// The hashes that somebody wants.
-#[derive(Clone, Debug, Default)]
+/// What all signatures of one mail want to know about its body, each once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyPlan(Vec<BodyWant>);
 
 impl BodyPlan {
-    /// Returns a plan without wants.
+    /// Wants nothing.
     pub fn new() -> BodyPlan {
         BodyPlan::default()
     }
 
-    /// Adds a want.
+    /// Wants one thing more.
     pub fn want(&mut self, want: BodyWant) {
-        if !self.0.contains(&want) {
-            self.0.push(want);
+        if let Err(at) = self.0.binary_search(&want) {
+            self.0.insert(at, want);
         }
     }
 
-    /// Tells whether nothing is wanted.
+    /// Tells whether nobody wants anything.
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
-}
 
-/// Takes the body in pieces.
-pub struct BodyHasher {
-    /// What is wanted.
-    wants: Vec<BodyWant>,
-    /// The body so far.
-    body: Vec<u8>,
-}
-
-impl BodyHasher {
-    /// Starts.
-    pub fn new(plan: &BodyPlan) -> BodyHasher {
-        BodyHasher { wants: plan.0.clone(), body: Vec::new() }
-    }
-
-    /// Takes a piece.
-    pub fn update(&mut self, piece: &[u8]) {
-        self.body.extend_from_slice(piece);
-    }
-
-    /// Ends.
-    pub fn finish(self) -> BodyDigests {
-        BodyDigests(self.wants.iter().map(|&want| (want, hash(want, &self.body))).collect())
+    /// Returns whether the whole body is wanted and at which lengths else, ascending, or nothing for nobody.
+    fn lengths(&self, canonicalization: Canonicalization) -> Option<(bool, Vec<u64>)> {
+        let wants: Vec<_> = self.0.iter().filter(|want| want.canonicalization == canonicalization).collect();
+        let whole = wants.iter().any(|want| want.length.is_none());
+        (!wants.is_empty()).then(|| (whole, wants.iter().filter_map(|want| want.length).collect()))
     }
 }
 
-/// The hashes that were wanted.
-#[derive(Clone, Debug)]
+/// What became of a [`BodyPlan`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BodyDigests(Vec<(BodyWant, BodyDigest)>);
 
 impl BodyDigests {
-    /// Returns one of them.
+    /// Returns what was wanted; nothing where it was not planned.
     pub fn get(&self, want: BodyWant) -> Option<BodyDigest> {
-        self.0.iter().find(|(known, _)| *known == want).map(|(_, digest)| *digest)
+        self.0.iter().find(|(planned, _)| *planned == want).map(|(_, digest)| *digest)
     }
-}
-
-/// A hash of the body.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct BodyDigest {
-    /// The hash.
-    pub sha256: [u8; 32],
-    /// How many octets it covers.
-    pub hashed: u64,
-    /// How many canonical octets the whole body has.
-    pub total: u64,
-}
-
-/// Hashes a body.
-fn hash(want: BodyWant, body: &[u8]) -> BodyDigest {
-    let canonical = canonical(want.canonicalization, body);
-    let total = canonical.len() as u64;
-    let hashed = want.length.unwrap_or(total).min(total);
-    let digest = digest::digest(&digest::SHA256, &canonical[..usize::try_from(hashed).unwrap_or(0)]);
-    BodyDigest { sha256: digest.as_ref().try_into().expect("SHA-256 has 32 octets"), hashed, total }
-}
-
-/// Returns the canonical body.
-fn canonical(how: Canonicalization, body: &[u8]) -> Vec<u8> {
-    let mut lines: Vec<Vec<u8>> = Vec::new();
-    let mut rest = body;
-    while !rest.is_empty() {
-        let end = crate::header::find_crlf(rest);
-        let line = &rest[..end.unwrap_or(rest.len())];
-        rest = end.map_or(&[][..], |end| &rest[end + 2..]);
-        lines.push(if how == Canonicalization::Relaxed { relax(line) } else { line.to_vec() });
-    }
-    while lines.last().is_some_and(Vec::is_empty) {
-        lines.pop();
-    }
-    let mut out = lines.join(&b"\r\n"[..]);
-    if !out.is_empty() || how == Canonicalization::Simple {
-        out.extend_from_slice(b"\r\n");
-    }
-    out
-}
-
-/// Returns a line with white space made alike.
-fn relax(line: &[u8]) -> Vec<u8> {
-    let mut out: Vec<u8> = Vec::new();
-    for &byte in line {
-        let byte = if byte == b'\t' { b' ' } else { byte };
-        if byte != b' ' || out.last() != Some(&b' ') {
-            out.push(byte);
-        }
-    }
-    if out.last() == Some(&b' ') {
-        out.pop();
-    }
-    out
 }
