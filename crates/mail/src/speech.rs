@@ -29,7 +29,7 @@ pub fn sources(lang: Lang) -> &'static [&'static str] {
 
 /// Every rule that a step of this crate can name.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let all: [&[&Rule]; 0] = [];
+    let all: [&[&Rule]; 1] = [crate::spf::RULES];
     all.into_iter().flatten().copied()
 }
 

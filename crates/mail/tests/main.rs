@@ -1,0 +1,3 @@
+//! The tests of this crate against public suites, worlds and second opinions
+
+mod spf_suite;
