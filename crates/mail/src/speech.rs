@@ -29,7 +29,11 @@ pub fn sources(lang: Lang) -> &'static [&'static str] {
 
 /// Every rule that a step of this crate can name.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
+<<<<<<< HEAD
     let all: [&[&Rule]; _] = [crate::dkim::RULES, crate::dkim::fault::RULES, crate::dmarc::RULES];
+=======
+    let all: [&[&Rule]; 1] = [crate::spf::RULES];
+>>>>>>> spf
     all.into_iter().flatten().copied()
 }
 

@@ -1,1 +1,4 @@
-//! testkit
+//! What tests need and nobody else: public suites, second opinions, worlds
+
+pub mod second_opinion;
+pub mod suites;
