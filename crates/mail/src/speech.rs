@@ -5,6 +5,8 @@
 use sekisho_core::speech::Lang;
 use sekisho_core::step::Rule;
 
+use crate::author;
+
 /// Returns the message files of one language.
 pub fn sources(lang: Lang) -> &'static [&'static str] {
     match lang {
@@ -29,7 +31,7 @@ pub fn sources(lang: Lang) -> &'static [&'static str] {
 
 /// Every rule that a step of this crate can name.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let all: [&[&Rule]; 0] = [];
+    let all: [&[&Rule]; 3] = [author::RULES, author::fault::RULES, author::flag::RULES];
     all.into_iter().flatten().copied()
 }
 
