@@ -5,6 +5,8 @@
 use sekisho_core::speech::Lang;
 use sekisho_core::step::Rule;
 
+use crate::{arc, author, dkim, dmarc, hearing, spf};
+
 /// Returns the message files of one language.
 pub fn sources(lang: Lang) -> &'static [&'static str] {
     match lang {
@@ -29,11 +31,17 @@ pub fn sources(lang: Lang) -> &'static [&'static str] {
 
 /// Every rule that a step of this crate can name.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-<<<<<<< HEAD
-    let all: [&[&Rule]; _] = [crate::dkim::RULES, crate::dkim::fault::RULES, crate::dmarc::RULES];
-=======
-    let all: [&[&Rule]; 1] = [crate::spf::RULES];
->>>>>>> spf
+    let all: [&[&Rule]; _] = [
+        author::RULES,
+        author::fault::RULES,
+        author::flag::RULES,
+        spf::RULES,
+        dkim::RULES,
+        dkim::fault::RULES,
+        arc::RULES,
+        dmarc::RULES,
+        hearing::RULES,
+    ];
     all.into_iter().flatten().copied()
 }
 

@@ -1,10 +1,6 @@
-<<<<<<< HEAD
 //! The judges against worlds, vectors and public suites, over facts alone
 
+mod arc;
 mod dkim;
 mod dmarc;
-=======
-//! The tests of this crate against public suites, worlds and second opinions
-
 mod spf_suite;
->>>>>>> spf

@@ -1,1 +1,72 @@
-### author
+### Who the author is
+
+author-domain = the author domain is { $domain }
+author-no-from = the mail has no From field
+author-empty-from = the From field names nobody
+author-several-fields = the mail has several From fields; a reader of mail may show any of them: { $text }
+author-several-domains = the authors belong to several domains; one of them is { $text }
+author-hidden-from = something that some readers of mail take for a From field is none: { $text }
+author-odd-name = a field name reads as From once spaces and control characters are taken out: { $text }
+author-no-field-before = a line before From is no header field, so some readers of mail end the header there: { $text }
+author-hidden-end = a bare line break makes an empty line before From, where some readers of mail end the header
+author-nul = From holds a NUL, where some readers of mail stop: { $text }
+author-bare-break = From holds a CR or an LF that is no line end: { $text }
+author-blank-line = From is folded over a line of white space, where some readers of mail end the header: { $text }
+author-control = From holds a control character: { $text }
+author-undeclared-charset = From is no UTF-8, and in another character set it would read differently: { $text }
+author-unclosed-quote = a quoted string in From has no end: { $text }
+author-unclosed-comment = a comment in From has no end: { $text }
+author-unclosed-angle = an angle bracket in From has no end: { $text }
+author-unclosed-literal = a square bracket in From has no end: { $text }
+author-deep-comment = comments in From are nested deeper than readers of mail follow
+author-group = From names a group and no author: { $text }
+author-group-members = From holds a group, which readers of mail show in different ways: { $text }
+author-no-address = a part of From is no address: { $text }
+author-empty-address = an address in From is empty: { $text }
+author-empty-local = an address in From has nothing before the at sign: { $text }
+author-empty-domain = an address in From has nothing behind the at sign: { $text }
+author-two-at-signs = an address in From has two at signs: { $text }
+author-route = an address in From names a route, of which readers of mail show different parts: { $text }
+author-domain-literal = an address in From has a network address for a domain: { $text }
+author-trailing-dot = the domain of an address in From ends with a dot: { $text }
+author-bad-domain = the domain of an address in From can be no host's name: { $text }
+author-bad-idn = the domain of an address in From is no valid internationalized name: { $text }
+author-split-domain = white space or a comment breaks a domain in From in two, and the first half is a name by itself: { $text }
+author-encoded-address = an address in From is written as an encoded word, which is not allowed: { $text }
+author-comment-in-address = a comment in From looks like a part of the address: { $text }
+author-quoted-at = a quoted local part in From looks like an address itself: { $text }
+author-text-before = words stand before an address that has no angle brackets: { $text }
+author-text-after = something follows an address in From without a comma: { $text }
+author-second-angle = two addresses in From have no comma between them: { $text }
+author-address-before = an address of another domain stands unquoted where the display name should be: { $text }
+author-semicolon = From holds a semicolon that some readers of mail take for a comma: { $text }
+author-unparseable = From cannot be read: { $text }
+author-several-authors = From names { $count ->
+    [one] one author
+   *[other] { $count } authors
+ } of one domain
+author-sender-missing = From names several authors, but no Sender field says who sent the mail
+author-single-label = the author domain { $text } has no dot
+author-space-before-colon = white space stands between From and its colon, as only old mail has it
+author-empty-element = From has a comma too many
+author-obsolete-address = an address in From has white space or a comment inside: { $text }
+author-local-part-dots = the dots of a local part in From stand where the grammar has none: { $text }
+author-unquoted-name = the display name is an address without quotes, of the same domain: { $text }
+author-name-address = the display name holds an address of { $text }, which is not the author domain
+author-comment-address = a comment in From holds something like an address: { $text }
+author-mixed-scripts = a word mixes scripts that do not belong together: { $text }
+author-confusable-domain = a label of the author domain looks like the ASCII text { $text }
+author-bidi-controls = the display name turns the direction of its text: { $text }
+author-invisible = the display name holds invisible characters: { $text }
+author-colonless-line = a line of the header has no colon: { $text }
+author-odd-field-name = a field name holds characters that no name has: { $text }
+author-nul-in-header = the header holds a NUL
+author-bare-cr = the header holds a CR without an LF
+author-bare-lf = the header holds an LF without a CR
+author-not-utf8 = the header holds octets beyond ASCII that are no UTF-8
+author-long-line = a line of the header has more than 998 octets
+author-no-date = the mail has no Date field
+author-duplicate-field = the field { $name } comes { $count ->
+    [one] once
+   *[other] { $count } times
+ }, but a mail may have only one

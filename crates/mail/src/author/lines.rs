@@ -1,0 +1,155 @@
+//! The lines of a header: which are From fields, and which only look so (RFC 5322 §2.2, §3.6)
+
+use super::Findings;
+use super::{fault, flag};
+use crate::header::{Field, Header};
+
+/// The longest line that a header may have, without CRLF (RFC 5322 §2.1.1).
+const LINE_MAX: usize = 998;
+
+/// What the lines of a header hold.
+#[derive(Debug)]
+pub(super) struct Lines<'h> {
+    /// The From fields.
+    pub(super) from: Vec<Field<'h>>,
+    /// Whether there is a Sender field.
+    pub(super) has_sender: bool,
+}
+
+/// Finds the From fields, and everything that makes readers of mail disagree on them.
+pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h> {
+    let mut from = Vec::new();
+    let mut last_from = None;
+    let mut odd_name: Option<Field<'h>> = None;
+    let mut no_field: Option<(usize, Field<'h>)> = None;
+    let mut counts = [0usize; flag::SINGLE.len()];
+    let mut offset = 0;
+    for field in header.fields() {
+        let start = offset;
+        offset += field.raw.len();
+        if is_plain_from(field) {
+            from.push(*field);
+            last_from = Some(start);
+        } else if reads_as_from(field) {
+            odd_name.get_or_insert(*field);
+            last_from = Some(start);
+        } else if !field.is_well_formed() {
+            no_field.get_or_insert((start, *field));
+        } else {
+            count(field, &mut counts);
+        }
+        note_line(field, found);
+    }
+    if from.len() > 1 {
+        found
+            .fault(&fault::SEVERAL_FIELDS, &from.iter().map(Field::value).take(3).collect::<Vec<_>>().join(&b" |"[..]));
+    }
+    if let Some(field) = odd_name {
+        found.fault(&fault::ODD_NAME, field.raw);
+    }
+    examine_breaks(header.raw(), last_from, found);
+    if let Some((_, field)) = no_field.filter(|(start, _)| last_from.is_some_and(|last| *start < last)) {
+        found.fault(&fault::NO_FIELD_BEFORE, field.raw);
+    }
+    examine_octets(header.raw(), found);
+    note_counts(&counts, found);
+    Lines { from, has_sender: header.first("Sender").is_some() }
+}
+
+/// Tells whether this is a From field to every reader: white space before the colon is old, but clear (§4.5).
+fn is_plain_from(field: &Field<'_>) -> bool {
+    field.is("From") && before_colon(field).iter().all(|b| matches!(b, b' ' | b'\t'))
+}
+
+/// Returns what stands between a field's name and its colon.
+fn before_colon<'a>(field: &Field<'a>) -> &'a [u8] {
+    let rest = field.raw.get(field.name().len()..).unwrap_or_default();
+    let end = memchr::memchr(b':', rest).unwrap_or(0);
+    rest.get(..end).unwrap_or_default()
+}
+
+/// Tells whether a field that is no plain From field can be read as one: its name is From once spaces, controls and
+/// octets beyond ASCII are taken out, folding included, or its first word is From and a colon is missing.
+fn reads_as_from(field: &Field<'_>) -> bool {
+    becomes_from(field.raw) || (!field.is_well_formed() && begins_with_from(field.raw))
+}
+
+/// Tells whether a line becomes `From:` without spaces, controls and octets beyond ASCII.
+fn becomes_from(line: &[u8]) -> bool {
+    let seen = line.iter().filter(|b| b.is_ascii_graphic()).map(u8::to_ascii_lowercase);
+    seen.take(5).eq(*b"from:")
+}
+
+/// Tells whether a line begins with the word From.
+fn begins_with_from(line: &[u8]) -> bool {
+    let word = line.split(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'"')).next();
+    word.is_some_and(|word| word.eq_ignore_ascii_case(b"From"))
+}
+
+/// Counts a field that a mail may have once.
+fn count(field: &Field<'_>, counts: &mut [usize]) {
+    let name = field.name();
+    for (count, (single, _)) in counts.iter_mut().zip(flag::SINGLE) {
+        if name.len() == single.len() && name.eq_ignore_ascii_case(single.as_bytes()) {
+            *count += 1;
+        }
+    }
+}
+
+/// Notes what is odd about one field, whatever its name.
+fn note_line(field: &Field<'_>, found: &mut Findings) {
+    if !field.has_colon() {
+        found.flag(&flag::COLONLESS_LINE, field.raw);
+    } else if !field.is_well_formed() {
+        found.flag(&flag::ODD_FIELD_NAME, field.name());
+    }
+    if is_plain_from(field) && !before_colon(field).is_empty() {
+        found.flag(&flag::SPACE_BEFORE_COLON, &[]);
+    }
+    if field.raw.len() > LINE_MAX && field.raw.split(|&b| b == b'\n').any(|line| line.len() > LINE_MAX + 1) {
+        found.flag(&flag::LONG_LINE, &[]);
+    }
+}
+
+/// Notes bare CR and LF, and what follows them: to some readers a new line begins there.
+fn examine_breaks(raw: &[u8], last_from: Option<usize>, found: &mut Findings) {
+    for at in memchr::memchr2_iter(b'\r', b'\n', raw) {
+        let next = raw.get(at + 1);
+        match raw.get(at) {
+            Some(b'\r') if next == Some(&b'\n') => continue,
+            Some(b'\r') => found.flag(&flag::BARE_CR, &[]),
+            _ if at > 0 && raw.get(at - 1) == Some(&b'\r') => continue,
+            _ => found.flag(&flag::BARE_LF, &[]),
+        }
+        let rest = raw.get(at + 1..).unwrap_or_default();
+        let line = rest.get(..memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
+        if becomes_from(line) || begins_with_from(line) {
+            found.fault(&fault::HIDDEN_FROM, line);
+        }
+        if line.is_empty() && last_from.is_some_and(|last| at < last) {
+            found.fault(&fault::HIDDEN_END, &[]);
+        }
+    }
+}
+
+/// Notes octets that no header has.
+fn examine_octets(raw: &[u8], found: &mut Findings) {
+    if memchr::memchr(0, raw).is_some() {
+        found.flag(&flag::NUL_IN_HEADER, &[]);
+    }
+    if std::str::from_utf8(raw).is_err() {
+        found.flag(&flag::NOT_UTF8, &[]);
+    }
+}
+
+/// Notes fields that come twice, and a date that does not come.
+fn note_counts(counts: &[usize], found: &mut Findings) {
+    for (&count, (name, word)) in counts.iter().zip(flag::SINGLE) {
+        if count > 1 {
+            found.count(word, &flag::DUPLICATE, name, count);
+        }
+        if count == 0 && name == "Date" {
+            found.flag(&flag::NO_DATE, &[]);
+        }
+    }
+}
