@@ -1,1 +1,278 @@
-//! (to be written)
+//! One mail is heard, in two parts: first its header and envelope, then what its body hashes to
+//!
+//! [`Hearing::proceed`] needs no body: it is called while the body may still be arriving, again and again until no fact
+//! is missing. A sub-verdict that was reached is final and never judged again. [`Hearing::close`] brings the digests of
+//! the body, and [`Hearing::verdict`] puts everything together.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sekisho_core::facts::{Facts, Missing};
+use sekisho_core::step::{Check, Rule, Step, Trace};
+
+use crate::arc::Chain;
+use crate::author;
+use crate::body::{BodyDigests, BodyPlan};
+use crate::dkim::Signatures;
+use crate::dmarc;
+use crate::envelope::Envelope;
+use crate::header::Header;
+use crate::policy::Policy;
+use crate::spf;
+use crate::verdict::{
+    Action, Author, AuthorResult, Disposition, DmarcResult, DmarcVerdict, Ground, Identity, SpfVerdict, Verdict,
+};
+
+/// A mail that is being judged.
+pub struct Hearing {
+    /// What was said before the mail.
+    envelope: Envelope,
+    /// What the house decides.
+    policy: Arc<Policy>,
+    /// SPF of the MAIL FROM identity.
+    spf: Spf,
+    /// SPF of the HELO identity.
+    spf_helo: Spf,
+    /// What the header alone tells.
+    opened: Option<Opened>,
+}
+
+/// What is known once the header was read.
+struct Opened {
+    /// Who the author is.
+    author: Author,
+    /// Why.
+    author_steps: Vec<Step>,
+    /// The DKIM signatures.
+    signatures: Signatures,
+    /// The ARC chain.
+    chain: Chain,
+}
+
+/// SPF of one identity while it is being judged.
+struct Spf {
+    /// The identity.
+    identity: Identity,
+    /// The account.
+    trace: Trace,
+    /// The verdict, once it was reached.
+    verdict: Option<SpfVerdict>,
+}
+
+impl Hearing {
+    /// Opens the hearing of a mail that came with this envelope.
+    pub fn open(envelope: Envelope, policy: Arc<Policy>) -> Hearing {
+        let mut spf = Spf::new(Check::Spf, Identity::MailFrom);
+        let mut spf_helo = Spf::new(Check::SpfHelo, Identity::Helo);
+        if envelope.client_ip.is_none() {
+            spf.trace.note(&NO_CLIENT_ADDRESS, []);
+        } else {
+            if envelope.mail_from.is_none() {
+                spf.trace.note(&NO_MAIL_FROM, []);
+            }
+            if envelope.helo.is_none() {
+                spf_helo.trace.note(&NO_HELO, []);
+            }
+        }
+        Hearing { envelope, policy, spf, spf_helo, opened: None }
+    }
+
+    /// Judges everything that the facts allow, or names every question that is known to be needed.
+    pub fn proceed(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Result<(), Missing> {
+        let Hearing { envelope, policy, spf, spf_helo, opened } = self;
+        let opened = opened.get_or_insert_with(|| Opened::read(header, policy));
+        let mut missing = spf.proceed(facts, envelope, policy, now).err();
+        missing = Missing::join(missing, spf_helo.proceed(facts, envelope, policy, now).err());
+        missing = Missing::join(missing, opened.signatures.proceed(facts, header, now).err());
+        missing = Missing::join(missing, opened.chain.proceed(facts, header, now).err());
+        if let Some(question) = dmarc::first_question(&opened.author) {
+            missing = Missing::join(missing, facts.get(&question).err());
+        }
+        match missing {
+            Some(missing) => Err(missing),
+            // Signatures whose body is still open count as good here: most are, and so their walks are done in time.
+            None => self.judge_dmarc(facts).map(drop),
+        }
+    }
+
+    /// Returns what has to be hashed of the body. It is known after the first [`Hearing::proceed`].
+    pub fn body_plan(&self) -> BodyPlan {
+        let mut plan = BodyPlan::new();
+        if let Some(opened) = &self.opened {
+            opened.signatures.plan(&mut plan);
+            opened.chain.plan(&mut plan);
+        }
+        plan
+    }
+
+    /// Takes the digests of the body.
+    pub fn close(&mut self, digests: &BodyDigests) {
+        if let Some(opened) = &mut self.opened {
+            opened.signatures.close(digests);
+            opened.chain.close(digests);
+        }
+    }
+
+    /// Puts everything together. A body that differs from what was signed may want a walk that was not needed before.
+    pub fn verdict(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Result<Verdict, Missing> {
+        self.proceed(facts, header, now)?;
+        let (dmarc, dmarc_steps) = self.judge_dmarc(facts)?;
+        let Some(opened) = &self.opened else { return Err(Missing(Vec::new())) };
+        let mut arc = opened.chain.verdict();
+        arc.overrides = dmarc.result == DmarcResult::Fail
+            && dmarc.disposition != Disposition::None
+            && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
+        let mut trace = Trace::new(Check::Verdict);
+        let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);
+        let steps = opened
+            .author_steps
+            .iter()
+            .chain(self.spf.trace.steps())
+            .chain(self.spf_helo.trace.steps())
+            .chain(opened.signatures.steps())
+            .chain(opened.chain.steps())
+            .chain(dmarc_steps.steps())
+            .chain(trace.steps())
+            .cloned()
+            .collect();
+        Ok(Verdict {
+            action,
+            grounds,
+            author: opened.author.clone(),
+            spf: self.spf.verdict.clone(),
+            spf_helo: self.spf_helo.verdict.clone(),
+            dkim: opened.signatures.verdicts(),
+            arc,
+            dmarc,
+            steps,
+        })
+    }
+
+    /// Judges DMARC from what the others have concluded so far.
+    fn judge_dmarc(&self, facts: &Facts) -> Result<(DmarcVerdict, Trace), Missing> {
+        let Some(opened) = &self.opened else { return Err(Missing(Vec::new())) };
+        let mut trace = Trace::new(Check::Dmarc);
+        let signatures = opened.signatures.verdicts();
+        let verdict = dmarc::judge(facts, &opened.author, self.spf.verdict.as_ref(), &signatures, &mut trace)?;
+        Ok((verdict, trace))
+    }
+}
+
+impl Opened {
+    /// Reads what the header alone tells.
+    fn read(header: &Header<'_>, policy: &Policy) -> Opened {
+        let (author, author_steps) = author::judge(header);
+        let signatures = Signatures::find(header, author.domain.as_ref(), policy);
+        let chain = Chain::find(header);
+        Opened { author, author_steps, signatures, chain }
+    }
+}
+
+impl Spf {
+    /// Prepares the judgement of one identity.
+    fn new(check: Check, identity: Identity) -> Spf {
+        Spf { identity, trace: Trace::new(check), verdict: None }
+    }
+
+    /// Judges the identity, once, as far as the envelope names it.
+    fn proceed(&mut self, facts: &Facts, envelope: &Envelope, policy: &Policy, now: Timestamp) -> Result<(), Missing> {
+        let named = match self.identity {
+            Identity::MailFrom => envelope.mail_from.is_some(),
+            Identity::Helo => envelope.helo.is_some(),
+        };
+        let (None, Some(client_ip), true) = (&self.verdict, envelope.client_ip, named) else { return Ok(()) };
+        let request = spf::Request {
+            identity: self.identity,
+            client_ip,
+            helo: envelope.helo.as_deref().unwrap_or_default(),
+            mail_from: envelope.mail_from.as_deref().unwrap_or_default(),
+            receiver: None,
+        };
+        self.verdict = Some(spf::judge(facts, &request, policy, now, &mut self.trace)?);
+        Ok(())
+    }
+}
+
+/// Decides what the recommended policy does with the mail.
+fn decide(author: &Author, dmarc: &DmarcVerdict, overridden: bool, trace: &mut Trace) -> (Action, Vec<Ground>) {
+    let ground = match author.result {
+        AuthorResult::Ok => None,
+        AuthorResult::Missing => Some(Ground::AuthorMissing),
+        AuthorResult::Multiple => Some(Ground::AuthorMultiple),
+        AuthorResult::Unusable => Some(Ground::AuthorUnusable),
+    };
+    if let Some(ground) = ground {
+        trace.conclude(&AUTHOR_REFUSED, Action::Reject.as_str(), [("reason", author.reason.unwrap_or("none").into())]);
+        return (Action::Reject, vec![ground]);
+    }
+    match (dmarc.result, dmarc.disposition) {
+        (DmarcResult::Temperror, _) if temperror_matters(dmarc) => {
+            trace.conclude(&TRY_LATER, Action::Tempfail.as_str(), []);
+            (Action::Tempfail, vec![Ground::DmarcTemperror])
+        }
+        (DmarcResult::Temperror, _) => {
+            trace.conclude(&TEMPERROR_WITHOUT_EFFECT, Action::Accept.as_str(), []);
+            (Action::Accept, Vec::new())
+        }
+        (DmarcResult::Fail, Disposition::Quarantine | Disposition::Reject) if overridden => {
+            trace.conclude(&ARC_OVERRIDE, Action::Accept.as_str(), []);
+            (Action::Accept, vec![Ground::ArcOverride])
+        }
+        // §5.4: a published `reject` alone is no reason to reject.
+        (DmarcResult::Fail, Disposition::Reject) => {
+            trace.conclude(&REJECT_NEEDS_MORE, Action::Quarantine.as_str(), []);
+            (Action::Quarantine, vec![Ground::DmarcFail])
+        }
+        (DmarcResult::Fail, Disposition::Quarantine) => {
+            trace.conclude(&QUARANTINE, Action::Quarantine.as_str(), []);
+            (Action::Quarantine, vec![Ground::DmarcFail])
+        }
+        _ => {
+            trace.conclude(&ACCEPT, Action::Accept.as_str(), [("dmarc", dmarc.result.as_str().into())]);
+            (Action::Accept, Vec::new())
+        }
+    }
+}
+
+/// Tells whether an answer could still change what is done: not where the known policy asks for nothing.
+fn temperror_matters(dmarc: &DmarcVerdict) -> bool {
+    match (&dmarc.record, dmarc.policy) {
+        (Some(record), Some(policy)) => record.lowered(policy) != Disposition::None,
+        _ => true,
+    }
+}
+
+/// SPF was not asked for want of a client address.
+static NO_CLIENT_ADDRESS: Rule = Rule { id: "spf.no-client-address", section: "RFC 7208 §4.1" };
+/// SPF was not asked for want of a MAIL FROM address.
+static NO_MAIL_FROM: Rule = Rule { id: "spf.no-mail-from", section: "RFC 7208 §2.4" };
+/// SPF was not asked for want of a HELO name.
+static NO_HELO: Rule = Rule { id: "spf.no-helo", section: "RFC 7208 §2.3" };
+/// A mail without one usable author is refused.
+static AUTHOR_REFUSED: Rule = Rule { id: "verdict.author", section: "RFC 9989 §5.3.1" };
+/// Nothing speaks against the mail.
+static ACCEPT: Rule = Rule { id: "verdict.accept", section: "RFC 9989 §5.4" };
+/// The domain owner asks for quarantine.
+static QUARANTINE: Rule = Rule { id: "verdict.quarantine", section: "RFC 9989 §5.4" };
+/// The domain owner asks for rejection, which alone is not enough.
+static REJECT_NEEDS_MORE: Rule = Rule { id: "verdict.reject-needs-more", section: "RFC 9989 §5.4" };
+/// A trusted sealer saw DMARC pass.
+static ARC_OVERRIDE: Rule = Rule { id: "verdict.arc-override", section: "RFC 8617 §7.2.1" };
+/// The DNS has to answer first.
+static TRY_LATER: Rule = Rule { id: "verdict.try-later", section: "RFC 9989 §5.3.6" };
+/// The DNS did not answer, but whatever it says, the policy asks for nothing.
+static TEMPERROR_WITHOUT_EFFECT: Rule = Rule { id: "verdict.temperror-without-effect", section: "RFC 9989 §5.3.6" };
+
+/// Every rule of this room.
+pub(crate) const RULES: &[&Rule] = &[
+    &NO_CLIENT_ADDRESS,
+    &NO_MAIL_FROM,
+    &NO_HELO,
+    &AUTHOR_REFUSED,
+    &ACCEPT,
+    &QUARANTINE,
+    &REJECT_NEEDS_MORE,
+    &ARC_OVERRIDE,
+    &TRY_LATER,
+    &TEMPERROR_WITHOUT_EFFECT,
+];

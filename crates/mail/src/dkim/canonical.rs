@@ -79,7 +79,6 @@ impl HeaderInput {
     }
 
     /// Returns all that was taken.
-    #[cfg(test)]
     pub(crate) fn octets(&self) -> &[u8] {
         &self.canonical
     }
