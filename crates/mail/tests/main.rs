@@ -3,4 +3,6 @@
 mod arc;
 mod dkim;
 mod dmarc;
+mod spf_properties;
 mod spf_suite;
+mod spf_worlds;

@@ -193,6 +193,7 @@ fn text(value: &Yaml) -> String {
         Yaml::String(text) | Yaml::Real(text) => text.clone(),
         Yaml::Integer(number) => number.to_string(),
         Yaml::BadValue | Yaml::Null => String::new(),
+        Yaml::Array(several) => several.iter().map(text).collect::<Vec<_>>().join(", "),
         other => panic!("no text: {other:?}"),
     }
 }
