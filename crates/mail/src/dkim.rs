@@ -7,13 +7,16 @@
 //! - [`signature`] reads the field, [`key`] the key's record, [`rsa`] RSA keys' numbers.
 //! - [`canonical`] gathers what a signature covers of the header.
 //! - [`fault`] is the table of every way not to pass.
-//! - [`sign`] makes signatures.
+//! - [`sign`] makes signatures with a [`signing_key`].
 
 pub(crate) mod canonical;
 pub(crate) mod fault;
+pub(crate) mod field_writer;
 pub(crate) mod key;
 pub(crate) mod rsa;
+pub mod sign;
 pub(crate) mod signature;
+pub mod signing_key;
 
 use jiff::Timestamp;
 use sekisho_core::facts::{Facts, Missing};
@@ -24,7 +27,8 @@ use crate::body::{BodyDigests, BodyPlan, BodyWant, Canonicalization};
 use crate::dkim::canonical::{FieldIndex, HeaderInput};
 use crate::dkim::fault::{Fault, Finding};
 use crate::dkim::key::Lookup;
-use crate::dkim::signature::{Claims, Signature};
+pub use crate::dkim::signature::Algorithm;
+use crate::dkim::signature::{Claims, Signature, word};
 use crate::header::Header;
 use crate::policy::Policy;
 use crate::tags::{TagList, split_colons};
@@ -59,8 +63,6 @@ static REPEATED_FIELDS: Rule = Rule { id: "dkim.repeated-fields", section: "RFC 
 static SIMPLE_HEADER: Rule = Rule { id: "dkim.simple-header", section: "RFC 6376 §3.4.1" };
 /// The body was signed as it is, so that even a trailing space breaks it.
 static SIMPLE_BODY: Rule = Rule { id: "dkim.simple-body", section: "RFC 6376 §3.4.3" };
-/// Some signatures were not examined.
-static UNEXAMINED: Rule = Rule { id: "dkim.unexamined", section: "RFC 6376 §6.1" };
 
 /// The rules of this judge besides those of the faults.
 pub(crate) const RULES: &[&Rule] = &[
@@ -77,7 +79,6 @@ pub(crate) const RULES: &[&Rule] = &[
     &REPEATED_FIELDS,
     &SIMPLE_HEADER,
     &SIMPLE_BODY,
-    &UNEXAMINED,
 ];
 
 /// All DKIM signatures of one mail, while they are judged.
@@ -153,7 +154,7 @@ impl Signatures {
         let left = chosen.iter().filter(|is_chosen| !**is_chosen).count();
         if left > 0 {
             let arguments = [("count", left.into()), ("limit", policy.max_signatures.into())];
-            signatures.unexamined.conclude(&UNEXAMINED, DkimResult::Policy.as_str(), arguments);
+            signatures.unexamined.conclude(&fault::LIMIT.rule, DkimResult::Policy.as_str(), arguments);
         }
         signatures
     }
@@ -396,7 +397,7 @@ fn check_header(
     input.push_without(signature.canonicalization, field, signature.signature_at.clone());
     key.verify(&input.sha256(), &signature.signature)?;
     let count = signed_names(signature, field.value()).count();
-    trace.note(&HEADER_FITS, [("count", count.into()), ("way", word(signature.canonicalization))]);
+    trace.note(&HEADER_FITS, [("count", count.into()), ("way", word(signature.canonicalization).into())]);
     Ok(())
 }
 
@@ -469,7 +470,7 @@ fn check_body(claim: &BodyClaim, digests: &BodyDigests, trace: &mut Trace) -> Re
     if digest.sha256 != claim.hash {
         return Err(fault::BODY_DIFFERS.with([("signed", short(&claim.hash)), ("found", short(&digest.sha256))]));
     }
-    trace.note(&BODY_FITS, [("count", digest.hashed.into()), ("way", word(claim.want.canonicalization))]);
+    trace.note(&BODY_FITS, [("count", digest.hashed.into()), ("way", word(claim.want.canonicalization).into())]);
     match digest.total.saturating_sub(digest.hashed) {
         0 => Ok(()),
         rest => Err(fault::UNCOVERED.with([("rest", rest.into())])),
@@ -480,7 +481,7 @@ fn check_body(claim: &BodyClaim, digests: &BodyDigests, trace: &mut Trace) -> Re
 fn tell_of_body(claim: &BodyClaim, digests: &BodyDigests, trace: &mut Trace) {
     let Some(digest) = digests.get(claim.want) else { return };
     if digest.sha256 == claim.hash {
-        trace.note(&BODY_FITS, [("count", digest.hashed.into()), ("way", word(claim.want.canonicalization))]);
+        trace.note(&BODY_FITS, [("count", digest.hashed.into()), ("way", word(claim.want.canonicalization).into())]);
     } else {
         trace.note(&BODY_TOO, [("signed", short(&claim.hash)), ("found", short(&digest.sha256))]);
     }
@@ -490,12 +491,4 @@ fn tell_of_body(claim: &BodyClaim, digests: &BodyDigests, trace: &mut Trace) {
 fn short(hash: &[u8; 32]) -> Value {
     use base64::Engine;
     base64::engine::general_purpose::STANDARD.encode(&hash[..9]).into()
-}
-
-/// Returns the word of a canonicalization.
-fn word(how: Canonicalization) -> Value {
-    Value::Word(match how {
-        Canonicalization::Simple => "simple",
-        Canonicalization::Relaxed => "relaxed",
-    })
 }

@@ -52,7 +52,6 @@ dkim-key-strict = the key at { $name } allows no subdomain in i= (t=s)
 dkim-key-short = the RSA key at { $name } has { $bits } bits; fewer than 1024 are not accepted
 dkim-key-long = the RSA key at { $name } has { $bits } bits; more than 4096 are not accepted
 dkim-sha1 = the signature uses SHA-1, which proves nothing any more
-dkim-limit = the signature is beyond the limit and was not examined
 dkim-header-differs = the key fits, but the header is not what was signed
 dkim-key-differs = the key does not open the signature: it was made with another key, or damaged
 dkim-signature-differs = the signature does not fit: the header was changed, or it was made with another key

@@ -40,7 +40,6 @@ dkim-key-strict = { $name } の鍵は i= にサブドメインを許していな
 dkim-key-short = { $name } の RSA 鍵は { $bits } ビット。1024 ビット未満は受け付けない
 dkim-key-long = { $name } の RSA 鍵は { $bits } ビット。4096 ビット超は受け付けない
 dkim-sha1 = 署名が SHA-1 を使っており、もはや何の証明にもならない
-dkim-limit = 署名が上限を超えたため検査していない
 dkim-header-differs = 鍵は合うが、ヘッダーが署名時と異なる
 dkim-key-differs = この鍵では署名を開けない。別の鍵による署名か、署名の破損
 dkim-signature-differs = 署名が合わない。ヘッダーの改変か、別の鍵による署名

@@ -112,7 +112,7 @@ faults! {
     /// The hash is SHA-1.
     SHA1 = Policy, "sha1 not accepted", "dkim.sha1", "RFC 8301 §3.1";
     /// There are more signatures than are examined.
-    LIMIT = Policy, "beyond the signature limit", "dkim.limit", "RFC 6376 §6.1";
+    LIMIT = Policy, "beyond the signature limit", "dkim.unexamined", "RFC 6376 §6.1";
     /// The signature opens with the key, and another hash is inside.
     HEADER_DIFFERS = Fail, "header differs", "dkim.header-differs", "RFC 6376 §6.1.3";
     /// The signature does not open with the key.

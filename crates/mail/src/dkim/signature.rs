@@ -30,7 +30,7 @@ pub(crate) struct Claims {
 
 /// The kinds of signature that are verified.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Algorithm {
+pub enum Algorithm {
     /// RSA with SHA-256 (RFC 6376 §3.3.2).
     RsaSha256,
     /// Ed25519 with SHA-256 (RFC 8463).
@@ -77,7 +77,7 @@ impl Claims {
 
 impl Algorithm {
     /// Returns the name, as `a=` writes it.
-    pub(crate) fn as_str(self) -> &'static str {
+    pub fn as_str(self) -> &'static str {
         match self {
             Algorithm::RsaSha256 => "rsa-sha256",
             Algorithm::Ed25519Sha256 => "ed25519-sha256",
@@ -198,6 +198,14 @@ pub(crate) fn read_canonicalization(value: Option<&[u8]>) -> Result<(Canonicaliz
     };
     let unknown = || fault::CANONICALIZATION.with([("value", value.into())]);
     Ok((read(header).ok_or_else(unknown)?, read(body).ok_or_else(unknown)?))
+}
+
+/// Returns the word of a canonicalization, as `c=` writes it.
+pub(crate) fn word(how: Canonicalization) -> &'static str {
+    match how {
+        Canonicalization::Simple => "simple",
+        Canonicalization::Relaxed => "relaxed",
+    }
 }
 
 /// Reads a number of at most `digits` digits; what is too large for us is as good as endless (§3.5, `x=`).
