@@ -1,1 +1,3 @@
-//! testkit
+//! Helpers for tests: a loopback DNS server, and more.
+
+pub mod dns;
