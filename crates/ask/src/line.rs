@@ -20,8 +20,9 @@ use tokio::time::timeout;
 
 use crate::upstream::{Host, Transport, Upstream};
 
-/// How many questions may wait on one stream at the same time; further ones wait for a place.
-const ON_STREAM_MAX: usize = 128;
+/// How many questions may be on their way to one name server at the same time; further ones wait for a place. Each one
+/// over UDP has a socket of its own, so this bounds open files.
+const ON_THE_WAY_MAX: usize = 512;
 
 /// A name server, with the stream to it that is kept open.
 pub(crate) struct Line {
@@ -35,7 +36,7 @@ pub(crate) struct Line {
     runtime: TokioRuntimeProvider,
     /// The stream, where there is one.
     stream: Mutex<Kept>,
-    /// Places on the stream.
+    /// Places for questions on their way.
     places: Semaphore,
 }
 
@@ -54,7 +55,7 @@ type Exchange = DnsExchange<TokioRuntimeProvider>;
 impl Line {
     /// Prepares a line; nothing is connected yet.
     pub(crate) fn new(upstream: Upstream, trust: Arc<ClientConfig>, patience: Duration) -> Line {
-        let (runtime, stream, places) = (TokioRuntimeProvider::new(), Mutex::default(), Semaphore::new(ON_STREAM_MAX));
+        let (runtime, stream, places) = (TokioRuntimeProvider::new(), Mutex::default(), Semaphore::new(ON_THE_WAY_MAX));
         Line { upstream, trust, patience, runtime, stream, places }
     }
 
@@ -65,13 +66,16 @@ impl Line {
 
     /// Sends a request and returns what the server says, whole; or why there is nothing.
     pub(crate) async fn ask(&self, request: &DnsRequest) -> Result<DnsResponse, Outcome> {
+        // Waiting for a place is no try: only the errand's deadline ends it.
+        let _place = self.places.acquire().await.map_err(|_| Outcome::Servfail)?;
         if self.upstream.transport != Transport::Plain {
             return self.over_stream(request).await.map_err(|error| outcome(&error));
         }
         match self.over_udp(request).await {
-            Ok(response) if !response.truncation => Ok(response),
-            // A packet that ends in the middle of a record was cut as well, by who knows whom.
-            Ok(_) | Err(NetError::Proto(_)) => self.over_stream(request).await.map_err(|_| Outcome::Truncated),
+            Ok(response) if response.truncation => self.over_stream(request).await.map_err(|_| Outcome::Truncated),
+            // It may have been cut in the middle of a record.
+            Err(NetError::Proto(_)) => self.over_stream(request).await.map_err(|error| outcome(&error)),
+            Ok(response) => Ok(response),
             Err(error) => Err(outcome(&error)),
         }
     }
@@ -91,7 +95,6 @@ impl Line {
     async fn over_stream(&self, request: &DnsRequest) -> Result<DnsResponse, NetError> {
         let mut waits_on = None;
         let tries = async {
-            let _place = self.places.acquire().await.map_err(|_| NetError::Busy)?;
             loop {
                 let (stream, serial, fresh) = self.stream().await?;
                 waits_on = Some(serial);
@@ -138,12 +141,12 @@ impl Line {
         let runtime = self.runtime.clone();
         match &self.upstream.transport {
             Transport::Plain => {
-                TcpClientStream::exchange(address, None, self.patience, Some(2 * ON_STREAM_MAX), runtime).await
+                TcpClientStream::exchange(address, None, self.patience, Some(2 * ON_THE_WAY_MAX), runtime).await
             }
             Transport::Tls { name } => {
                 let name = ServerName::try_from(name.to_string()).map_err(|_| NetError::Message("bad server name"))?;
                 let trust = ClientConfig::clone(&self.trust);
-                tls_exchange(address, name, trust, self.patience, Some(2 * ON_STREAM_MAX), runtime).await
+                tls_exchange(address, name, trust, self.patience, Some(2 * ON_THE_WAY_MAX), runtime).await
             }
             Transport::Https { name, path } => {
                 let mut builder = HttpsClientStream::builder(Arc::clone(&self.trust), runtime);

@@ -203,3 +203,125 @@ pub(crate) fn wire_question(question: &Question) -> Option<(Name, RecordType)> {
     name.set_fqdn(true);
     Some((name, record_type(question.kind)))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use hickory_resolver::proto::op::Query;
+    use hickory_resolver::proto::rr::rdata::name::{CNAME, NS};
+    use hickory_resolver::proto::rr::rdata::{A, SOA};
+
+    use super::*;
+
+    /// The name that is asked about.
+    const ASKED: &str = "asked.example.";
+
+    /// Returns a name as the library has it.
+    fn name(text: &str) -> Name {
+        Name::from_ascii(text).unwrap()
+    }
+
+    /// Returns an empty answer to the question for the address of `ASKED`.
+    fn message() -> Message {
+        let mut message = Message::query();
+        message.queries.push(Query::query(name(ASKED), RecordType::A));
+        message
+    }
+
+    /// Returns an address record.
+    fn address(owner: &str, last: u8) -> WireRecord {
+        WireRecord::from_rdata(name(owner), 300, RData::A(A(Ipv4Addr::new(192, 0, 2, last))))
+    }
+
+    /// Returns an alias.
+    fn alias(owner: &str, target: &str) -> WireRecord {
+        WireRecord::from_rdata(name(owner), 200, RData::CNAME(CNAME(name(target))))
+    }
+
+    /// Returns a zone's first record.
+    fn soa(zone: &str, minimum: u32) -> WireRecord {
+        let soa = SOA::new(Name::root(), Name::root(), 1, 1, 1, 1, minimum);
+        WireRecord::from_rdata(name(zone), 900, RData::SOA(soa))
+    }
+
+    /// Reads a message as the answer for the address of `ASKED`.
+    fn answer(message: &Message) -> (Outcome, u32) {
+        match read(message, Kind::A, Trail::new(DomainName::parse(ASKED).unwrap())) {
+            Reading::Answer(answer) => (answer.outcome, answer.ttl),
+            Reading::WithoutEdns => panic!("without EDNS"),
+            Reading::Elsewhere(trail) => panic!("elsewhere: {}", trail.name),
+        }
+    }
+
+    /// Returns the outcome of one address.
+    fn one(last: u8) -> Outcome {
+        Outcome::Records(vec![Record::A(Ipv4Addr::new(192, 0, 2, last))])
+    }
+
+    #[test]
+    fn only_records_of_the_name_and_its_aliases_are_believed() {
+        let mut wrong_class = address(ASKED, 5);
+        wrong_class.dns_class = DNSClass::CH;
+        let mut message = message();
+        message.answers = vec![address("other.example.", 3), wrong_class, address("ASKED.Example.", 1)];
+        message.additionals = vec![address(ASKED, 4)];
+        message.authorities = vec![address(ASKED, 6)];
+        assert_eq!(answer(&message), (one(1), 300));
+
+        message.answers = vec![address("end.example.", 2), alias("end2.example.", ASKED), alias(ASKED, "END.example.")];
+        assert_eq!(answer(&message), (one(2), 200));
+    }
+
+    #[test]
+    fn a_message_about_something_else_is_no_answer() {
+        let mut other_name = message();
+        other_name.answers = vec![address(ASKED, 1)];
+        let (mut other_kind, mut nothing) = (other_name.clone(), other_name.clone());
+        assert_eq!(answer(&other_name).0, one(1));
+        other_name.queries = vec![Query::query(name("other.example."), RecordType::A)];
+        other_kind.queries = vec![Query::query(name(ASKED), RecordType::TXT)];
+        nothing.queries.clear();
+        for message in [other_name, other_kind, nothing] {
+            assert_eq!(answer(&message), (Outcome::Servfail, 5));
+        }
+    }
+
+    #[test]
+    fn absence_is_believed_as_long_as_the_zone_says() {
+        let mut message = message();
+        message.authorities = vec![soa("elsewhere.test.", 7), soa("example.", 70)];
+        assert_eq!(answer(&message), (Outcome::NoData, 70));
+        message.metadata.response_code = ResponseCode::NXDomain;
+        assert_eq!(answer(&message), (Outcome::NoName, 70));
+        message.authorities = vec![soa("example.", 7000)];
+        assert_eq!(answer(&message), (Outcome::NoName, 900));
+        message.answers = vec![alias(ASKED, "gone.example.")];
+        assert_eq!(answer(&message), (Outcome::NoName, 200));
+    }
+
+    #[test]
+    fn a_referral_is_no_absence() {
+        let mut message = message();
+        let ns = WireRecord::from_rdata(name("example."), 300, RData::NS(NS(name("ns.example."))));
+        message.authorities = vec![ns.clone()];
+        assert_eq!(answer(&message), (Outcome::Servfail, 5));
+        message.authorities = vec![ns, soa("example.", 70)];
+        assert_eq!(answer(&message), (Outcome::NoData, 70));
+    }
+
+    #[test]
+    fn response_codes_are_told_apart() {
+        for (code, outcome) in [
+            (ResponseCode::ServFail, Outcome::Servfail),
+            (ResponseCode::Refused, Outcome::Refused),
+            (ResponseCode::NotAuth, Outcome::Servfail),
+            (ResponseCode::Unknown(3000), Outcome::Servfail),
+        ] {
+            let mut message = message();
+            message.metadata.response_code = code;
+            message.answers = vec![address(ASKED, 1)];
+            assert_eq!(answer(&message), (outcome, 5), "{code}");
+        }
+    }
+}

@@ -2,7 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod errands;
+mod names;
 mod outcomes;
+mod remembering;
+mod system;
+mod transport;
 
 use std::time::Duration;
 
