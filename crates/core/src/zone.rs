@@ -123,31 +123,47 @@ impl Zone {
 
     /// Returns what an authoritative server would say.
     fn outcome(&self, question: &Question) -> Outcome {
-        let mut name = question.name.clone();
+        let mut question = question.clone();
         for _ in 0..=CNAME_MAX {
-            let Some(node) = self.nodes.get(&name) else {
-                return if self.has_names_below(&name) { Outcome::NoData } else { Outcome::NoName };
-            };
-            let failure = node.failures.iter().find(|(kind, _)| kind.is_none_or(|kind| kind == question.kind));
-            if let Some((_, outcome)) = failure {
-                return outcome.clone();
-            }
-            match &node.cname {
-                Some(target) => name = target.clone(),
-                None => {
-                    let records: Vec<Record> =
-                        node.records.iter().filter(|record| record.kind() == question.kind).cloned().collect();
-                    return if records.is_empty() { Outcome::NoData } else { Outcome::Records(records) };
-                }
+            match self.here(&question) {
+                Here::Outcome(outcome) => return outcome,
+                Here::Alias(target) => question.name = target.clone(),
             }
         }
         Outcome::Servfail
+    }
+
+    /// Returns what there is at the very name asked for: an alias is not followed.
+    pub fn here(&self, question: &Question) -> Here<'_> {
+        let Some(node) = self.nodes.get(&question.name) else {
+            let known = self.has_names_below(&question.name);
+            return Here::Outcome(if known { Outcome::NoData } else { Outcome::NoName });
+        };
+        let failure = node.failures.iter().find(|(kind, _)| kind.is_none_or(|kind| kind == question.kind));
+        if let Some((_, outcome)) = failure {
+            return Here::Outcome(outcome.clone());
+        }
+        if let Some(target) = &node.cname {
+            return Here::Alias(target);
+        }
+        let records: Vec<Record> =
+            node.records.iter().filter(|record| record.kind() == question.kind).cloned().collect();
+        Here::Outcome(if records.is_empty() { Outcome::NoData } else { Outcome::Records(records) })
     }
 
     /// Tells whether some name lies below this one, so that it exists without records.
     fn has_names_below(&self, name: &DomainName) -> bool {
         self.nodes.keys().any(|known| known.is_at_or_below(name))
     }
+}
+
+/// What a zone has at one name.
+#[derive(Debug)]
+pub enum Here<'a> {
+    /// The name stands for another.
+    Alias(&'a DomainName),
+    /// What an authoritative server says.
+    Outcome(Outcome),
 }
 
 /// Reads the word of a failure.

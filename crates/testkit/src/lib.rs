@@ -2,3 +2,5 @@
 
 pub mod second_opinion;
 pub mod suites;
+//! Helpers for tests: a loopback DNS server, and more.
+pub mod dns;
