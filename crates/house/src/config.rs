@@ -12,7 +12,7 @@ use sekisho_mail::policy::Policy;
 
 use self::arc::ArcSection;
 use self::check::CheckSection;
-pub(crate) use self::dns::{DnsSection, Upstream};
+pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
 use self::raw::RawConfig;
 use self::spf::SpfSection;
 use crate::cli::{ConfigArguments, ConfigCommand};

@@ -5,21 +5,18 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
+use sekisho_ask::{Errand, Resolver, ResolverConfig, Source, Upstream};
 use sekisho_core::facts::{Answer, Facts, Missing, Question};
+use sekisho_mail::body::BodyHasher;
 use sekisho_mail::envelope::Envelope;
+use sekisho_mail::hearing::Hearing;
 use sekisho_mail::message::Message;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::Verdict;
 
-use self::stand_in::{BodyHasher, Errand, Hearing, Source};
 use super::options::{Answers, Options};
 use crate::config::Config;
 use crate::fault::Fault;
-
-mod stand_in;
-
-/// The most questions that one mail may cause: SPF, ten keys, chains and walks stay far below it.
-const QUESTIONS_MAX: usize = 400;
 
 /// Judges mails over the answers of one source.
 pub(super) struct Judge {
@@ -68,7 +65,7 @@ impl Judge {
         let source = match &options.answers {
             Answers::Zone(zone) => Source::Zone(zone.clone()),
             Answers::Kept => Source::Facts(Facts::default()),
-            Answers::Dns(upstream) => Source::dns(upstream, config)?,
+            Answers::Dns(upstreams) => Source::Dns(resolver(upstreams, config)?),
         };
         Ok(Judge { source, timeout: options.timeout })
     }
@@ -85,6 +82,21 @@ impl Judge {
     }
 }
 
+/// Makes a resolver.
+fn resolver(upstreams: &[Upstream], config: &Config) -> Result<Resolver, Fault> {
+    let upstreams = match upstreams {
+        [] => Upstream::system()
+            .map_err(|why| Fault::new("why-no-system-dns", []).because(Fault::quote(why.to_string())))?,
+        named => named.to_vec(),
+    };
+    let config = ResolverConfig {
+        authorities: config.dns.ca_file.clone(),
+        cache_octets: config.dns.cache_octets,
+        ..ResolverConfig::new(upstreams)
+    };
+    Resolver::new(config).map_err(|why| Fault::new("fault-resolver", []).because(Fault::quote(why.to_string())))
+}
+
 impl<'a> Prepared<'a> {
     /// Lets kept answers stand in for the source, where there are some.
     pub(super) fn after(self, kept: Option<&'a Facts>) -> Prepared<'a> {
@@ -99,7 +111,7 @@ impl<'a> Prepared<'a> {
             judge,
             layers: [layers.over, layers.under, kept],
             facts: Facts::default(),
-            errand: Errand::new(judge.timeout, QUESTIONS_MAX),
+            errand: Errand::new(judge.timeout, Errand::QUESTIONS),
         };
         let mut hearing = Hearing::open(envelope.clone(), Arc::clone(policy));
         asking.satisfy(|facts| hearing.proceed(facts, &header, now)).await?;

@@ -16,7 +16,7 @@ use sekisho_mail::policy::Policy;
 use super::received::Hop;
 use super::what_if;
 use crate::cli::{CheckArguments, StepsShown};
-use crate::config::{Config, Upstream};
+use crate::config::{Config, Upstream, bad_upstream};
 use crate::fault::{Fault, shown};
 
 /// The most octets of a zone file.
@@ -54,8 +54,8 @@ pub(super) struct Options {
 /// Where answers come from.
 #[derive(Clone, Debug)]
 pub(super) enum Answers {
-    /// Servers.
-    Dns(Upstream),
+    /// Name servers; none means those of the system.
+    Dns(Vec<Upstream>),
     /// A zone of one's own.
     Zone(Zone),
     /// Only what was kept.
@@ -68,11 +68,10 @@ impl Options {
         let answers = match (&arguments.facts, &arguments.zone, &arguments.dns) {
             (Some(_), _, _) => Answers::Kept,
             (None, Some(path), _) => Answers::Zone(read_zone(path)?),
-            (None, None, Some(server)) => Answers::Dns(
-                Upstream::parse(server)
-                    .map_err(|why| Fault::new("fault-dns", [("server", server.clone().into())]).because(why))?,
-            ),
-            (None, None, None) => Answers::Dns(config.dns.upstream.clone()),
+            (None, None, Some(server)) => Answers::Dns(vec![server.parse().map_err(|why| {
+                Fault::new("fault-dns", [("server", server.clone().into())]).because(bad_upstream(&why))
+            })?]),
+            (None, None, None) => Answers::Dns(config.dns.upstreams.clone()),
         };
         let what_if = if arguments.what_if.is_empty() { None } else { Some(what_if::parse(&arguments.what_if)?) };
         Ok(Options {

@@ -3,6 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+pub(crate) use sekisho_ask::Upstream;
+use sekisho_ask::upstream::{BadUpstream, WhyBadUpstream};
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -72,4 +74,17 @@ impl DnsSection {
         section.ca_file = raw.ca_file.map(|path| PathBuf::from(path.into_inner()));
         section
     }
+}
+
+/// Says what is wrong with the text of a name server.
+pub(crate) fn bad_upstream(bad: &BadUpstream) -> Fault {
+    let message = match bad.why {
+        WhyBadUpstream::Scheme => "why-dns-scheme",
+        WhyBadUpstream::Address => "why-dns-address",
+        WhyBadUpstream::Port => "why-dns-port",
+        WhyBadUpstream::Name => "why-dns-name",
+        WhyBadUpstream::NeedsName => "why-dns-needs-name",
+        other => return Fault::quote(other.to_string()),
+    };
+    Fault::new(message, [])
 }
