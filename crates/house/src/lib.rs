@@ -1,1 +1,154 @@
-//! house
+//! The commands of Sekisho: what a person types, what is done, what is said.
+//!
+//! [`run`] is the whole program with its three streams as arguments, so that a test calls a command in its own process.
+//! Nothing here judges: [`check`] reads mails, lets `sekisho-mail` judge them over answers of `sekisho-ask`, and tells
+//! what came out; [`config`] holds what the house decides; [`sign`] signs.
+//!
+//! stdout is data, stderr is talk. Exit 0 is done and clean, 1 is done and something found, 2 could not be done.
+
+use std::ffi::OsString;
+use std::io::{self, IsTerminal, Read, Write};
+use std::path::PathBuf;
+
+use clap::Parser;
+use sekisho_core::speech::Lang;
+
+use crate::cli::{Cli, Command};
+use crate::fault::Fault;
+use crate::speech::Talk;
+use crate::terminal::Paint;
+
+mod check;
+mod cli;
+mod config;
+mod fault;
+mod sign;
+mod speech;
+mod terminal;
+
+/// Runs one command and returns its exit code.
+pub fn run<A>(args: impl IntoIterator<Item = A>, mut streams: Streams<'_>) -> u8
+where
+    A: Into<OsString> + Clone,
+{
+    let cli = match Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(refusal) => return refuse(&refusal, &mut streams),
+    };
+    let lang = cli.command.lang().or_else(|| streams.setting.lang()).unwrap_or_default();
+    let talk = Talk::new(lang);
+    let ended = match cli.command {
+        Command::Check(arguments) => arguments.run(&talk, &mut streams),
+        Command::Config(arguments) => arguments.run(&talk, &mut streams),
+        Command::Sign(arguments) => arguments.run(&talk, &mut streams),
+    };
+    match ended {
+        Ok(exit) => exit.into(),
+        Err(error) => {
+            streams.complain(&talk, &error);
+            Exit::NotDone.into()
+        }
+    }
+}
+
+/// Tells what clap has to say: help and version are data, a refusal is talk.
+fn refuse(refusal: &clap::Error, streams: &mut Streams<'_>) -> u8 {
+    let text = refusal.render();
+    let (out, colour) = if refusal.use_stderr() {
+        (&mut *streams.stderr, streams.setting.stderr_colour)
+    } else {
+        (&mut *streams.stdout, streams.setting.stdout_colour)
+    };
+    // A reader that went away does not miss the help.
+    let _ = if colour { write!(out, "{}", text.ansi()) } else { write!(out, "{text}") };
+    let _ = out.flush();
+    if refusal.use_stderr() { Exit::NotDone.into() } else { Exit::Clean.into() }
+}
+
+/// The three streams of a command, and what surrounds them.
+pub struct Streams<'a> {
+    /// Where a mail may come from.
+    pub stdin: &'a mut dyn Read,
+    /// Where data goes.
+    pub stdout: &'a mut dyn Write,
+    /// Where talk goes.
+    pub stderr: &'a mut dyn Write,
+    /// What surrounds the streams.
+    pub setting: Setting,
+}
+
+impl Streams<'_> {
+    /// Says on stderr what went wrong, in one line.
+    fn complain(&mut self, talk: &Talk, error: &anyhow::Error) {
+        let said = match error.downcast_ref::<Fault>() {
+            Some(fault) => fault.say(talk),
+            None => format!("{error:#}"),
+        };
+        let paint = Paint { on: self.setting.stderr_colour };
+        // Nobody is left to hear that stderr is closed.
+        let _ = writeln!(self.stderr, "{} {said}", paint.bad("sekisho:"));
+    }
+}
+
+/// What surrounds the streams: terminals, the locale, where configuration lies. A test makes its own.
+#[derive(Clone, Debug, Default)]
+pub struct Setting {
+    /// How many columns stdout has, where it is a terminal.
+    pub width: Option<usize>,
+    /// Whether stdout shows colours.
+    pub stdout_colour: bool,
+    /// Whether stderr shows colours.
+    pub stderr_colour: bool,
+    /// Whether stderr is a terminal, so that progress may be drawn there.
+    pub stderr_terminal: bool,
+    /// The locale that the environment names.
+    pub locale: Option<String>,
+    /// Where a configuration is looked for, first come first served.
+    pub config_places: Vec<PathBuf>,
+}
+
+impl Setting {
+    /// Reads the setting of this process.
+    pub fn of_process() -> Setting {
+        let colour = |choice| choice != anstream::ColorChoice::Never;
+        let locale = ["LC_ALL", "LC_MESSAGES", "LANG"]
+            .into_iter()
+            .filter_map(std::env::var_os)
+            .find(|value| !value.is_empty())
+            .map(|value| value.to_string_lossy().into_owned());
+        Setting {
+            width: io::stdout().is_terminal().then(terminal::columns),
+            stdout_colour: colour(anstream::AutoStream::choice(&io::stdout())),
+            stderr_colour: colour(anstream::AutoStream::choice(&io::stderr())),
+            stderr_terminal: io::stderr().is_terminal(),
+            locale,
+            config_places: ["sekisho.toml", "/etc/sekisho/sekisho.toml"].map(PathBuf::from).into(),
+        }
+    }
+
+    /// Returns the language that the locale names.
+    fn lang(&self) -> Option<Lang> {
+        self.locale.as_deref().and_then(Lang::parse)
+    }
+}
+
+/// How a command ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Exit {
+    /// Done, and nothing to report.
+    Clean = 0,
+    /// Done, and something was found.
+    Found = 1,
+    /// It could not be done.
+    NotDone = 2,
+}
+
+impl From<Exit> for u8 {
+    fn from(exit: Exit) -> u8 {
+        match exit {
+            Exit::Clean => 0,
+            Exit::Found => 1,
+            Exit::NotDone => 2,
+        }
+    }
+}

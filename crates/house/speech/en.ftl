@@ -1,0 +1,158 @@
+### What the commands say to people.
+
+## Labels of an account
+
+label-author = Author
+label-spf = SPF
+label-spf_helo = SPF HELO
+label-dkim = DKIM
+label-arc = ARC
+label-dmarc = DMARC
+label-verdict = Verdict
+label-from = From
+label-envelope = Envelope
+comma = , { "" }
+
+## Grounds of a verdict
+
+ground-author-missing = there is no usable author
+ground-author-multiple = there is more than one author domain
+ground-author-unusable = readers could disagree on who the author is
+ground-dmarc-fail = DMARC fails, and the domain owner asks to act on that
+ground-dmarc-temperror = DMARC cannot be judged for now, and it could matter
+ground-arc-override = DMARC fails, but a trusted sealer saw it pass
+
+## Who speaks
+
+from-none = (no From field)
+envelope-client = client { $address }
+envelope-helo = HELO { $helo }
+envelope-mail-from = MAIL FROM <{ $path }>
+envelope-return-path = MAIL FROM <{ $path }> (read from Return-Path)
+
+## Details of a check
+
+detail-not-asked = not asked
+detail-flags = odd: { $flags }
+detail-explanation = the domain explains: “{ $text }”
+detail-unsigned = not signed
+detail-key-testing = key for testing only
+detail-arc = { $count ->
+    [one] 1 set
+   *[other] { $count } sets
+}, sealed by { $sealers }
+detail-overrides = overrides DMARC
+detail-policy = p={ $policy } at { $domain }
+detail-policy-testing = policy for testing only
+detail-aligned = aligned: { $by }
+
+## What if
+
+what-if = If { $question } were { $answer }:
+what-if-nothing = nothing would change
+note-unasked = { $path }: the answer to `{ $question }` was never needed, so --what-if changes nothing there
+
+## Many mails
+
+progress = judging
+summary = { $count ->
+    [one] 1 mail judged
+   *[other] { $count } mails judged
+}
+summary-unjudged = { $count ->
+    [one] 1 mail could not be judged
+   *[other] { $count } mails could not be judged
+}
+summary-failing = Author domains that fail DMARC most often
+
+## Configuration
+
+config-fine = { $path } is in order
+config-none = there is no configuration file, so all is default
+origin-default = default
+origin-file = { $path }, line { $line }
+
+## New keys
+
+key-written = The private key is in { $path }, readable by you alone. Publish this record:
+signed-none = nothing was signed
+
+## What could not be done
+
+fault-read = cannot read `{ $path }`
+fault-write = cannot write `{ $path }`
+fault-empty = `{ $path }` is empty, so there is no mail in it
+fault-binary = `{ $path }` is a binary file and no mail
+fault-no-mail = `{ $path }` is no mail: it has no header field
+fault-large = `{ $path }` is larger than { $size } MiB, which is the most that is read
+fault-no-maildir = `{ $path }` is a folder but no Maildir: it has neither `cur` nor `new`
+fault-maildir-empty = the Maildir `{ $path }` holds no mail
+fault-stdin-twice = standard input can be read only once
+fault-line = { $path }:{ $line }
+fault-config = { $path }
+fault-envelope = { $path }
+fault-received-count = there is no Received field number { $number }: the mail has { $count ->
+    [0] none
+    [one] only one
+   *[other] only { $count }
+}
+fault-received-host = no Received field was written by `{ $host }`
+fault-received-client = Received field number { $number } names no client address: `{ $field }`
+fault-what-if = --what-if `{ $text }` cannot be read
+fault-not-kept = `{ $facts }` holds no facts of the mail `{ $path }`
+fault-dns = `{ $server }` names no DNS server
+fault-resolver = the DNS cannot be asked
+fault-option = no option is called `{ $name }`{ $known ->
+    [yes] ; did you mean `{ $nearest }`?
+   *[no] { "" }
+}
+fault-section = no section is called `{ $name }`{ $known ->
+    [yes] ; did you mean `{ $nearest }`?
+   *[no] { "" }
+}
+fault-bounds = `{ $name }` must be from { $low } to { $high }, not { $value }
+fault-lang = `{ $value }` is no language; there are `ja` and `en`
+fault-domain = `{ $value }` is no domain name
+fault-selector = `{ $value }` is no selector
+fault-pairs = every --selector needs its --key: there are { $selectors } and { $keys }
+fault-one-selector = a new key has exactly one --selector
+fault-key = the key in `{ $path }` cannot be used
+fault-key-made = no key could be made
+fault-canonicalization = `{ $value }` is no canonicalization; write relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple
+fault-sign = `{ $path }` cannot be signed
+fault-stuck = a judge asked again for what it was told: this is our fault, please report it
+fault-ours = judging ended in an error of ours, please report it
+
+## Why
+
+why-not-found = there is no such file
+why-denied = no permission
+why-directory = it is a folder
+why-exists = it exists already
+why-other = { $text }
+why-not-utf8 = it is not UTF-8
+why-name-empty = the name is empty
+why-label-empty = two dots meet, or the name begins with one
+why-label-long = a label has more than 63 octets
+why-name-long = the name has more than 255 octets
+why-name-escape = the name has a broken escape
+why-name-unicode = the name cannot be written in A-labels
+why-address = the address cannot be read
+why-preference = an MX record is a preference from 0 to 65535 and a host name
+why-quotes = the quotes of the TXT strings do not match
+why-string-long = a TXT string has more than 255 octets; split it
+why-line-short = a record is `name TYPE data`
+why-kind = the type must be one of { $kinds }
+why-failure = a failure is `!servfail`, `!timeout`, `!refused` or `!truncated`
+why-proposal = write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`
+why-proposal-twice = a failure stands alone: that name has another answer already
+why-outcome = the outcomes are `!nxdomain`, `!nodata`, `!servfail`, `!timeout`, `!refused` and `!truncated`
+why-no-facts = this is no facts file of Sekisho
+why-facts-version = it has the format version { $version }, and this program reads version 1
+why-facts-field = `{ $field }` is missing or cannot be read
+why-dns-scheme = write ADDR:PORT, tls://ADDR:PORT or https://HOST/PATH
+why-dns-address = there is no address
+why-dns-port = the port is no number from 1 to 65535
+why-dns-name = no name follows the `#`
+why-dns-needs-name = add the name of its certificate behind a `#`
+why-no-system-dns = the system names no DNS server; use --dns

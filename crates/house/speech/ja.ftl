@@ -1,0 +1,148 @@
+### 人に向けた各コマンドの言葉
+
+## 判定結果の見出し
+
+label-author = 差出人
+label-spf = SPF
+label-spf_helo = SPF HELO
+label-dkim = DKIM
+label-arc = ARC
+label-dmarc = DMARC
+label-verdict = 判定
+label-from = From
+label-envelope = エンベロープ
+comma = 、
+
+## 判定の根拠
+
+ground-author-missing = 有効な差出人がない
+ground-author-multiple = 差出人ドメインが複数ある
+ground-author-unusable = 読み手によって差出人の解釈が分かれる
+ground-dmarc-fail = DMARC に失敗し、ドメイン所有者が対処を求めている
+ground-dmarc-temperror = 今は DMARC を判定できず、結果を左右しうる
+ground-arc-override = DMARC に失敗したが、信頼する中継者が成功を確認済み
+
+## 名乗り
+
+from-none = (From フィールドなし)
+envelope-client = 接続元 { $address }
+envelope-helo = HELO { $helo }
+envelope-mail-from = MAIL FROM <{ $path }>
+envelope-return-path = MAIL FROM <{ $path }> (Return-Path から取得)
+
+## 各検査の詳細
+
+detail-not-asked = 未検査
+detail-flags = 不審な点: { $flags }
+detail-explanation = ドメインの説明: 「{ $text }」
+detail-unsigned = 署名なし
+detail-key-testing = 試験用の鍵
+detail-arc = { $count } 組、署名者 { $sealers }
+detail-overrides = DMARC の結果を覆す
+detail-policy = { $domain } の p={ $policy }
+detail-policy-testing = 試験運用中のポリシー
+detail-aligned = 一致: { $by }
+
+## 仮定
+
+what-if = { $question } の応答が { $answer } の場合:
+what-if-nothing = 変化なし
+note-unasked = { $path }: `{ $question }` は判定に使われないため、--what-if による変化なし
+
+## 複数のメール
+
+progress = 判定中
+summary = { $count } 通を判定
+summary-unjudged = { $count } 通は判定できず
+summary-failing = DMARC の失敗が多い差出人ドメイン
+
+## 設定
+
+config-fine = { $path } に問題なし
+config-none = 設定ファイルがないため、すべて既定値
+origin-default = 既定値
+origin-file = { $path } の { $line } 行目
+
+## 新しい鍵
+
+key-written = 秘密鍵を { $path } に保存 (本人のみ読み取り可)。公開するレコード:
+signed-none = 署名なし
+
+## できなかったこと
+
+fault-read = `{ $path }` を読み込めない
+fault-write = `{ $path }` に書き込めない
+fault-empty = `{ $path }` は空で、メールがない
+fault-binary = `{ $path }` はバイナリファイルで、メールではない
+fault-no-mail = `{ $path }` はメールではない: ヘッダーフィールドが一つもない
+fault-large = `{ $path }` が読み込みの上限 { $size } MiB を超えている
+fault-no-maildir = `{ $path }` は Maildir ではないフォルダー: `cur` も `new` もない
+fault-maildir-empty = Maildir `{ $path }` にメールがない
+fault-stdin-twice = 標準入力は一度しか読めない
+fault-line = { $path }:{ $line }
+fault-config = { $path }
+fault-envelope = { $path }
+fault-received-count = { $number } 番目の Received フィールドがない: { $count ->
+    [0] 一つもない
+   *[other] 全部で { $count } 個
+}
+fault-received-host = `{ $host }` が書いた Received フィールドがない
+fault-received-client = { $number } 番目の Received フィールドに接続元アドレスがない: `{ $field }`
+fault-what-if = --what-if の `{ $text }` を解釈できない
+fault-not-kept = `{ $facts }` にメール `{ $path }` の記録がない
+fault-dns = `{ $server }` は DNS サーバーの指定ではない
+fault-resolver = DNS に問い合わせできない
+fault-option = `{ $name }` という設定項目はない{ $known ->
+    [yes] 。`{ $nearest }` の誤りか
+   *[no] { "" }
+}
+fault-section = `{ $name }` という節はない{ $known ->
+    [yes] 。`{ $nearest }` の誤りか
+   *[no] { "" }
+}
+fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は範囲外
+fault-lang = `{ $value }` という言語はない: `ja` か `en` を指定
+fault-domain = `{ $value }` はドメイン名ではない
+fault-selector = `{ $value }` はセレクターではない
+fault-pairs = --selector と --key の数が合わない: { $selectors } 対 { $keys }
+fault-one-selector = 新しい鍵の --selector は一つだけ
+fault-key = `{ $path }` の鍵を使えない
+fault-key-made = 鍵を生成できない
+fault-canonicalization = `{ $value }` という正規化はない: relaxed/relaxed、relaxed/simple、simple/relaxed、simple/simple のいずれかを指定
+fault-sign = `{ $path }` に署名できない
+fault-stuck = 判定が同じ問いを繰り返した: Sekisho の不具合のため要報告
+fault-ours = 判定が内部エラーで終了: Sekisho の不具合のため要報告
+
+## 理由
+
+why-not-found = ファイルがない
+why-denied = 権限がない
+why-directory = フォルダーである
+why-exists = すでに存在する
+why-other = { $text }
+why-not-utf8 = UTF-8 ではない
+why-name-empty = 名前が空
+why-label-empty = 点が連続しているか、点で始まっている
+why-label-long = ラベルが 63 オクテットを超えている
+why-name-long = 名前が 255 オクテットを超えている
+why-name-escape = 名前のエスケープが壊れている
+why-name-unicode = 名前を A ラベルに変換できない
+why-address = アドレスを解釈できない
+why-preference = MX レコードは 0 から 65535 までの優先度とホスト名
+why-quotes = TXT 文字列の引用符が対応していない
+why-string-long = TXT 文字列が 255 オクテットを超えている: 分割が必要
+why-line-short = レコードの書式は `名前 型 データ`
+why-kind = 型は { $kinds } のいずれか
+why-failure = 失敗の指定は `!servfail`、`!timeout`、`!refused`、`!truncated` のいずれか
+why-proposal = 書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`
+why-proposal-twice = 失敗は単独で指定: この名前には別の応答が指定済み
+why-outcome = 指定できる結果は `!nxdomain`、`!nodata`、`!servfail`、`!timeout`、`!refused`、`!truncated`
+why-no-facts = Sekisho の記録ファイルではない
+why-facts-version = 書式の版が { $version } で、このプログラムが読めるのは版 1
+why-facts-field = `{ $field }` がないか、解釈できない
+why-dns-scheme = ADDR:PORT、tls://ADDR:PORT、https://HOST/PATH のいずれかで指定
+why-dns-address = アドレスがない
+why-dns-port = ポートが 1 から 65535 までの数ではない
+why-dns-name = `#` の後に名前がない
+why-dns-needs-name = 証明書の名前を `#` の後に指定
+why-no-system-dns = システムに DNS サーバーの設定がない: --dns で指定

@@ -1,0 +1,300 @@
+//! The account of one mail for people: its verdict first, then each check, and below it why
+//!
+//! Nothing is said by colour alone, and bytes from outside are shown harmlessly.
+
+use sekisho_core::step::{Check, Step, Value};
+use sekisho_core::visible::Visible;
+use sekisho_mail::verdict::{
+    Action, ArcResult, AuthorResult, DkimResult, DkimVerdict, DmarcResult, SpfResult, SpfVerdict, Verdict,
+};
+
+use super::desk::{Judged, Layout, WhatIf};
+use super::tree;
+use super::what_if::Change;
+use crate::cli::StepsShown;
+use crate::speech::Talk;
+use crate::terminal::{Piece, Tone, pad, width, wrap};
+
+/// How wide the column with the results is: `permerror` and its distance.
+const RESULT_COLUMNS: usize = 11;
+
+/// Returns the account of one mail. Of many mails, one that is accepted gets one line.
+pub(super) fn text(judged: &Judged, shown: StepsShown, talk: &Talk, layout: Layout) -> String {
+    let mut text = headline(judged, talk, layout);
+    if judged.many && shown != StepsShown::All && judged.verdict.action == Action::Accept && judged.what_if.is_none() {
+        return text;
+    }
+    let account = Account { shown, talk, layout, labels: label_columns(talk) };
+    account.people(judged, &mut text);
+    text.push('\n');
+    account.checks(&judged.verdict, &mut text);
+    if let Some(what_if) = &judged.what_if {
+        account.what_if(what_if, &mut text);
+    }
+    text.push('\n');
+    text
+}
+
+/// Returns how a result word sounds.
+pub(super) fn tone(result: &str) -> Tone {
+    match result {
+        "pass" | "ok" | "accept" => Tone::Good,
+        "fail" | "permerror" | "reject" | "missing" | "multiple" | "unusable" => Tone::Bad,
+        "softfail" | "temperror" | "policy" | "quarantine" | "tempfail" => Tone::Odd,
+        _ => Tone::Plain,
+    }
+}
+
+/// Returns the first line: what is done with the mail, and why in a few words.
+fn headline(judged: &Judged, talk: &Talk, layout: Layout) -> String {
+    let verdict = &judged.verdict;
+    let sign = match verdict.action {
+        Action::Accept => "✓",
+        Action::Tempfail => "…",
+        Action::Quarantine | Action::Reject => "✗",
+    };
+    let action = verdict.action.as_str();
+    let mut pieces = vec![
+        (tone(action), format!("{sign} {action}")),
+        (Tone::Strong, format!("  {}", Visible(judged.source.as_bytes()))),
+    ];
+    let grounds: Vec<String> = verdict.grounds.iter().map(|ground| talk.word(&format!("ground-{ground}"))).collect();
+    if !grounds.is_empty() {
+        pieces.push((Tone::Dim, " —".to_owned()));
+        pieces.push((Tone::Plain, format!(" {}", grounds.join(&talk.word("comma")))));
+    }
+    lines(&pieces, 0, 2, layout)
+}
+
+/// Lays pieces out with `first` columns before the first line and `rest` before the others.
+fn lines(pieces: &[Piece], first: usize, rest: usize, layout: Layout) -> String {
+    let mut text = String::new();
+    for (index, (line, _)) in wrap(pieces, layout.width.saturating_sub(rest), layout.paint).iter().enumerate() {
+        text.push_str(&" ".repeat(if index == 0 { first } else { rest }));
+        text.push_str(line);
+        text.push('\n');
+    }
+    text
+}
+
+/// Returns how wide the column with the labels is.
+fn label_columns(talk: &Talk) -> usize {
+    let labels = ["label-author", "label-spf_helo", "label-verdict", "label-from", "label-envelope"];
+    labels.iter().map(|label| width(&talk.word(label))).max().unwrap_or_default() + 2
+}
+
+/// How one account is told.
+struct Account<'a> {
+    /// Whose steps are shown.
+    shown: StepsShown,
+    /// The language.
+    talk: &'a Talk,
+    /// The lines.
+    layout: Layout,
+    /// How wide the column with the labels is.
+    labels: usize,
+}
+
+impl Account<'_> {
+    /// Tells who speaks: the From field and the envelope.
+    fn people(&self, judged: &Judged, text: &mut String) {
+        let from = judged.from.clone().unwrap_or_else(|| self.talk.word("from-none"));
+        self.labelled("label-from", vec![(Tone::Plain, from)], text);
+        let envelope = &judged.envelope;
+        let mut said = Vec::new();
+        if let Some(address) = envelope.client_ip {
+            said.push(self.talk.say("envelope-client", &[("address", Value::from(address))]));
+        }
+        if let Some(helo) = &envelope.helo {
+            said.push(self.talk.say("envelope-helo", &[("helo", Value::from(&**helo))]));
+        }
+        if let Some(path) = &envelope.mail_from {
+            let message = if judged.from_return_path { "envelope-return-path" } else { "envelope-mail-from" };
+            said.push(self.talk.say(message, &[("path", Value::from(&**path))]));
+        }
+        if !said.is_empty() {
+            self.labelled("label-envelope", vec![(Tone::Plain, said.join(&self.talk.word("comma")))], text);
+        }
+    }
+
+    /// Tells every check.
+    fn checks(&self, verdict: &Verdict, text: &mut String) {
+        self.author(verdict, text);
+        self.spf("label-spf", verdict.spf.as_ref(), text);
+        self.steps(Check::Spf, verdict, is_bad_spf(verdict.spf.as_ref()), text);
+        self.spf("label-spf_helo", verdict.spf_helo.as_ref(), text);
+        self.steps(Check::SpfHelo, verdict, is_bad_spf(verdict.spf_helo.as_ref()), text);
+        self.dkim(verdict, text);
+        self.arc(verdict, text);
+        self.dmarc(verdict, text);
+        if self.shown == StepsShown::All || verdict.action != Action::Accept {
+            self.check("label-verdict", verdict.action.as_str(), Vec::new(), text);
+            self.steps(Check::Verdict, verdict, true, text);
+        }
+    }
+
+    /// Tells who the author is.
+    fn author(&self, verdict: &Verdict, text: &mut String) {
+        let author = &verdict.author;
+        let mut details: Vec<String> = author.domain.iter().map(shown_name).collect();
+        details.extend(author.reason.map(str::to_owned));
+        if !author.flags.is_empty() {
+            details.push(self.talk.say("detail-flags", &[("flags", author.flags.join(", ").into())]));
+        }
+        self.check("label-author", author.result.as_str(), details, text);
+        self.steps(Check::Author, verdict, author.result != AuthorResult::Ok, text);
+    }
+
+    /// Tells SPF of one identity.
+    fn spf(&self, label: &str, spf: Option<&SpfVerdict>, text: &mut String) {
+        let Some(spf) = spf else {
+            self.check(label, "—", vec![self.talk.word("detail-not-asked")], text);
+            return;
+        };
+        let mut details = vec![Visible(spf.domain.as_bytes()).to_string()];
+        if let Some(explanation) = &spf.explanation {
+            details.push(self.talk.say("detail-explanation", &[("text", explanation.clone().into())]));
+        }
+        self.check(label, spf.result.as_str(), details, text);
+    }
+
+    /// Tells the signatures.
+    fn dkim(&self, verdict: &Verdict, text: &mut String) {
+        if verdict.dkim.is_empty() {
+            self.check("label-dkim", "none", vec![self.talk.word("detail-unsigned")], text);
+        }
+        for signature in &verdict.dkim {
+            self.check("label-dkim", signature.result.as_str(), self.signature(signature), text);
+        }
+        let bad = verdict.dkim.iter().any(|signature| signature.result != DkimResult::Pass);
+        self.steps(Check::Dkim, verdict, bad, text);
+    }
+
+    /// Returns what names one signature.
+    fn signature(&self, signature: &DkimVerdict) -> Vec<String> {
+        let mut details: Vec<String> = signature.domain.iter().map(shown_name).collect();
+        details.extend(signature.selector.iter().map(|selector| format!("s={selector}")));
+        details.extend(signature.algorithm.iter().map(|algorithm| Visible(algorithm.as_bytes()).to_string()));
+        if signature.testing {
+            details.push(self.talk.word("detail-key-testing"));
+        }
+        details.extend(signature.reason.map(str::to_owned));
+        details
+    }
+
+    /// Tells the ARC chain.
+    fn arc(&self, verdict: &Verdict, text: &mut String) {
+        let arc = &verdict.arc;
+        let mut details = Vec::new();
+        if arc.result != ArcResult::None {
+            let count = Value::from(u64::from(arc.instances));
+            let sealers: Vec<String> = arc.sealers.iter().map(shown_name).collect();
+            details.push(self.talk.say("detail-arc", &[("count", count), ("sealers", sealers.join(", ").into())]));
+        }
+        if arc.overrides {
+            details.push(self.talk.word("detail-overrides"));
+        }
+        details.extend(arc.reason.map(str::to_owned));
+        self.check("label-arc", arc.result.as_str(), details, text);
+        self.steps(Check::Arc, verdict, arc.result == ArcResult::Fail, text);
+    }
+
+    /// Tells DMARC.
+    fn dmarc(&self, verdict: &Verdict, text: &mut String) {
+        let dmarc = &verdict.dmarc;
+        let mut details: Vec<String> = dmarc.domain.iter().map(shown_name).collect();
+        if let (Some(policy), Some(domain)) = (dmarc.policy, &dmarc.policy_domain) {
+            details.push(self.talk.say("detail-policy", &[("policy", policy.as_str().into()), ("domain", domain.into())]));
+        }
+        if dmarc.testing {
+            details.push(self.talk.word("detail-policy-testing"));
+        }
+        if !dmarc.aligned.is_empty() {
+            let aligned: Vec<&str> = dmarc.aligned.iter().map(|mechanism| mechanism.as_str()).collect();
+            details.push(self.talk.say("detail-aligned", &[("by", aligned.join(" + ").into())]));
+        }
+        self.check("label-dmarc", dmarc.result.as_str(), details, text);
+        self.steps(Check::Dmarc, verdict, dmarc.result != DmarcResult::Pass, text);
+    }
+
+    /// Writes the line of one check.
+    fn check(&self, label: &str, result: &str, details: Vec<String>, text: &mut String) {
+        let mut pieces = vec![(tone(result), format!("{result}"))];
+        let gap = RESULT_COLUMNS.saturating_sub(width(result));
+        // A hard gap, since spaces between words fold into one.
+        let head = format!("  {}", pad(&self.talk.word(label), self.labels));
+        let indent = width(&head) + RESULT_COLUMNS;
+        text.push_str(&self.layout.paint.tone(Tone::Strong, &head));
+        text.push_str(&self.layout.paint.tone(tone(result), result));
+        pieces.clear();
+        for (index, detail) in details.into_iter().enumerate() {
+            if index > 0 {
+                pieces.push((Tone::Dim, " ·".to_owned()));
+            }
+            pieces.push((Tone::Plain, format!(" {detail}")));
+        }
+        if pieces.is_empty() {
+            text.push('\n');
+        } else {
+            text.push_str(&lines(&pieces, gap, indent, self.layout));
+        }
+    }
+
+    /// Writes the steps of one check, where they are wanted.
+    fn steps(&self, check: Check, verdict: &Verdict, failed: bool, text: &mut String) {
+        if self.shown == StepsShown::All || failed {
+            let steps: Vec<&Step> = verdict.steps.iter().filter(|step| step.check == check).collect();
+            text.push_str(&tree::draw(&steps, self.shown, self.talk, self.layout));
+        }
+    }
+
+    /// Writes a line with a label.
+    fn labelled(&self, label: &str, pieces: Vec<Piece>, text: &mut String) {
+        let head = format!("  {}", pad(&self.talk.word(label), self.labels));
+        text.push_str(&self.layout.paint.tone(Tone::Dim, &head));
+        text.push_str(&lines(&pieces, 0, width(&head), self.layout));
+    }
+
+    /// Tells what other answers would change.
+    fn what_if(&self, what_if: &WhatIf, text: &mut String) {
+        text.push('\n');
+        for (question, answer) in what_if.proposed.iter() {
+            let records: Vec<String> = answer.outcome.records().iter().map(ToString::to_string).collect();
+            let said = if records.is_empty() { answer.outcome.word().to_owned() } else { records.join(" ") };
+            let said = self.talk.say("what-if", &[("question", question.to_string().into()), ("answer", said.into())]);
+            text.push_str(&lines(&[(Tone::Strong, said)], 2, 4, self.layout));
+        }
+        if what_if.changes.is_empty() {
+            text.push_str(&format!("    {}\n", self.talk.word("what-if-nothing")));
+        }
+        let columns = what_if.changes.iter().map(|change| width(&place(change))).max().unwrap_or_default() + 2;
+        for change in &what_if.changes {
+            text.push_str(&format!("    {}", pad(&place(change), columns)));
+            let value = |value: &Option<String>| value.clone().filter(|value| !value.is_empty()).unwrap_or("—".to_owned());
+            let (before, after) = (value(&change.before), value(&change.after));
+            let pieces =
+                [(tone(&before), before), (Tone::Dim, " →".to_owned()), (tone(&after), format!(" {after}"))];
+            text.push_str(&lines(&pieces, 0, columns + 4, self.layout));
+        }
+    }
+}
+
+/// Tells whether SPF was asked and did not pass.
+fn is_bad_spf(spf: Option<&SpfVerdict>) -> bool {
+    spf.is_some_and(|spf| spf.result != SpfResult::Pass)
+}
+
+/// Returns a name as it is, and behind it in its own script where it has one.
+fn shown_name(name: &sekisho_core::name::DomainName) -> String {
+    let (ascii, unicode) = (name.to_string(), name.to_unicode());
+    if ascii == unicode { ascii } else { format!("{ascii} ({})", Visible(unicode.as_bytes())) }
+}
+
+/// Names the place of a change as the JSON does.
+fn place(change: &Change) -> String {
+    match change.signature {
+        Some(number) => format!("{}[{number}].{}", change.check, change.field),
+        None if change.check == change.field => change.check.to_owned(),
+        None => format!("{}.{}", change.check, change.field),
+    }
+}

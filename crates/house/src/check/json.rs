@@ -1,0 +1,181 @@
+//! The JSON of `sekisho check`: a contract that other programs read (DESIGN §7)
+//!
+//! Everything that builds it stands here. Fields are added, never renamed; their order is that of the contract.
+
+use jiff::Timestamp;
+use sekisho_core::facts::{Answer, Facts, Question};
+use sekisho_core::name::DomainName;
+use sekisho_core::step::Step;
+use sekisho_mail::verdict::{ArcVerdict, Author, DkimVerdict, DmarcVerdict, SpfVerdict, Verdict};
+use serde_json::{Map, Value, json};
+
+use super::desk::{Judged, WhatIf};
+use super::what_if::Change;
+use crate::speech::Talk;
+
+/// Returns the whole object as text with its line end.
+pub(super) fn text(judged: &Judged, talk: &Talk, pretty: bool) -> String {
+    let object = Value::Object(object(judged, talk));
+    if pretty { format!("{object:#}\n") } else { format!("{object}\n") }
+}
+
+/// Builds the whole object.
+fn object(judged: &Judged, talk: &Talk) -> Map<String, Value> {
+    let mut object = Map::new();
+    object.insert("input".to_owned(), input(judged));
+    object.insert("judged_at".to_owned(), time(judged.judged_at));
+    object.extend(verdict(&judged.verdict, &judged.facts, talk));
+    if let Some(what_if) = &judged.what_if {
+        object.insert("what_if".to_owned(), self::what_if(what_if, talk));
+    }
+    object
+}
+
+/// Builds `input`.
+fn input(judged: &Judged) -> Value {
+    let text = |octets: Option<&[u8]>| octets.map(|octets| String::from_utf8_lossy(octets).into_owned());
+    json!({
+        "source": judged.source,
+        "sha256": judged.sha256,
+        "client_ip": judged.envelope.client_ip.map(|address| address.to_string()),
+        "helo": text(judged.envelope.helo.as_deref()),
+        "mail_from": text(judged.envelope.mail_from.as_deref()),
+    })
+}
+
+/// Writes a time as RFC 3339 has it.
+pub(super) fn time(at: Timestamp) -> Value {
+    at.to_string().into()
+}
+
+/// Builds everything from `verdict` to `facts`.
+fn verdict(verdict: &Verdict, facts: &Facts, talk: &Talk) -> Map<String, Value> {
+    let mut object = Map::new();
+    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
+    put("verdict", verdict.action.as_str().into());
+    put("grounds", verdict.grounds.iter().map(|ground| ground.as_str()).collect());
+    put("author", author(&verdict.author));
+    put("spf", spf(verdict.spf.as_ref()));
+    put("spf_helo", spf(verdict.spf_helo.as_ref()));
+    put("dkim", verdict.dkim.iter().map(dkim).collect());
+    put("arc", arc(&verdict.arc));
+    put("dmarc", dmarc(&verdict.dmarc));
+    put("steps", verdict.steps.iter().map(|step| self::step(step, talk)).collect());
+    put("facts", self::facts(facts));
+    object
+}
+
+/// Writes a name, or null.
+fn name(name: Option<&DomainName>) -> Value {
+    name.map(ToString::to_string).into()
+}
+
+/// Builds `author`.
+fn author(author: &Author) -> Value {
+    json!({
+        "result": author.result.as_str(),
+        "domain": name(author.domain.as_ref()),
+        "addresses": author.addresses,
+        "reason": author.reason,
+        "flags": author.flags,
+    })
+}
+
+/// Builds `spf` and `spf_helo`: null where it was not asked.
+fn spf(spf: Option<&SpfVerdict>) -> Value {
+    spf.map_or(Value::Null, |spf| {
+        json!({
+            "result": spf.result.as_str(),
+            "identity": spf.identity.as_str(),
+            "domain": spf.domain,
+            "explanation": spf.explanation,
+            "lookups": spf.lookups,
+            "void_lookups": spf.void_lookups,
+        })
+    })
+}
+
+/// Builds one object of `dkim`.
+fn dkim(dkim: &DkimVerdict) -> Value {
+    json!({
+        "result": dkim.result.as_str(),
+        "domain": name(dkim.domain.as_ref()),
+        "selector": name(dkim.selector.as_ref()),
+        "algorithm": dkim.algorithm,
+        "testing": dkim.testing,
+        "reason": dkim.reason,
+    })
+}
+
+/// Builds `arc`.
+fn arc(arc: &ArcVerdict) -> Value {
+    json!({
+        "result": arc.result.as_str(),
+        "instances": arc.instances,
+        "sealers": arc.sealers.iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "overrides": arc.overrides,
+        "reason": arc.reason,
+    })
+}
+
+/// Builds `dmarc`.
+fn dmarc(dmarc: &DmarcVerdict) -> Value {
+    json!({
+        "result": dmarc.result.as_str(),
+        "domain": name(dmarc.domain.as_ref()),
+        "organizational_domain": name(dmarc.organizational_domain.as_ref()),
+        "policy_domain": name(dmarc.policy_domain.as_ref()),
+        "policy": dmarc.policy.map(|policy| policy.as_str()),
+        "testing": dmarc.testing,
+        "aligned": dmarc.aligned.iter().map(|mechanism| mechanism.as_str()).collect::<Vec<_>>(),
+        "disposition": dmarc.disposition.as_str(),
+    })
+}
+
+/// Builds one object of `steps`.
+fn step(step: &Step, talk: &Talk) -> Value {
+    json!({
+        "check": step.check.as_str(),
+        "depth": step.depth,
+        "rule": step.rule.id,
+        "section": step.rule.section,
+        "result": step.result,
+        "says": talk.step(step),
+    })
+}
+
+/// Builds `facts`.
+pub(super) fn facts(facts: &Facts) -> Value {
+    facts.iter().map(fact).collect()
+}
+
+/// Builds one object of `facts`.
+fn fact((question, answer): (&Question, &Answer)) -> Value {
+    json!({
+        "type": question.kind.as_str(),
+        "name": question.name.to_string(),
+        "outcome": answer.outcome.word(),
+        "records": answer.outcome.records().iter().map(ToString::to_string).collect::<Vec<_>>(),
+        "ttl": answer.ttl,
+    })
+}
+
+/// Builds `what_if`: what was replaced, the second verdict whole, and what differs.
+fn what_if(what_if: &WhatIf, talk: &Talk) -> Value {
+    let mut object = Map::new();
+    object.insert("replaced".to_owned(), facts(&what_if.proposed));
+    object.extend(verdict(&what_if.verdict, &what_if.facts, talk));
+    object.insert("changes".to_owned(), what_if.changes.iter().map(change).collect());
+    Value::Object(object)
+}
+
+/// Builds one object of `changes`.
+fn change(change: &Change) -> Value {
+    json!({
+        "check": change.check,
+        "field": change.field,
+        "signature": change.signature,
+        "before": change.before,
+        "after": change.after,
+    })
+}

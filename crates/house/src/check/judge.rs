@@ -1,0 +1,180 @@
+//! The hearing of one mail: judged, asked, judged again, until nothing is missing
+//!
+//! This is the one place of the command where judges and the network meet.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sekisho_ask::{Errand, Resolver, ResolverConfig, Source, Upstream};
+use sekisho_core::facts::{Answer, Facts, Missing, Question};
+use sekisho_mail::body::BodyHasher;
+use sekisho_mail::envelope::Envelope;
+use sekisho_mail::hearing::Hearing;
+use sekisho_mail::message::Message;
+use sekisho_mail::policy::Policy;
+use sekisho_mail::verdict::Verdict;
+
+use super::options::{Answers, Options};
+use crate::config::Config;
+use crate::fault::Fault;
+
+/// Judges mails over the answers of one source.
+pub(super) struct Judge {
+    /// Where answers come from.
+    source: Source,
+    /// How long they are waited for, for one mail.
+    timeout: std::time::Duration,
+}
+
+/// What one hearing came to.
+pub(super) struct Heard {
+    /// What the mail proves.
+    pub(super) verdict: Verdict,
+    /// The answers that were needed.
+    pub(super) facts: Facts,
+}
+
+/// Answers that are at hand before anybody is asked.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Layers<'a> {
+    /// Answers that replace all others.
+    pub(super) over: Option<&'a Facts>,
+    /// Answers that are known already.
+    pub(super) under: Option<&'a Facts>,
+}
+
+/// One mail, ready to be heard.
+pub(super) struct Prepared<'a> {
+    /// Who judges.
+    judge: &'a Judge,
+    /// The mail.
+    message: &'a Message<'a>,
+    /// How it came.
+    envelope: &'a Envelope,
+    /// The deciding configuration.
+    policy: &'a Arc<Policy>,
+    /// The time to judge by.
+    now: Timestamp,
+    /// Answers to fall back on before the source is asked.
+    kept: Option<&'a Facts>,
+}
+
+impl Judge {
+    /// Chooses the source of answers.
+    pub(super) fn new(options: &Options, config: &Config) -> Result<Judge, Fault> {
+        let source = match &options.answers {
+            Answers::Zone(zone) => Source::Zone(zone.clone()),
+            Answers::Kept => Source::Facts(Facts::default()),
+            Answers::Dns(upstreams) => Source::Dns(resolver(upstreams, config)?),
+        };
+        Ok(Judge { source, timeout: options.timeout })
+    }
+
+    /// Prepares a hearing.
+    pub(super) fn prepare<'a>(
+        &'a self,
+        message: &'a Message<'a>,
+        envelope: &'a Envelope,
+        policy: &'a Arc<Policy>,
+        now: Timestamp,
+    ) -> Prepared<'a> {
+        Prepared { judge: self, message, envelope, policy, now, kept: None }
+    }
+}
+
+/// Makes a resolver.
+fn resolver(upstreams: &[Upstream], config: &Config) -> Result<Resolver, Fault> {
+    let upstreams = match upstreams {
+        [] => Upstream::system()
+            .map_err(|why| Fault::new("why-no-system-dns", []).because(Fault::quote(why.to_string())))?,
+        named => named.to_vec(),
+    };
+    let config = ResolverConfig {
+        authorities: config.dns.ca_file.clone(),
+        cache_octets: config.dns.cache_octets,
+        ..ResolverConfig::new(upstreams)
+    };
+    Resolver::new(config).map_err(|why| Fault::new("fault-resolver", []).because(Fault::quote(why.to_string())))
+}
+
+impl<'a> Prepared<'a> {
+    /// Lets kept answers stand in for the source, where there are some.
+    pub(super) fn after(self, kept: Option<&'a Facts>) -> Prepared<'a> {
+        Prepared { kept, ..self }
+    }
+
+    /// Hears the mail.
+    pub(super) async fn hear(self, layers: Layers<'_>) -> Result<Heard, Fault> {
+        let Prepared { judge, message, envelope, policy, now, kept } = self;
+        let header = message.header();
+        let mut asking = Asking {
+            judge,
+            layers: [layers.over, layers.under, kept],
+            facts: Facts::default(),
+            errand: Errand::new(judge.timeout, Errand::QUESTIONS),
+        };
+        let mut hearing = Hearing::open(envelope.clone(), Arc::clone(policy));
+        asking.satisfy(|facts| hearing.proceed(facts, &header, now)).await?;
+        let mut hasher = BodyHasher::new(&hearing.body_plan());
+        for piece in message.body() {
+            hasher.update(&piece);
+        }
+        hearing.close(&hasher.finish());
+        let verdict = asking.satisfy(|facts| hearing.verdict(facts, &header, now)).await?;
+        Ok(Heard { verdict, facts: asking.facts })
+    }
+}
+
+/// The answers of one hearing as they come in.
+struct Asking<'a> {
+    /// Who judges.
+    judge: &'a Judge,
+    /// Answers at hand, the strongest first.
+    layers: [Option<&'a Facts>; 3],
+    /// The answers that were needed so far.
+    facts: Facts,
+    /// What this mail may still cost.
+    errand: Errand,
+}
+
+impl Asking<'_> {
+    /// Calls `judge` until nothing is missing: first what is at hand, then the source.
+    async fn satisfy<T>(&mut self, mut judge: impl FnMut(&Facts) -> Result<T, Missing>) -> Result<T, Fault> {
+        loop {
+            let missing = match judge(&self.facts) {
+                Ok(verdict) => return Ok(verdict),
+                Err(missing) => missing,
+            };
+            let known = self.facts.len();
+            let mut wanted = Vec::new();
+            for question in missing.0 {
+                match self.at_hand(&question) {
+                    Some(answer) => self.facts.insert(question, answer),
+                    None => wanted.push(question),
+                }
+            }
+            if !wanted.is_empty() {
+                self.ask(wanted).await?;
+            }
+            if self.facts.len() == known {
+                return Err(Fault::new("fault-stuck", []));
+            }
+        }
+    }
+
+    /// Returns the answer that is at hand.
+    fn at_hand(&self, question: &Question) -> Option<Arc<Answer>> {
+        let answer = self.layers.iter().flatten().find_map(|layer| layer.get(question).ok())?;
+        Some(Arc::new(Answer::new(answer.outcome.clone(), answer.ttl)))
+    }
+
+    /// Asks the source, all questions at once.
+    async fn ask(&mut self, wanted: Vec<Question>) -> Result<(), Fault> {
+        let judge = |facts: &Facts| match facts.unanswered(wanted.iter().cloned()) {
+            left if left.is_empty() => Ok(()),
+            left => Err(Missing(left)),
+        };
+        let Asking { judge: Judge { source, .. }, facts, errand, .. } = self;
+        source.satisfy(facts, errand, judge).await.map_err(|_| Fault::new("fault-stuck", []))
+    }
+}

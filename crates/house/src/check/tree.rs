@@ -1,0 +1,107 @@
+//! The steps of one check as a tree of lines
+
+use sekisho_core::step::Step;
+
+use super::account::tone;
+use super::desk::Layout;
+use crate::cli::StepsShown;
+use crate::speech::Talk;
+use crate::terminal::{Tone, width, wrap};
+
+/// Deeper steps are drawn no deeper than this: includes nest up to ten times.
+const DEPTH_MAX: usize = 12;
+/// How far the tree stands from the margin.
+const INDENT: usize = 4;
+
+/// Draws the steps of one check.
+pub(super) fn draw(steps: &[&Step], shown: StepsShown, talk: &Talk, layout: Layout) -> String {
+    let steps: Vec<&Step> = match shown {
+        StepsShown::None => return String::new(),
+        StepsShown::All => steps.to_vec(),
+        StepsShown::Failed => decisive(steps),
+    };
+    let depths = depths(&steps);
+    let mut text = String::new();
+    for (index, step) in steps.iter().enumerate() {
+        let after = depths.get(index + 1..).unwrap_or_default();
+        let depth = depths.get(index).copied().unwrap_or_default();
+        draw_step(step, depth, after, talk, layout, &mut text);
+    }
+    text
+}
+
+/// Leaves out the side paths: what lies below a step that went on in peace.
+///
+/// A step stays where it lies on top, where it led to something other than a pass, or where one below it stays.
+fn decisive<'a>(steps: &[&'a Step]) -> Vec<&'a Step> {
+    let led = |step: &Step| step.result.is_some_and(|result| result != "pass");
+    let mut kept = Vec::new();
+    // The depth that the next step upwards must lie above to be an ancestor of one that stays.
+    let mut ancestor_below = 0;
+    for step in steps.iter().rev() {
+        let is_ancestor = step.depth < ancestor_below;
+        if step.depth == 0 || led(step) || is_ancestor {
+            ancestor_below = if is_ancestor || led(step) { step.depth } else { 0 };
+            kept.push(*step);
+        }
+    }
+    kept.reverse();
+    kept
+}
+
+/// Returns how deep each step is drawn: never more than one deeper than the one before.
+fn depths(steps: &[&Step]) -> Vec<usize> {
+    let mut before = None;
+    steps
+        .iter()
+        .map(|step| {
+            let deepest = before.map_or(0, |before: usize| before + 1).min(DEPTH_MAX);
+            let depth = usize::from(step.depth).min(deepest);
+            before = Some(depth);
+            depth
+        })
+        .collect()
+}
+
+/// Tells whether another step follows at `depth` before the branch ends.
+fn goes_on(depth: usize, after: &[usize]) -> bool {
+    after.iter().take_while(|&&next| next >= depth).any(|&next| next == depth)
+}
+
+/// Draws one step: its branch, its sentence, what it led to, and on the right where that is written.
+fn draw_step(step: &Step, depth: usize, after: &[usize], talk: &Talk, layout: Layout, text: &mut String) {
+    let trunk: String = (0..depth).map(|above| if goes_on(above, after) { "│ " } else { "  " }).collect();
+    let (branch, below) = if goes_on(depth, after) { ("├ ", "│ ") } else { ("└ ", "  ") };
+    let mut pieces = vec![(Tone::Plain, talk.step(step))];
+    if let Some(result) = step.result {
+        pieces.push((Tone::Dim, " →".to_owned()));
+        pieces.push((tone(result), format!(" {result}")));
+    }
+    let room = layout.width.saturating_sub(INDENT + width(&trunk) + 2);
+    let section = step.rule.section;
+    let lines = wrap(&pieces, room, layout.paint);
+    let last = lines.len().saturating_sub(1);
+    for (index, (line, used)) in lines.iter().enumerate() {
+        let stem = format!("{}{trunk}{}", " ".repeat(INDENT), if index == 0 { branch } else { below });
+        text.push_str(&layout.paint.tone(Tone::Dim, &stem));
+        text.push_str(line);
+        if index == last {
+            push_section(section, *used, room, &format!("{}{trunk}{below}", " ".repeat(INDENT)), layout, text);
+        }
+        text.push('\n');
+    }
+}
+
+/// Writes the section at the right margin, on a line of its own where there is no room.
+fn push_section(section: &str, used: usize, room: usize, stem: &str, layout: Layout, text: &mut String) {
+    let wide = width(section);
+    let shown = layout.paint.tone(Tone::Dim, section);
+    if used + 2 + wide <= room {
+        text.push_str(&" ".repeat(room - used - wide));
+    } else {
+        text.push('\n');
+        text.push_str(&layout.paint.tone(Tone::Dim, stem));
+        text.push_str(&" ".repeat(room.saturating_sub(wide)));
+    }
+    text.push_str(&shown);
+}

@@ -1,0 +1,279 @@
+//! The command line: every option in one plain sentence
+
+use std::ffi::OsString;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use jiff::Timestamp;
+use sekisho_core::speech::Lang;
+
+use crate::check::received::Hop;
+
+/// What `--help` shows below the options of `sekisho`.
+const EXAMPLES: &str = "\
+Examples:
+  sekisho check mail.eml --client-ip 192.0.2.1 --helo mail.example.org --mail-from alice@example.org
+  sekisho check mail.eml --trust-received mx.example.net --lang ja
+  sekisho check ~/Maildir --json
+  sekisho config show
+
+Exit status: 0 done and clean, 1 done and something found, 2 could not be done.";
+
+/// What `--help` shows below the options of `sekisho check`.
+const CHECK_EXAMPLES: &str = "\
+Examples:
+  Judge a mail as the server that took it would have:
+    sekisho check mail.eml --client-ip 192.0.2.1 --helo mail.example.org --mail-from alice@example.org
+
+  Take client and greeting from the Received field that our own server wrote:
+    sekisho check mail.eml --trust-received mx.example.net
+
+  Ask what would happen if the domain asked for rejection:
+    sekisho check mail.eml --what-if 'TXT _dmarc.example.org=v=DMARC1; p=reject'
+
+  Keep what the DNS said, and judge the same mail by it next year, offline:
+    sekisho check mail.eml --save-facts mail.facts
+    sekisho check mail.eml --facts mail.facts
+
+Exit status: 0 every mail is accepted, 1 some mail was judged and is not, 2 some mail could not be judged.";
+
+/// The checkpoint for messaging: verifies mail and says why.
+#[derive(Debug, Parser)]
+#[command(name = "sekisho", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
+pub(crate) struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Judge mails: SPF, DKIM, ARC and DMARC, and say why.
+    Check(CheckArguments),
+    /// Check the configuration, or show what is in force.
+    Config(ConfigArguments),
+    /// Sign a mail with DKIM, or make a new key for it.
+    Sign(SignArguments),
+}
+
+impl Command {
+    /// Returns the language that the command line asks for.
+    pub(crate) fn lang(&self) -> Option<Lang> {
+        match self {
+            Command::Check(arguments) => arguments.lang,
+            Command::Config(arguments) => arguments.lang,
+            Command::Sign(arguments) => arguments.lang,
+        }
+    }
+}
+
+/// The options of `sekisho check`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = CHECK_EXAMPLES)]
+pub(crate) struct CheckArguments {
+    /// Mail files, mbox files or Maildir folders; `-` is standard input.
+    #[arg(required = true, value_name = "FILE")]
+    pub(crate) files: Vec<PathBuf>,
+
+    /// The address of the client that handed the mail over; without it SPF is not asked.
+    #[arg(long, value_name = "ADDRESS", help_heading = "Envelope")]
+    pub(crate) client_ip: Option<IpAddr>,
+
+    /// The name that the client gave in HELO or EHLO.
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true, help_heading = "Envelope")]
+    pub(crate) helo: Option<OsString>,
+
+    /// The address in MAIL FROM; '' is the null path, and without it the Return-Path is read.
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true, help_heading = "Envelope")]
+    pub(crate) mail_from: Option<OsString>,
+
+    /// Take client and greeting from the N-th Received field from the top, or from the first one written by HOST.
+    #[arg(long, value_name = "N|HOST", conflicts_with = "client_ip", help_heading = "Envelope")]
+    pub(crate) trust_received: Option<Hop>,
+
+    /// Ask this server: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+    #[arg(long, value_name = "SERVER", conflicts_with = "zone", help_heading = "Answers")]
+    pub(crate) dns: Option<String>,
+
+    /// Take all answers from a zone in a text file, offline.
+    #[arg(long, value_name = "FILE", help_heading = "Answers")]
+    pub(crate) zone: Option<PathBuf>,
+
+    /// Judge again by the answers that --save-facts kept, offline.
+    #[arg(long, value_name = "FILE", help_heading = "Answers")]
+    pub(crate) facts: Option<PathBuf>,
+
+    /// Keep the envelope, the answers and the policy of each verdict in a file.
+    #[arg(long, value_name = "FILE", conflicts_with = "facts", help_heading = "Answers")]
+    pub(crate) save_facts: Option<PathBuf>,
+
+    /// Judge a second time with this answer replaced, and show what changes; may be given several times.
+    #[arg(long, value_name = "TYPE NAME=DATA", help_heading = "Answers")]
+    pub(crate) what_if: Vec<String>,
+
+    /// Wait this many seconds for the answers to one mail [default: 20].
+    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Answers")]
+    pub(crate) timeout: Option<u64>,
+
+    /// Judge as of this time, such as 2026-05-01T12:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::from_str, help_heading = "Answers")]
+    pub(crate) at: Option<Timestamp>,
+
+    /// Whose steps are shown.
+    #[arg(long, value_enum, default_value_t, value_name = "WHICH", help_heading = "Account")]
+    pub(crate) steps: StepsShown,
+
+    /// Write JSON, one object a line for many mails.
+    #[arg(long, help_heading = "Account")]
+    pub(crate) json: bool,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang, help_heading = "Account")]
+    pub(crate) lang: Option<Lang>,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+}
+
+/// Whose steps an account shows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub(crate) enum StepsShown {
+    /// No steps at all.
+    None,
+    /// What decided the checks that did not pass.
+    #[default]
+    Failed,
+    /// Every step of every check.
+    All,
+}
+
+/// The options of `sekisho config`.
+#[derive(Clone, Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct ConfigArguments {
+    /// What to do with the configuration.
+    #[command(subcommand)]
+    pub(crate) what: ConfigCommand,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Write JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// What can be done with the configuration.
+#[derive(Clone, Copy, Debug, Subcommand)]
+pub(crate) enum ConfigCommand {
+    /// Read the configuration and name every fault with its line.
+    Check,
+    /// Show what is in force, and where each value comes from.
+    Show,
+}
+
+/// What `--help` shows below the options of `sekisho sign`.
+const SIGN_EXAMPLES: &str = "\
+Examples:
+  Make a key and publish the record that is printed:
+    sekisho sign --new-key ed25519 --domain example.org --selector s1 --out s1.pem
+
+  Sign a mail with it:
+    sekisho sign mail.eml --domain example.org --selector s1 --key s1.pem > signed.eml";
+
+/// The options of `sekisho sign`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SIGN_EXAMPLES)]
+pub(crate) struct SignArguments {
+    /// The mail to sign; `-` is standard input.
+    #[arg(value_name = "FILE", required_unless_present = "new_key")]
+    pub(crate) file: Option<PathBuf>,
+
+    /// The domain that signs.
+    #[arg(long, value_name = "DOMAIN")]
+    pub(crate) domain: String,
+
+    /// The selector of the key; repeat it with --key to sign with several keys.
+    #[arg(long, value_name = "NAME", required = true)]
+    pub(crate) selector: Vec<String>,
+
+    /// The private key in PEM, one for each selector, in their order.
+    #[arg(long, value_name = "KEY.pem", required_unless_present = "new_key", conflicts_with = "new_key")]
+    pub(crate) key: Vec<PathBuf>,
+
+    /// The fields to sign, separated by colons; otherwise those that a reader sees, each guarded against a second one.
+    #[arg(long, value_name = "NAME:NAME…", conflicts_with = "new_key")]
+    pub(crate) headers: Option<String>,
+
+    /// Let the signature expire after this many days.
+    #[arg(long, value_name = "DAYS", conflicts_with = "new_key")]
+    pub(crate) expire: Option<u32>,
+
+    /// How header and body are canonicalized, each relaxed or simple [default: relaxed/relaxed].
+    #[arg(long, value_name = "HEADER/BODY", conflicts_with = "new_key")]
+    pub(crate) canonicalization: Option<String>,
+
+    /// Make a new key instead of signing, and print the DNS record to publish.
+    #[arg(long, value_name = "KIND", value_enum, conflicts_with = "file", requires = "out")]
+    pub(crate) new_key: Option<KeyKind>,
+
+    /// Where the new key is written; a file that exists is never overwritten.
+    #[arg(long, value_name = "KEY.pem", requires = "new_key")]
+    pub(crate) out: Option<PathBuf>,
+
+    /// Write what is printed of a new key as JSON.
+    #[arg(long, requires = "new_key")]
+    pub(crate) json: bool,
+
+    /// Sign as of this time, such as 2026-05-01T12:00:00Z.
+    #[arg(long, value_name = "TIME", value_parser = Timestamp::from_str, conflicts_with = "new_key")]
+    pub(crate) at: Option<Timestamp>,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// The kinds of key that can be made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum KeyKind {
+    /// RSA of 2048 bits: every verifier knows it.
+    Rsa2048,
+    /// RSA of 3072 bits.
+    Rsa3072,
+    /// Ed25519: short, and not yet known to every verifier.
+    Ed25519,
+}
+
+/// Reads a language.
+fn parse_lang(text: &str) -> Result<Lang, String> {
+    Lang::ALL.into_iter().find(|lang| lang.as_str() == text).ok_or_else(|| "either `ja` or `en`".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn a_client_is_named_only_once() {
+        let refusal =
+            Cli::try_parse_from(["sekisho", "check", "x", "--client-ip", "192.0.2.1", "--trust-received", "1"]);
+        assert!(refusal.is_err());
+    }
+}

@@ -1,0 +1,194 @@
+//! The configuration: one TOML file, read in two stages
+//!
+//! [`raw`] takes what was written and refuses what it does not know, with the line and the nearest name. Each section then
+//! checks its values, and [`Config`] is complete and does not change any more. No file at all is a configuration too.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use sekisho_mail::policy::Policy;
+
+use self::arc::ArcSection;
+use self::check::CheckSection;
+pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
+use self::raw::RawConfig;
+use self::spf::SpfSection;
+use crate::cli::{ConfigArguments, ConfigCommand};
+use crate::fault::{Fault, shown};
+use crate::speech::Talk;
+use crate::terminal::Paint;
+use crate::{Exit, Streams};
+
+mod arc;
+mod check;
+mod dns;
+mod nearest;
+mod raw;
+mod show;
+mod spf;
+
+/// The most octets of a configuration file.
+const FILE_MAX: u64 = 1024 * 1024;
+
+/// What is in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// Where answers come from.
+    pub(crate) dns: DnsSection,
+    /// How mails are judged and told.
+    pub(crate) check: CheckSection,
+    /// SPF's limits.
+    pub(crate) spf: SpfSection,
+    /// Whose ARC chains count.
+    pub(crate) arc: ArcSection,
+    /// Where it was read from; nothing where all is default.
+    path: Option<PathBuf>,
+    /// The line of each option that the file sets, by `section.option`.
+    lines: BTreeMap<String, usize>,
+}
+
+impl Config {
+    /// Reads the file that is named, or the first of the usual places that exists; without any, all is default.
+    pub(crate) fn load(named: Option<&Path>, places: &[PathBuf]) -> Result<Config, Fault> {
+        match Config::find(named, places) {
+            None => Config::parse(None, "").map_err(first),
+            Some(path) => Config::parse(Some(path), &read(path)?).map_err(first),
+        }
+    }
+
+    /// Returns which file counts.
+    fn find<'a>(named: Option<&'a Path>, places: &'a [PathBuf]) -> Option<&'a Path> {
+        named.or_else(|| places.iter().map(PathBuf::as_path).find(|path| path.exists()))
+    }
+
+    /// Checks what a file says and names every fault.
+    fn parse(path: Option<&Path>, text: &str) -> Result<Config, Vec<Fault>> {
+        let place = path.unwrap_or(Path::new("sekisho.toml"));
+        let raw = RawConfig::parse(text).map_err(|faults| faults.into_iter().map(|fault| fault.at(place)).collect::<Vec<_>>())?;
+        let RawConfig { sections, lines } = raw;
+        let mut faults = Vec::new();
+        let config = Config {
+            dns: DnsSection::check(sections.dns, &mut faults),
+            check: CheckSection::check(sections.check, &mut faults),
+            spf: SpfSection::check(sections.spf, &mut faults),
+            arc: ArcSection::check(sections.arc, &mut faults),
+            path: path.map(Path::to_owned),
+            lines,
+        };
+        if faults.is_empty() {
+            return Ok(config);
+        }
+        Err(faults.into_iter().map(|(at, fault)| raw::LineFault::of(text, at, fault).at(place)).collect())
+    }
+
+    /// Returns the part that decides verdicts.
+    pub(crate) fn policy(&self) -> Policy {
+        Policy {
+            max_signatures: self.check.max_signatures,
+            trusted_sealers: self.arc.trusted_sealers.clone(),
+            spf_void_lookups: self.spf.void_lookups,
+            ..Policy::default()
+        }
+    }
+}
+
+/// The faults of values: where each stands, and what is wrong.
+type Faults = Vec<(std::ops::Range<usize>, Fault)>;
+
+/// Returns the first of some faults, which are never none.
+fn first(faults: Vec<Fault>) -> Fault {
+    faults.into_iter().next().unwrap_or_else(|| Fault::new("fault-ours", []))
+}
+
+/// Reads a file of bounded size.
+fn read(path: &Path) -> Result<String, Fault> {
+    let refused = |error: io::Error| Fault::io("fault-read", path, &error);
+    let about = fs::metadata(path).map_err(refused)?;
+    if about.is_dir() {
+        return Err(refused(io::ErrorKind::IsADirectory.into()));
+    }
+    if about.len() > FILE_MAX {
+        return Err(Fault::new("fault-large", [("path", shown(path)), ("size", (FILE_MAX / (1024 * 1024)).into())]));
+    }
+    let text = fs::read(path).map_err(refused)?;
+    String::from_utf8(text)
+        .map_err(|_| Fault::new("fault-config", [("path", shown(path))]).because(Fault::new("why-not-utf8", [])))
+}
+
+impl ConfigArguments {
+    /// Checks or shows the configuration.
+    pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+        let path = Config::find(self.config.as_deref(), &streams.setting.config_places);
+        let text = path.map(read).transpose()?.unwrap_or_default();
+        let exit = match (Config::parse(path, &text), self.what) {
+            (Ok(config), ConfigCommand::Show) => {
+                let shown = if self.json { show::json(&config) } else { show::toml(&config, talk) };
+                streams.stdout.write_all(shown.as_bytes())?;
+                Exit::Clean
+            }
+            (Ok(_), ConfigCommand::Check) => {
+                let said = match (self.json, path) {
+                    (true, _) => show::faults(path, &[], talk),
+                    (false, Some(path)) => talk.say("config-fine", &[("path", shown(path))]) + "\n",
+                    (false, None) => talk.word("config-none") + "\n",
+                };
+                streams.stdout.write_all(said.as_bytes())?;
+                Exit::Clean
+            }
+            (Err(faults), ConfigCommand::Check) if self.json => {
+                streams.stdout.write_all(show::faults(path, &faults, talk).as_bytes())?;
+                Exit::Found
+            }
+            (Err(faults), what) => {
+                let paint = Paint { on: streams.setting.stderr_colour };
+                for fault in &faults {
+                    writeln!(streams.stderr, "{} {}", paint.bad("sekisho:"), fault.say(talk))?;
+                }
+                if matches!(what, ConfigCommand::Check) { Exit::Found } else { Exit::NotDone }
+            }
+        };
+        streams.stdout.flush()?;
+        Ok(exit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The file that shows every option.
+    const EXAMPLE: &str = include_str!("../../../etc/sekisho.toml");
+
+    #[test]
+    fn the_example_is_read_and_changes_nothing() {
+        let mut example = Config::parse(Some(Path::new("x")), EXAMPLE).unwrap();
+        assert_eq!(example.lines.len(), 0, "every option of the example is commented out");
+        example.path = None;
+        assert_eq!(example, Config::parse(None, "").unwrap());
+    }
+
+    #[test]
+    fn the_example_shows_every_option_with_its_default() {
+        let open: String = EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(option) if option.contains(" = ") && !option.starts_with(' ') => format!("{option}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect();
+        let example = Config::parse(None, &open).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>());
+        let example = example.unwrap();
+        let shown: Vec<String> = show::options(&example).into_iter().map(|option| option.path()).collect();
+        assert_eq!(example.lines.keys().cloned().collect::<std::collections::BTreeSet<_>>(), shown.into_iter().collect());
+        let default = Config::parse(None, "").unwrap();
+        assert_eq!((example.check.max_signatures, example.spf), (default.check.max_signatures, default.spf));
+        assert_eq!((example.dns.timeout, example.dns.cache_octets), (default.dns.timeout, default.dns.cache_octets));
+    }
+
+    #[test]
+    fn no_file_judges_as_the_recommended_policy_does() {
+        assert_eq!(Config::parse(None, "").unwrap().policy(), Policy::default());
+    }
+}

@@ -1,0 +1,90 @@
+//! What the commands say to people, in Japanese and English
+//!
+//! The sentences stand in `speech/en.ftl` and `speech/ja.ftl`; those of the steps come from the judges' own crate.
+
+use sekisho_core::speech::{Lang, Speech};
+use sekisho_core::step::{Step, Value};
+
+/// The sentences of one language: ours and those of the judges.
+#[derive(Debug)]
+pub(crate) struct Talk(Speech);
+
+impl Talk {
+    /// Makes ready to speak one language.
+    pub(crate) fn new(lang: Lang) -> Talk {
+        let mut sources = sekisho_mail::speech::sources(lang).to_vec();
+        sources.push(source(lang));
+        Talk(Speech::new(lang, &sources).expect("the message files are part of the program, and a test reads them"))
+    }
+
+    /// Returns the language that is spoken.
+    pub(crate) fn lang(&self) -> Lang {
+        self.0.lang()
+    }
+
+    /// Says one message.
+    pub(crate) fn say(&self, message: &str, arguments: &[(&'static str, Value)]) -> String {
+        self.0.say(message, arguments)
+    }
+
+    /// Says one message that names nothing.
+    pub(crate) fn word(&self, message: &str) -> String {
+        self.0.say(message, &[])
+    }
+
+    /// Says a step.
+    pub(crate) fn step(&self, step: &Step) -> String {
+        self.0.step(step)
+    }
+}
+
+/// Returns the message file of one language.
+fn source(lang: Lang) -> &'static str {
+    match lang {
+        Lang::En => include_str!("../speech/en.ftl"),
+        Lang::Ja => include_str!("../speech/ja.ftl"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use sekisho_mail::verdict::Ground;
+
+    use super::*;
+
+    /// The ids of all messages of one file, each with the arguments it names.
+    fn messages(lang: Lang) -> BTreeSet<(String, BTreeSet<String>)> {
+        let mut all = Vec::<(String, BTreeSet<String>)>::new();
+        for line in source(lang).lines() {
+            if let Some((id, _)) = line.split_once(" =")
+                && !line.starts_with([' ', '#'])
+            {
+                all.push((id.to_owned(), BTreeSet::new()));
+            }
+            if let Some((_, names)) = all.last_mut() {
+                let named = line.split('$').skip(1).filter_map(|rest| rest.split([' ', '}']).next());
+                names.extend(named.map(str::to_owned));
+            }
+        }
+        all.into_iter().collect()
+    }
+
+    #[test]
+    fn both_languages_say_the_same_things_about_the_same_things() {
+        assert!(messages(Lang::En).len() > 50);
+        assert_eq!(messages(Lang::En), messages(Lang::Ja));
+    }
+
+    #[test]
+    fn every_ground_has_words() {
+        for lang in Lang::ALL {
+            let talk = Talk::new(lang);
+            for ground in Ground::ALL {
+                let id = format!("ground-{ground}");
+                assert_ne!(talk.word(&id), id);
+            }
+        }
+    }
+}
