@@ -1,6 +1,5 @@
-//! What tests need and nobody else: public suites, second opinions, worlds
+//! What tests need and nobody else: public suites, second opinions, a loopback DNS server
 
+pub mod dns;
 pub mod second_opinion;
 pub mod suites;
-//! Helpers for tests: a loopback DNS server, and more.
-pub mod dns;
