@@ -1,6 +1,6 @@
 //! A signing field while it is written: tags in a row, folded where a line is full (RFC 5322 §2.1.1)
 //!
-//! DKIM and ARC write theirs with it. `b=` comes last, so that what is signed is all that stands before its value.
+//! DKIM and ARC write theirs with it. What is signed is the field with nothing behind `b=`.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -23,13 +23,15 @@ pub(crate) struct FieldWriter {
     column: usize,
     /// Whether a tag was written.
     has_tags: bool,
+    /// Where the signature goes, where that is not the end.
+    signature_at: Option<usize>,
 }
 
 impl FieldWriter {
     /// Begins a field.
     pub(crate) fn new(name: &str) -> FieldWriter {
         let text = format!("{name}:").into_bytes();
-        FieldWriter { column: text.len(), text, has_tags: false }
+        FieldWriter { column: text.len(), text, has_tags: false, signature_at: None }
     }
 
     /// Writes a tag whose value is not folded.
@@ -58,6 +60,14 @@ impl FieldWriter {
         }
     }
 
+    /// Writes `b=` here and not at the end; its value follows once it is known, on lines of its own.
+    pub(crate) fn signature(&mut self) {
+        self.begin("b", COLUMNS);
+        self.signature_at = Some(self.text.len());
+        // The value ends with a full line, so the next tag begins a new one.
+        self.column = COLUMNS;
+    }
+
     /// Signs what `input` holds and this field, and returns the whole field with its last CRLF.
     pub(crate) fn seal(
         mut self,
@@ -65,22 +75,31 @@ impl FieldWriter {
         how: Canonicalization,
         input: &mut HeaderInput,
     ) -> Result<Vec<u8>, SignError> {
-        self.put(b";");
-        self.fold();
-        self.put(b"b=");
+        let signature_at = self.signature_at.unwrap_or_else(|| {
+            self.put(b";");
+            self.fold();
+            self.put(b"b=");
+            self.text.len()
+        });
         input.push_without(how, &Field::new(&self.text), 0..0);
         let signature = STANDARD.encode(key.sign(&input.sha256())?);
+        let (start, end) = self.text.split_at(signature_at);
+        let mut field = start.to_vec();
+        // `b=` stands on a line of its own, behind one column of white space.
+        let mut columns = COLUMNS - " b=".len();
         let mut rest = signature.as_bytes();
         while !rest.is_empty() {
-            if self.column >= COLUMNS {
-                self.fold();
+            let (line, after) = rest.split_at(rest.len().min(columns));
+            field.extend_from_slice(line);
+            if !after.is_empty() {
+                field.extend_from_slice(b"\r\n ");
             }
-            let (line, after) = rest.split_at(rest.len().min(COLUMNS - self.column));
-            self.put(line);
+            columns = COLUMNS - 1;
             rest = after;
         }
-        self.text.extend_from_slice(b"\r\n");
-        Ok(self.text)
+        field.extend_from_slice(end);
+        field.extend_from_slice(b"\r\n");
+        Ok(field)
     }
 
     /// Ends the tag before, and begins one of so many columns, on a new line where this one is full.
