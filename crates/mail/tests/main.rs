@@ -1,0 +1,4 @@
+//! Whole judges, asked from outside.
+
+mod authentication_results;
+mod author;
