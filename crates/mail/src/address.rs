@@ -12,8 +12,8 @@ mod run;
 
 use std::borrow::Cow;
 
-pub(crate) use lexer::is_atom;
-use lexer::{Lexeme, Lexer, Token, unquote};
+use lexer::{Lexeme, Token, more_telling};
+pub(crate) use lexer::{Lexer, is_atom, unquote};
 pub use oddity::{Oddities, Oddity};
 use run::Run;
 
@@ -155,7 +155,7 @@ impl<'a> Addresses<'a> {
                 let phrase = self.slice(local.start, self.ahead.start).trim_ascii_end();
                 let mut odd = Oddities::default();
                 odd.insert(Oddity::AddressBeforeAngle);
-                return self.angle(phrase, local.before.or(mailbox.comment), odd);
+                return self.angle(phrase, more_telling(local.before, mailbox.comment), odd);
             }
             Token::Special(b';') if !self.in_group => return Err(Oddity::Semicolon),
             _ if !self.at_separator() => return Err(Oddity::TextAfter),
@@ -166,7 +166,7 @@ impl<'a> Addresses<'a> {
         let odd = (local.before.is_some() && touches[0] == Some(b')'))
             || (self.ahead.gap.telling.is_some() && touches[1] == Some(b'('));
         mailbox.oddities.insert_if(odd, Oddity::CommentInAddress);
-        mailbox.comment = local.before.or(self.ahead.gap.telling);
+        mailbox.comment = more_telling(local.before, self.ahead.gap.telling);
         Ok(Entry::Mailbox(mailbox.finish(&[], false, self.in_group)))
     }
 
@@ -177,7 +177,7 @@ impl<'a> Addresses<'a> {
 
     /// Reads an address in angle brackets, from the opening one (§3.4, §4.4).
     fn angle(&mut self, phrase: &'a [u8], before: Option<&'a [u8]>, mut odd: Oddities) -> Result<Entry<'a>, Oddity> {
-        let mut comment = before.or(self.ahead.gap.telling);
+        let mut comment = more_telling(before, self.ahead.gap.telling);
         self.take();
         if self.ahead.is(b'>') {
             return Err(Oddity::EmptyAddress);
@@ -201,7 +201,7 @@ impl<'a> Addresses<'a> {
             Token::End => return Err(Oddity::UnclosedAngle),
             _ => return Err(Oddity::Stray),
         };
-        comment = comment.or(self.ahead.gap.telling);
+        comment = more_telling(comment, self.ahead.gap.telling);
         match self.ahead.token {
             Token::Special(b'<') => return Err(Oddity::SecondAngle),
             Token::Special(b';') if !self.in_group => return Err(Oddity::Semicolon),

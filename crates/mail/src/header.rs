@@ -91,6 +91,12 @@ impl<'a> Field<'a> {
     pub fn is(&self, name: &str) -> bool {
         self.has_colon() && self.name().eq_ignore_ascii_case(name.as_bytes())
     }
+
+    /// Tells whether some reader may take this for a field of that name: it has the name once spaces, controls, folding
+    /// and octets beyond ASCII are taken out, or it begins with the name as a word and is no well-formed field at all.
+    pub fn reads_as(&self, name: &str) -> bool {
+        line_reads_as(self.raw, name) || (!self.is_well_formed() && line_begins_with(self.raw, name))
+    }
 }
 
 /// Returns how long the first field is, with its continuation lines and last CRLF.
@@ -103,6 +109,18 @@ fn field_length(rest: &[u8]) -> usize {
             return length;
         }
     }
+}
+
+/// Tells whether a line becomes `name:` without spaces, controls and octets beyond ASCII.
+pub(crate) fn line_reads_as(line: &[u8], name: &str) -> bool {
+    let mut seen = line.iter().filter(|b| b.is_ascii_graphic());
+    name.bytes().chain([b':']).all(|wanted| seen.next().is_some_and(|b| b.eq_ignore_ascii_case(&wanted)))
+}
+
+/// Tells whether the first word of a line is that name.
+pub(crate) fn line_begins_with(line: &[u8], name: &str) -> bool {
+    let word = line.split(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'"' | b';')).next();
+    word.is_some_and(|word| word.eq_ignore_ascii_case(name.as_bytes()))
 }
 
 /// Returns where the first CRLF stands.

@@ -1,6 +1,8 @@
 //! The judges against worlds, vectors and public suites, over facts alone
 
 mod arc;
+mod authentication_results;
+mod author;
 mod dkim;
 mod dmarc;
 mod spf_properties;

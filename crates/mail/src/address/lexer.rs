@@ -96,6 +96,32 @@ impl<'a> Lexer<'a> {
         Lexeme { token, start, end: self.at, gap }
     }
 
+    /// Returns the next octet without taking it.
+    pub(crate) fn peek(&self) -> Option<u8> {
+        self.text.get(self.at).copied()
+    }
+
+    /// Takes the next octet if it is this one.
+    pub(crate) fn eat(&mut self, byte: u8) -> bool {
+        let found = self.peek() == Some(byte);
+        self.at += usize::from(found);
+        found
+    }
+
+    /// Takes octets as long as they are wanted.
+    pub(crate) fn take_while(&mut self, wanted: impl Fn(u8) -> bool) -> &'a [u8] {
+        let rest = self.text.get(self.at..).unwrap_or_default();
+        let length = rest.iter().position(|&b| !wanted(b)).unwrap_or(rest.len());
+        self.at += length;
+        rest.get(..length).unwrap_or_default()
+    }
+
+    /// Takes a quoted string, if one comes next, and returns its inside; one without an end is none.
+    pub(crate) fn quoted(&mut self) -> Option<&'a [u8]> {
+        let inside = (self.peek() == Some(b'"')).then(|| self.delimited(b'"', Oddity::UnclosedQuote))?;
+        (!self.oddities.contains(Oddity::UnclosedQuote)).then_some(inside)
+    }
+
     /// Skips white space and comments.
     pub(crate) fn skip_gap(&mut self) -> Gap<'a> {
         let mut gap = Gap::default();
@@ -104,9 +130,7 @@ impl<'a> Lexer<'a> {
                 Some(b' ' | b'\t' | b'\r' | b'\n') => self.at += 1,
                 Some(b'(') => {
                     let comment = self.comment();
-                    if gap.telling.is_none() && looks_like_address_part(comment) {
-                        gap.telling = Some(comment);
-                    }
+                    gap.telling = more_telling(gap.telling, Some(comment).filter(|c| looks_like_address_part(c)));
                 }
                 _ => return gap,
             }
@@ -185,6 +209,12 @@ pub(crate) fn unquote(inside: &[u8], into: &mut Vec<u8>) {
             other => into.push(other),
         }
     }
+}
+
+/// Returns the comment that tells more: one with an at sign before one with dots, and the first of equals.
+pub(super) fn more_telling<'a>(first: Option<&'a [u8]>, second: Option<&'a [u8]>) -> Option<&'a [u8]> {
+    let has_at = |comment: &Option<&[u8]>| comment.is_some_and(|comment| comment.contains(&b'@'));
+    if has_at(&second) && !has_at(&first) { second } else { first.or(second) }
 }
 
 /// Tells whether somebody could take a comment for a part of an address: it has an at sign, or a dot before a letter.

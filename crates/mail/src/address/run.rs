@@ -1,6 +1,6 @@
 //! A run of words, quoted strings and dots, and what it is good for
 
-use super::lexer::{Lexeme, Token};
+use super::lexer::{Lexeme, Token, more_telling};
 use super::oddity::{Oddities, Oddity};
 
 /// A run of words, quoted strings and dots: a display name, a local part or a domain.
@@ -65,7 +65,7 @@ impl<'a> Run<'a> {
         let first = self.pieces + self.dots == 0;
         if !first && lexeme.gap.any {
             self.telling |= lexeme.gap.telling.is_some();
-            self.before = self.before.or(lexeme.gap.telling);
+            self.before = more_telling(self.before, lexeme.gap.telling);
             if !self.inside {
                 self.pieces_before_gap = self.pieces;
             }

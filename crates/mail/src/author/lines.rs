@@ -2,7 +2,7 @@
 
 use super::Findings;
 use super::{fault, flag};
-use crate::header::{Field, Header};
+use crate::header::{Field, Header, line_begins_with, line_reads_as};
 
 /// The longest line that a header may have, without CRLF (RFC 5322 §2.1.1).
 const LINE_MAX: usize = 998;
@@ -30,7 +30,7 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
         if is_plain_from(field) {
             from.push(*field);
             last_from = Some(start);
-        } else if reads_as_from(field) {
+        } else if field.reads_as("From") {
             odd_name.get_or_insert(*field);
             last_from = Some(start);
         } else if !field.is_well_formed() {
@@ -66,24 +66,6 @@ fn before_colon<'a>(field: &Field<'a>) -> &'a [u8] {
     let rest = field.raw.get(field.name().len()..).unwrap_or_default();
     let end = memchr::memchr(b':', rest).unwrap_or(0);
     rest.get(..end).unwrap_or_default()
-}
-
-/// Tells whether a field that is no plain From field can be read as one: its name is From once spaces, controls and
-/// octets beyond ASCII are taken out, folding included, or its first word is From and a colon is missing.
-fn reads_as_from(field: &Field<'_>) -> bool {
-    becomes_from(field.raw) || (!field.is_well_formed() && begins_with_from(field.raw))
-}
-
-/// Tells whether a line becomes `From:` without spaces, controls and octets beyond ASCII.
-fn becomes_from(line: &[u8]) -> bool {
-    let seen = line.iter().filter(|b| b.is_ascii_graphic()).map(u8::to_ascii_lowercase);
-    seen.take(5).eq(*b"from:")
-}
-
-/// Tells whether a line begins with the word From.
-fn begins_with_from(line: &[u8]) -> bool {
-    let word = line.split(|b| !b.is_ascii_graphic() || matches!(b, b'<' | b'"')).next();
-    word.is_some_and(|word| word.eq_ignore_ascii_case(b"From"))
 }
 
 /// Counts a field that a mail may have once.
@@ -123,7 +105,7 @@ fn examine_breaks(raw: &[u8], last_from: Option<usize>, found: &mut Findings) {
         }
         let rest = raw.get(at + 1..).unwrap_or_default();
         let line = rest.get(..memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
-        if becomes_from(line) || begins_with_from(line) {
+        if line_reads_as(line, "From") || line_begins_with(line, "From") {
             found.fault(&fault::HIDDEN_FROM, line);
         }
         if line.is_empty() && last_from.is_some_and(|last| at < last) {

@@ -1,0 +1,156 @@
+//! Authentication-Results, written: folded, quoted where it must be, never a hostile octet (RFC 8601 §2.2)
+
+use std::fmt::Write;
+
+use super::{AuthenticationResults, MethodResult, NAME, Property};
+
+/// Where lines are folded (RFC 5322 §2.1.1).
+const COLUMNS: usize = 78;
+/// What a folded line begins with.
+const INDENT: &str = "\r\n\t";
+
+impl AuthenticationResults {
+    /// Returns the whole field with its name, folded, without the last CRLF.
+    pub fn to_field(&self) -> String {
+        self.to_field_named(NAME, "")
+    }
+
+    /// Returns the whole field under another name and behind a prefix such as `i=1; `, as ARC wants it (RFC 8617 §4.1.1).
+    pub fn to_field_named(&self, name: &str, prefix: &str) -> String {
+        let mut folded = Folded { text: format!("{name}: {prefix}"), column: name.len() + 2 + prefix.len() };
+        let mut first = value(&self.authserv_id);
+        if let Some(version) = self.version {
+            let _ = write!(first, " {version}");
+        }
+        folded.word(&(first + ";"), false);
+        if self.results.is_empty() {
+            folded.word("none", false);
+        }
+        for (at, result) in self.results.iter().enumerate() {
+            let last = at + 1 == self.results.len();
+            write_result(&mut folded, result, if last { "" } else { ";" });
+        }
+        folded.text
+    }
+}
+
+/// Writes one result on a line of its own, and what ends it.
+fn write_result(folded: &mut Folded, result: &MethodResult, end: &str) {
+    let mut words = Vec::with_capacity(result.properties.len() + 3);
+    let version = result.version.map(|version| format!("/{version}")).unwrap_or_default();
+    words.push(format!("{}{version}={}", keyword(&result.method), keyword(&result.result)));
+    if let Some(comment) = &result.comment {
+        words.push(format!("({})", visible(comment).replace(['(', ')', '\\'], "?")));
+    }
+    if let Some(reason) = &result.reason {
+        words.push(format!("reason={}", value(reason)));
+    }
+    words.extend(result.properties.iter().map(property));
+    let last = words.len() - 1;
+    for (at, word) in words.iter().enumerate() {
+        let end = if at == last { end } else { "" };
+        folded.word(&format!("{word}{end}"), at == 0);
+    }
+}
+
+/// Writes one property; an address stands as it is where it needs no quotes (§2.2, `pvalue`).
+fn property(property: &Property) -> String {
+    let Property { kind, name, value: text } = property;
+    let bare = text.rsplit_once('@').is_some_and(|(local, domain)| {
+        (local.is_empty() || is_dot_atom(local)) && !domain.is_empty() && is_dot_atom(domain) && is_token(domain)
+    });
+    let text = if bare { text.clone() } else { value(text) };
+    format!("{}.{}={text}", keyword(kind), keyword(name))
+}
+
+/// Writes a token, or a quoted string where it is none.
+fn value(text: &str) -> String {
+    let text = visible(text);
+    if is_token(&text) {
+        return text;
+    }
+    let mut quoted = String::with_capacity(text.len() + 2);
+    quoted.push('"');
+    for character in text.chars() {
+        if matches!(character, '"' | '\\') {
+            quoted.push('\\');
+        }
+        quoted.push(character);
+    }
+    quoted.push('"');
+    quoted
+}
+
+/// Returns the text with `?` for what a header should not have: controls, and everything beyond ASCII.
+fn visible(text: &str) -> String {
+    text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
+}
+
+/// Returns a word of the format with `?` left out: letters, digits and hyphens are all it has.
+fn keyword(word: &str) -> String {
+    word.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
+}
+
+/// Tells whether a text can stand without quotes (RFC 2045 §5.1).
+pub(super) fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&b))
+}
+
+/// Tells whether a text is words joined by dots (RFC 5322 §3.2.3).
+fn is_dot_atom(text: &str) -> bool {
+    text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii() && crate::address::is_atom(b)))
+}
+
+/// Text that is folded between words.
+struct Folded {
+    /// What was written.
+    text: String,
+    /// How long the last line is.
+    column: usize,
+}
+
+impl Folded {
+    /// Writes a word, on a new line where it is wanted or does not fit.
+    fn word(&mut self, word: &str, new_line: bool) {
+        let space = usize::from(!self.text.ends_with(' '));
+        if new_line || self.column + space + word.len() > COLUMNS {
+            self.text.truncate(self.text.trim_end_matches(' ').len());
+            self.text.push_str(INDENT);
+            self.column = 1;
+        } else if space == 1 {
+            self.text.push(' ');
+            self.column += 1;
+        }
+        self.text.push_str(word);
+        self.column += word.len();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fields_are_folded_and_quoted() {
+        let mut spf = MethodResult::new("spf", "pass").with("smtp", "mailfrom", Some("a@example.org"));
+        spf.reason = Some("all \"well\"\r\n\u{202e}".to_owned());
+        let arc = MethodResult::new("arc", "none").with("smtp", "remote-ip", Some("2001:db8::1"));
+        let field = AuthenticationResults {
+            authserv_id: "mx.example.net".to_owned(),
+            version: Some(1),
+            results: vec![spf.with("policy", "x", Some("b(c)@d")), arc],
+        };
+        assert_eq!(
+            field.to_field(),
+            "Authentication-Results: mx.example.net 1;\r\n\
+             \tspf=pass reason=\"all \\\"well\\\"???\" smtp.mailfrom=a@example.org\r\n\
+             \tpolicy.x=\"b(c)@d\";\r\n\
+             \tarc=none smtp.remote-ip=\"2001:db8::1\""
+        );
+        let none = AuthenticationResults { authserv_id: "a b".to_owned(), ..AuthenticationResults::default() };
+        assert_eq!(
+            none.to_field_named("ARC-Authentication-Results", "i=1; "),
+            "ARC-Authentication-Results: i=1; \"a b\"; none"
+        );
+    }
+}
