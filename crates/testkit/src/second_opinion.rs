@@ -1,0 +1,3 @@
+//! What others say of the same: never a reason to pass, always a reason to look again
+
+pub mod dkim;
