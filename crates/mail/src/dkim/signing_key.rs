@@ -173,9 +173,7 @@ impl SigningKey {
                 .try_sign(hash.as_ref())
                 .map(|signature| signature.as_ref().to_vec())
                 .map_err(|_| SignError::Refused),
-            Kind::Elsewhere { sign, .. } => {
-                hash.as_ref().try_into().ok().and_then(sign).ok_or(SignError::Refused)
-            }
+            Kind::Elsewhere { sign, .. } => hash.as_ref().try_into().ok().and_then(sign).ok_or(SignError::Refused),
         }
     }
 }

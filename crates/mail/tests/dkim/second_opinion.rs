@@ -1,0 +1,1 @@
+//! What `mail-auth` says of the same worlds
