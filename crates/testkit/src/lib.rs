@@ -1,3 +1,4 @@
-//! Helpers for tests: a loopback DNS server, and more.
+//! Helpers for tests: a loopback DNS server, worlds, and more.
 
 pub mod dns;
+pub mod world;
