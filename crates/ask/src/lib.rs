@@ -7,7 +7,7 @@
 //! - [`resolver`]: questions to name servers, with a cache in which the same question is asked once at a time.
 //! - [`upstream`]: name servers as people write them, and those of the system.
 //!
-//! Nothing here logs: what goes wrong is an [`Outcome`](sekisho_core::facts::Outcome) or an error value.
+//! Nothing here logs: what goes wrong is an [`Outcome`] or an error value.
 
 mod cache;
 pub mod errand;

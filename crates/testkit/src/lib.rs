@@ -3,3 +3,4 @@
 pub mod dns;
 pub mod second_opinion;
 pub mod suites;
+pub mod world;
