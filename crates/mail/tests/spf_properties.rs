@@ -59,15 +59,12 @@ fn term() -> impl Strategy<Value = String> {
 
 /// A world of a few domains that point at each other.
 fn world() -> impl Strategy<Value = Zone> {
-    let record = vec(term(), 0..6).prop_map(|terms| format!("v=spf1 {}", terms.join(" ")));
-    let words = prop_oneof![6 => record, 1 => Just("why %{s} %{p} %{c}".to_owned())];
+    let record = vec(term(), 1..9).prop_map(|terms| format!("v=spf1 {}", terms.join(" ")));
+    let words = prop_oneof![9 => record, 1 => Just("why %{s} %{p} %{c}".to_owned())];
     let host = (0..DOMAINS + 1, 0u8..4);
-    let node = (
-        vec(words, 0..2),
-        vec(0u8..4, 0..3),
-        vec(0..DOMAINS + 1, 0..12),
-        proptest::option::weighted(0.1, 0..Kind::ALL.len()),
-    );
+    let texts = prop_oneof![12 => vec(words.clone(), 1), 1 => vec(words, 0..3)];
+    let failure = proptest::option::weighted(0.05, 0..Kind::ALL.len());
+    let node = (texts, vec(0u8..4, 0..3), vec(0..DOMAINS + 1, 0..12), failure);
     (vec(node, DOMAINS), vec(host, 0..12)).prop_map(|(nodes, hosts)| {
         let mut zone = Zone::default();
         for (number, (texts, addresses, exchangers, failure)) in nodes.into_iter().enumerate() {
@@ -175,5 +172,49 @@ proptest! {
             }
             assert_speaks(&trace);
         }
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    // Every name is another one, every exchanger list is full, and records nest as deep as they may.
+    #[test]
+    fn no_world_costs_more_than_111_questions(records in vec(vec(0usize..7, 1..14), 1..6), v6 in any::<bool>()) {
+        let answer = |question: &Question| {
+            let name = &question.name;
+            let below = |label: String| name.child(label.as_bytes()).unwrap();
+            let kinds = &records[question.name.as_wire().len() % records.len()];
+            let term = |(at, kind): (usize, &usize)| match kind {
+                0 | 1 => format!(" ?include:t{at}.{name}"),
+                2 | 3 => format!(" mx:t{at}.{name}"),
+                4 => format!(" a:t{at}.{name}"),
+                5 => format!(" exists:%{{p}}.t{at}.{name}"),
+                _ => " ?ptr".to_owned(),
+            };
+            let hosts = (0..10).map(|host| below(format!("h{host}")));
+            Outcome::Records(match question.kind {
+                Kind::Txt => {
+                    let terms: String = kinds.iter().enumerate().map(term).collect();
+                    let text = format!("v=spf1{terms} -all exp=%{{p}}.why.{name}");
+                    vec![Record::Txt(split_string(text.as_bytes()))]
+                }
+                Kind::Mx => hosts.map(|exchange| Record::Mx { preference: 0, exchange }).collect(),
+                Kind::Ptr => hosts.map(Record::Ptr).collect(),
+                Kind::A if name.to_string().starts_with("unknown") => return Outcome::NoName,
+                Kind::A => vec![Record::A([198, 51, 100, 1].into())],
+                Kind::Aaaa => vec![Record::Aaaa("2001:db8:1::1".parse().unwrap())],
+            })
+        };
+        let client: IpAddr = if v6 { "2001:db8::1".parse().unwrap() } else { [192, 0, 2, 1].into() };
+        let mut facts = Facts::default();
+        let mut trace = Trace::new(Check::Spf);
+        while let Err(Missing(missing)) = judged(&facts, client, &mut trace) {
+            for question in missing {
+                let outcome = answer(&question);
+                facts.insert(question, Answer::new(outcome, 60).into());
+            }
+        }
+        prop_assert!(facts.len() <= 111, "{} questions", facts.len());
     }
 }
