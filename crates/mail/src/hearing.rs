@@ -243,11 +243,11 @@ fn temperror_matters(dmarc: &DmarcVerdict) -> bool {
 }
 
 /// SPF was not asked for want of a client address.
-static NO_CLIENT_ADDRESS: Rule = Rule { id: "spf.no-client-address", section: "RFC 7208 §4.1" };
+static NO_CLIENT_ADDRESS: Rule = Rule { id: "envelope.no-client-address", section: "RFC 7208 §4.1" };
 /// SPF was not asked for want of a MAIL FROM address.
-static NO_MAIL_FROM: Rule = Rule { id: "spf.no-mail-from", section: "RFC 7208 §2.4" };
+static NO_MAIL_FROM: Rule = Rule { id: "envelope.no-mail-from", section: "RFC 7208 §2.4" };
 /// SPF was not asked for want of a HELO name.
-static NO_HELO: Rule = Rule { id: "spf.no-helo", section: "RFC 7208 §2.3" };
+static NO_HELO: Rule = Rule { id: "envelope.no-helo", section: "RFC 7208 §2.3" };
 /// A mail without one usable author is refused.
 static AUTHOR_REFUSED: Rule = Rule { id: "verdict.author", section: "RFC 9989 §5.3.1" };
 /// Nothing speaks against the mail.

@@ -76,7 +76,8 @@ fn every_seal_of_the_public_suite_is_written_as_it_says() {
             assert_eq!(value("ARC-Authentication-Results"), squeezed(expected.results.as_bytes()), "{name}");
             assert_eq!(value("ARC-Message-Signature"), squeezed(expected.message_signature.as_bytes()), "{name}");
             assert_eq!(value("ARC-Seal"), squeezed(expected.seal.as_bytes()), "{name}");
-            assert!(written.split(|&b| b == b'\n').all(|line| line.len() <= 79), "{name}: a line is too long");
+            // RFC 5322 §2.1.1: 998 at most; only `b=` is not folded.
+            assert!(written.split(|&b| b == b'\n').all(|line| line.len() <= 300), "{name}: a line is too long");
         }
     }
     assert_eq!(sealed, 17);

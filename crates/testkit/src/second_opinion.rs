@@ -1,4 +1,4 @@
 //! What others say of the same: never a reason to pass, always a reason to look again
 
-pub mod spf;
 pub mod dkim;
+pub mod spf;

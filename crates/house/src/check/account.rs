@@ -204,7 +204,8 @@ impl Account<'_> {
         let dmarc = &verdict.dmarc;
         let mut details: Vec<String> = dmarc.domain.iter().map(shown_name).collect();
         if let (Some(policy), Some(domain)) = (dmarc.policy, &dmarc.policy_domain) {
-            details.push(self.talk.say("detail-policy", &[("policy", policy.as_str().into()), ("domain", domain.into())]));
+            details
+                .push(self.talk.say("detail-policy", &[("policy", policy.as_str().into()), ("domain", domain.into())]));
         }
         if dmarc.testing {
             details.push(self.talk.word("detail-policy-testing"));
@@ -270,10 +271,10 @@ impl Account<'_> {
         let columns = what_if.changes.iter().map(|change| width(&place(change))).max().unwrap_or_default() + 2;
         for change in &what_if.changes {
             text.push_str(&format!("    {}", pad(&place(change), columns)));
-            let value = |value: &Option<String>| value.clone().filter(|value| !value.is_empty()).unwrap_or("—".to_owned());
+            let value =
+                |value: &Option<String>| value.clone().filter(|value| !value.is_empty()).unwrap_or("—".to_owned());
             let (before, after) = (value(&change.before), value(&change.after));
-            let pieces =
-                [(tone(&before), before), (Tone::Dim, " →".to_owned()), (tone(&after), format!(" {after}"))];
+            let pieces = [(tone(&before), before), (Tone::Dim, " →".to_owned()), (tone(&after), format!(" {after}"))];
             text.push_str(&lines(&pieces, 0, columns + 4, self.layout));
         }
     }

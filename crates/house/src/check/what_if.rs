@@ -31,8 +31,7 @@ fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
     let shape = || Fault::new("why-proposal", []);
     let (kind, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(shape)?;
     let (name, data) = rest.split_once('=').ok_or_else(shape)?;
-    let kind = Kind::parse(kind)
-        .ok_or_else(|| Fault::new("why-kind", [("kinds", crate::fault::kinds().into())]))?;
+    let kind = Kind::parse(kind).ok_or_else(|| Fault::new("why-kind", [("kinds", crate::fault::kinds().into())]))?;
     let name = name.trim();
     let name = if name.is_ascii() { DomainName::from_presentation(name) } else { DomainName::parse_unicode(name) };
     let question = Question::new(kind, name.map_err(Fault::from)?);
@@ -45,16 +44,9 @@ fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
 
 /// Reads the word of an outcome without records.
 pub(super) fn failure(word: &str) -> Option<Outcome> {
-    [
-        Outcome::NoName,
-        Outcome::NoData,
-        Outcome::Servfail,
-        Outcome::Timeout,
-        Outcome::Refused,
-        Outcome::Truncated,
-    ]
-    .into_iter()
-    .find(|outcome| outcome.word() == word)
+    [Outcome::NoName, Outcome::NoData, Outcome::Servfail, Outcome::Timeout, Outcome::Refused, Outcome::Truncated]
+        .into_iter()
+        .find(|outcome| outcome.word() == word)
 }
 
 /// Returns those of the proposed answers that no judge asked for.
@@ -169,9 +161,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        for texts in [&["TXT"][..], &["TXT a.example"], &["SRV a.example=x"], &["A a.example=1.2.3"], &["TXT a..b=x"],
-            &["TXT a.example=x", "TXT a.example=!timeout"]]
-        {
+        for texts in [
+            &["TXT"][..],
+            &["TXT a.example"],
+            &["SRV a.example=x"],
+            &["A a.example=1.2.3"],
+            &["TXT a..b=x"],
+            &["TXT a.example=x", "TXT a.example=!timeout"],
+        ] {
             assert!(proposals(texts).is_err(), "{texts:?}");
         }
     }

@@ -1,8 +1,8 @@
 ### What was not asked, and what the policy of the house makes of all checks.
 
-spf-no-client-address = not asked: the address of the sending client is not known (--client-ip)
-spf-no-mail-from = not asked: the MAIL FROM address is not known (--mail-from)
-spf-no-helo = not asked: the HELO name is not known (--helo)
+envelope-no-client-address = not asked: the address of the sending client is not known (--client-ip)
+envelope-no-mail-from = not asked: the MAIL FROM address is not known (--mail-from)
+envelope-no-helo = not asked: the HELO name is not known (--helo)
 verdict-author = a mail without exactly one usable author is refused: { $reason }
 verdict-accept = nothing asks for more than acceptance (DMARC: { $dmarc })
 verdict-quarantine = DMARC fails, and the domain owner asks for quarantine

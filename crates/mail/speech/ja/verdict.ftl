@@ -1,8 +1,8 @@
 ### 問い合わせなかった項目と、全検査を踏まえた最終判断。
 
-spf-no-client-address = 未実施: 送信クライアントの IP アドレスが不明（--client-ip で指定）
-spf-no-mail-from = 未実施: MAIL FROM アドレスが不明（--mail-from で指定）
-spf-no-helo = 未実施: HELO 名が不明（--helo で指定）
+envelope-no-client-address = 未実施: 送信クライアントの IP アドレスが不明（--client-ip で指定）
+envelope-no-mail-from = 未実施: MAIL FROM アドレスが不明（--mail-from で指定）
+envelope-no-helo = 未実施: HELO 名が不明（--helo で指定）
 verdict-author = 使用できる作成者が一人に定まらないメールは拒否する: { $reason }
 verdict-accept = 受信を妨げる理由はない（DMARC: { $dmarc }）
 verdict-quarantine = DMARC は不合格で、ドメイン所有者は隔離を求めている

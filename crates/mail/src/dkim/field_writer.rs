@@ -60,7 +60,8 @@ impl FieldWriter {
         }
     }
 
-    /// Writes `b=` here and not at the end; its value follows once it is known, on lines of its own.
+    /// Writes `b=` here and not at the end; its value follows once it is known, on a line of its own without folds.
+    /// ARC wants it so: a seal covers the message signature with its white space, and the public suite's has none.
     pub(crate) fn signature(&mut self) {
         self.begin("b", COLUMNS);
         self.signature_at = Some(self.text.len());
@@ -75,6 +76,7 @@ impl FieldWriter {
         how: Canonicalization,
         input: &mut HeaderInput,
     ) -> Result<Vec<u8>, SignError> {
+        let folds = self.signature_at.is_none();
         let signature_at = self.signature_at.unwrap_or_else(|| {
             self.put(b";");
             self.fold();
@@ -83,23 +85,20 @@ impl FieldWriter {
         });
         input.push_without(how, &Field::new(&self.text), 0..0);
         let signature = STANDARD.encode(key.sign(&input.sha256())?);
-        let (start, end) = self.text.split_at(signature_at);
-        let mut field = start.to_vec();
-        // `b=` stands on a line of its own, behind one column of white space.
-        let mut columns = COLUMNS - " b=".len();
+        let end = self.text.split_off(signature_at);
         let mut rest = signature.as_bytes();
         while !rest.is_empty() {
-            let (line, after) = rest.split_at(rest.len().min(columns));
-            field.extend_from_slice(line);
-            if !after.is_empty() {
-                field.extend_from_slice(b"\r\n ");
+            if folds && self.column >= COLUMNS {
+                self.fold();
             }
-            columns = COLUMNS - 1;
+            let columns = if folds { COLUMNS - self.column } else { rest.len() };
+            let (line, after) = rest.split_at(rest.len().min(columns));
+            self.put(line);
             rest = after;
         }
-        field.extend_from_slice(end);
-        field.extend_from_slice(b"\r\n");
-        Ok(field)
+        self.put(&end);
+        self.text.extend_from_slice(b"\r\n");
+        Ok(self.text)
     }
 
     /// Ends the tag before, and begins one of so many columns, on a new line where this one is full.
