@@ -66,7 +66,8 @@ impl Config {
     /// Checks what a file says and names every fault.
     fn parse(path: Option<&Path>, text: &str) -> Result<Config, Vec<Fault>> {
         let place = path.unwrap_or(Path::new("sekisho.toml"));
-        let raw = RawConfig::parse(text).map_err(|faults| faults.into_iter().map(|fault| fault.at(place)).collect::<Vec<_>>())?;
+        let raw = RawConfig::parse(text)
+            .map_err(|faults| faults.into_iter().map(|fault| fault.at(place)).collect::<Vec<_>>())?;
         let RawConfig { sections, lines } = raw;
         let mut faults = Vec::new();
         let config = Config {
@@ -178,10 +179,14 @@ mod tests {
                 _ => format!("{line}\n"),
             })
             .collect();
-        let example = Config::parse(None, &open).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>());
+        let example =
+            Config::parse(None, &open).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>());
         let example = example.unwrap();
         let shown: Vec<String> = show::options(&example).into_iter().map(|option| option.path()).collect();
-        assert_eq!(example.lines.keys().cloned().collect::<std::collections::BTreeSet<_>>(), shown.into_iter().collect());
+        assert_eq!(
+            example.lines.keys().cloned().collect::<std::collections::BTreeSet<_>>(),
+            shown.into_iter().collect()
+        );
         let default = Config::parse(None, "").unwrap();
         assert_eq!((example.check.max_signatures, example.spf), (default.check.max_signatures, default.spf));
         assert_eq!((example.dns.timeout, example.dns.cache_octets), (default.dns.timeout, default.dns.cache_octets));

@@ -12,7 +12,7 @@ use sekisho_mail::message::Message;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::Verdict;
 
-use super::facts_file::{Kept, Keeping};
+use super::facts_file::{Keeping, Kept};
 use super::input::Mail;
 use super::judge::{Heard, Judge, Layers};
 use super::options::Options;
@@ -139,8 +139,9 @@ impl Desk {
         let sha256 = hexadecimal(digest(&SHA256, &mail.raw).as_ref());
         let kept = self.keeping.as_ref().map(|keeping| keeping.find(&sha256, &mail.source)).transpose()?;
         let header = message.header();
-        let (envelope, from_return_path) =
-            self.envelope(&header, kept).map_err(|why| Fault::new("fault-envelope", [("path", mail.source.as_bytes().into())]).because(why))?;
+        let (envelope, from_return_path) = self
+            .envelope(&header, kept)
+            .map_err(|why| Fault::new("fault-envelope", [("path", mail.source.as_bytes().into())]).because(why))?;
         let judged_at = self.judged_at(kept);
         let policy = match kept {
             Some(kept) if !self.options.config_given => Arc::clone(&kept.policy),
@@ -154,13 +155,26 @@ impl Desk {
             None => None,
             Some(proposed) => {
                 let layers = Layers { over: Some(proposed), under: Some(&facts) };
-                let second = self.judge.prepare(&message, &envelope, &policy, judged_at).after(base).hear(layers).await?;
+                let second =
+                    self.judge.prepare(&message, &envelope, &policy, judged_at).after(base).hear(layers).await?;
                 let changes = what_if::changes(&verdict, &second.verdict);
                 Some(WhatIf { verdict: second.verdict, facts: second.facts, proposed: proposed.clone(), changes })
             }
         };
         let (source, many) = (mail.source.clone(), mail.many);
-        Ok(Judged { source, sha256, envelope, from_return_path, judged_at, policy, from, many, verdict, facts, what_if })
+        Ok(Judged {
+            source,
+            sha256,
+            envelope,
+            from_return_path,
+            judged_at,
+            policy,
+            from,
+            many,
+            verdict,
+            facts,
+            what_if,
+        })
     }
 
     /// Returns the envelope: what the command line says, else what was kept, else what our own servers wrote.
@@ -196,10 +210,7 @@ impl Desk {
 
 /// Says that a proposed answer was of no use.
 fn unasked_note(source: &str, question: &Question) -> Fault {
-    Fault::new(
-        "note-unasked",
-        [("path", source.as_bytes().into()), ("question", question.to_string().into())],
-    )
+    Fault::new("note-unasked", [("path", source.as_bytes().into()), ("question", question.to_string().into())])
 }
 
 /// Returns a folded value in one line, harmless to show.

@@ -90,7 +90,10 @@ impl Keeping {
     pub(super) fn open(path: &Path) -> Result<Keeping, Fault> {
         let refused = |error: io::Error| Fault::io("fault-read", path, &error);
         if fs::metadata(path).map_err(refused)?.len() > FILE_MAX {
-            return Err(Fault::new("fault-large", [("path", shown(path)), ("size", (FILE_MAX / (1024 * 1024)).into())]));
+            return Err(Fault::new(
+                "fault-large",
+                [("path", shown(path)), ("size", (FILE_MAX / (1024 * 1024)).into())],
+            ));
         }
         let text = fs::read(path).map_err(refused)?;
         let mut kept = Vec::new();
@@ -223,7 +226,10 @@ fn read_policy(object: &Value) -> Result<Policy, Fault> {
     let sealer = |value: &Value| DomainName::from_presentation(value.as_str()?).ok();
     Ok(Policy {
         max_signatures: number(object, "max_signatures")?,
-        trusted_sealers: sealers.iter().map(|value| sealer(value).ok_or_else(|| lacks("trusted_sealers"))).collect::<Result<_, _>>()?,
+        trusted_sealers: sealers
+            .iter()
+            .map(|value| sealer(value).ok_or_else(|| lacks("trusted_sealers")))
+            .collect::<Result<_, _>>()?,
         spf_lookups: number(object, "spf_lookups")?,
         spf_void_lookups: number(object, "spf_void_lookups")?,
     })

@@ -241,23 +241,47 @@ mod tests {
     fn every_server_writes_the_client_in_its_own_way() {
         for (value, address, helo) in [
             // Postfix
-            ("from h.example (r.example [192.0.2.1])\r\n\tby mx (Postfix) with ESMTP id 1\r\n\tfor <a@b>; date", "192.0.2.1", "h.example"),
-            ("from [10.0.0.1] (unknown [IPv6:2001:db8::1]) (using TLSv1.3) by mx (Postfix)", "2001:db8::1", "[10.0.0.1]"),
+            (
+                "from h.example (r.example [192.0.2.1])\r\n\tby mx (Postfix) with ESMTP id 1\r\n\tfor <a@b>; date",
+                "192.0.2.1",
+                "h.example",
+            ),
+            (
+                "from [10.0.0.1] (unknown [IPv6:2001:db8::1]) (using TLSv1.3) by mx (Postfix)",
+                "2001:db8::1",
+                "[10.0.0.1]",
+            ),
             // Exim
             ("from [192.0.2.1] (helo=h.example) by mx with esmtp", "192.0.2.1", "h.example"),
             ("from r.example ([192.0.2.1]:25 helo=h.example) by mx with esmtps", "192.0.2.1", "h.example"),
             ("from r.example ([2001:db8::1] helo=[192.0.2.9]) by mx", "2001:db8::1", "[192.0.2.9]"),
             ("from r.example ([192.0.2.1]) by mx with esmtps (Exim 4.96)", "192.0.2.1", "r.example"),
             // Sendmail
-            ("from h.example (IDENT:joe@r.example [192.0.2.1] (may be forged)) by mx (8.17/8.17) with ESMTP", "192.0.2.1", "h.example"),
+            (
+                "from h.example (IDENT:joe@r.example [192.0.2.1] (may be forged)) by mx (8.17/8.17) with ESMTP",
+                "192.0.2.1",
+                "h.example",
+            ),
             // Exchange
-            ("from h.example (192.0.2.1) by mx.example (10.0.0.2) with Microsoft SMTP Server id 15.1", "192.0.2.1", "h.example"),
-            ("from h.example (2001:db8::1) by mx.example (2001:db8::2) with Microsoft SMTP Server", "2001:db8::1", "h.example"),
+            (
+                "from h.example (192.0.2.1) by mx.example (10.0.0.2) with Microsoft SMTP Server id 15.1",
+                "192.0.2.1",
+                "h.example",
+            ),
+            (
+                "from h.example (2001:db8::1) by mx.example (2001:db8::2) with Microsoft SMTP Server",
+                "2001:db8::1",
+                "h.example",
+            ),
             // qmail, CommuniGate, Google
             ("from unknown (HELO h.example) (192.0.2.1) by mx with SMTP; date", "192.0.2.1", "h.example"),
             ("from r.example (HELO [203.0.113.9]) (joe@192.0.2.1) by mx with SMTP", "192.0.2.1", "[203.0.113.9]"),
             ("from [192.0.2.1] (HELO h.example) by mx (CommuniGate Pro)", "192.0.2.1", "h.example"),
-            ("from h.example (r.example. [192.0.2.1]) by mx.google.com with ESMTPS id x for <a@b>", "192.0.2.1", "h.example"),
+            (
+                "from h.example (r.example. [192.0.2.1]) by mx.google.com with ESMTPS id x for <a@b>",
+                "192.0.2.1",
+                "h.example",
+            ),
         ] {
             assert_eq!(read(value), Some((address.to_owned(), helo.to_owned())), "{value}");
         }
@@ -271,7 +295,9 @@ mod tests {
 
     #[test]
     fn fields_without_a_client_are_not_guessed() {
-        for value in ["by mx.example with local", "from h.example by mx", "(qmail 1 invoked by uid 1); date", "", "from"] {
+        for value in
+            ["by mx.example with local", "from h.example by mx", "(qmail 1 invoked by uid 1); date", "", "from"]
+        {
             assert_eq!(read(value), None, "{value}");
         }
     }

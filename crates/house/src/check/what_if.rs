@@ -2,7 +2,7 @@
 
 use sekisho_core::facts::{Answer, Facts, Kind, Outcome, Question, Record};
 use sekisho_core::name::DomainName;
-use sekisho_mail::verdict::Verdict;
+use sekisho_mail::verdict::{SpfVerdict, Verdict};
 
 use crate::fault::Fault;
 
@@ -31,8 +31,7 @@ fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
     let shape = || Fault::new("why-proposal", []);
     let (kind, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(shape)?;
     let (name, data) = rest.split_once('=').ok_or_else(shape)?;
-    let kind = Kind::parse(kind)
-        .ok_or_else(|| Fault::new("why-kind", [("kinds", crate::fault::kinds().into())]))?;
+    let kind = Kind::parse(kind).ok_or_else(|| Fault::new("why-kind", [("kinds", crate::fault::kinds().into())]))?;
     let name = name.trim();
     let name = if name.is_ascii() { DomainName::from_presentation(name) } else { DomainName::parse_unicode(name) };
     let question = Question::new(kind, name.map_err(Fault::from)?);
@@ -45,16 +44,9 @@ fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
 
 /// Reads the word of an outcome without records.
 pub(super) fn failure(word: &str) -> Option<Outcome> {
-    [
-        Outcome::NoName,
-        Outcome::NoData,
-        Outcome::Servfail,
-        Outcome::Timeout,
-        Outcome::Refused,
-        Outcome::Truncated,
-    ]
-    .into_iter()
-    .find(|outcome| outcome.word() == word)
+    [Outcome::NoName, Outcome::NoData, Outcome::Servfail, Outcome::Timeout, Outcome::Refused, Outcome::Truncated]
+        .into_iter()
+        .find(|outcome| outcome.word() == word)
 }
 
 /// Returns those of the proposed answers that no judge asked for.
@@ -83,7 +75,9 @@ pub(super) fn changes(before: &Verdict, after: &Verdict) -> Vec<Change> {
     let words = |verdict: &Verdict| verdict.grounds.iter().map(|ground| ground.as_str()).collect::<Vec<_>>().join(" ");
     changes.compare("verdict", "verdict", before, after, |verdict| Some(verdict.action.to_string()));
     changes.compare("verdict", "grounds", before, after, |verdict| Some(words(verdict)));
-    for (check, of) in [("spf", spf as fn(&Verdict) -> _), ("spf_helo", spf_helo)] {
+    let identities: [(_, SpfOf); 2] =
+        [("spf", |verdict| verdict.spf.as_ref()), ("spf_helo", |verdict| verdict.spf_helo.as_ref())];
+    for (check, of) in identities {
         changes.compare(check, "result", before, after, |verdict| of(verdict).map(|spf| spf.result.to_string()));
         changes.compare(check, "explanation", before, after, |verdict| of(verdict)?.explanation.clone());
     }
@@ -110,15 +104,8 @@ pub(super) fn changes(before: &Verdict, after: &Verdict) -> Vec<Change> {
     changes.0
 }
 
-/// Returns SPF of the MAIL FROM identity.
-fn spf(verdict: &Verdict) -> Option<&sekisho_mail::verdict::SpfVerdict> {
-    verdict.spf.as_ref()
-}
-
-/// Returns SPF of the HELO identity.
-fn spf_helo(verdict: &Verdict) -> Option<&sekisho_mail::verdict::SpfVerdict> {
-    verdict.spf_helo.as_ref()
-}
+/// Picks SPF of one identity.
+type SpfOf = fn(&Verdict) -> Option<&SpfVerdict>;
 
 /// Changes as they are found.
 struct Changes(Vec<Change>);
@@ -169,9 +156,14 @@ mod tests {
 
     #[test]
     fn what_cannot_be_read_is_refused() {
-        for texts in [&["TXT"][..], &["TXT a.example"], &["SRV a.example=x"], &["A a.example=1.2.3"], &["TXT a..b=x"],
-            &["TXT a.example=x", "TXT a.example=!timeout"]]
-        {
+        for texts in [
+            &["TXT"][..],
+            &["TXT a.example"],
+            &["SRV a.example=x"],
+            &["A a.example=1.2.3"],
+            &["TXT a..b=x"],
+            &["TXT a.example=x", "TXT a.example=!timeout"],
+        ] {
             assert!(proposals(texts).is_err(), "{texts:?}");
         }
     }

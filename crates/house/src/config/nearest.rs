@@ -4,7 +4,12 @@
 pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let written: String = written.chars().take(64).collect::<String>().to_lowercase();
     let near = written.chars().count().div_ceil(3).max(2);
-    known.iter().map(|name| (distance(&written, name), *name)).filter(|(far, _)| *far <= near).min().map(|(_, name)| name)
+    known
+        .iter()
+        .map(|name| (distance(&written, name), *name))
+        .filter(|(far, _)| *far <= near)
+        .min()
+        .map(|(_, name)| name)
 }
 
 /// Counts the letters to insert, delete, replace or swap with their neighbour to make one text of the other.

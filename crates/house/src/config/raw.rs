@@ -40,8 +40,12 @@ pub(super) struct RawSections {
 }
 
 /// Every section with its options.
-const KNOWN: &[(&str, &[&str])] =
-    &[("dns", super::dns::OPTIONS), ("check", super::check::OPTIONS), ("spf", super::spf::OPTIONS), ("arc", super::arc::OPTIONS)];
+const KNOWN: &[(&str, &[&str])] = &[
+    ("dns", super::dns::OPTIONS),
+    ("check", super::check::OPTIONS),
+    ("spf", super::spf::OPTIONS),
+    ("arc", super::arc::OPTIONS),
+];
 
 /// A fault with its line.
 #[derive(Debug)]
@@ -88,7 +92,9 @@ fn survey(table: &DeTable<'_>, text: &str) -> (BTreeMap<String, usize>, Vec<Line
         let name = section.get_ref().as_ref();
         let options = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, options)| *options);
         match (options, content.get_ref()) {
-            (None, DeValue::Table(_)) => unknown.push(stranger("fault-section", name, None, &sections, section.span(), text)),
+            (None, DeValue::Table(_)) => {
+                unknown.push(stranger("fault-section", name, None, &sections, section.span(), text))
+            }
             (None, _) => {
                 let everywhere: Vec<&str> = KNOWN.iter().flat_map(|(_, options)| *options).copied().collect();
                 unknown.push(stranger("fault-option", name, None, &everywhere, section.span(), text));
@@ -142,7 +148,8 @@ pub(super) fn number(
     if number.is_none() {
         let value = written.get_ref().to_string().into();
         let (low, high) = ((*bounds.start()).into(), (*bounds.end()).into());
-        let fault = Fault::new("fault-bounds", [("name", option.into()), ("value", value), ("low", low), ("high", high)]);
+        let fault =
+            Fault::new("fault-bounds", [("name", option.into()), ("value", value), ("low", low), ("high", high)]);
         faults.push((written.span(), fault));
     }
     number

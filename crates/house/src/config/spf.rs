@@ -36,6 +36,8 @@ impl SpfSection {
     pub(super) fn check(raw: RawSpf, faults: &mut Faults) -> SpfSection {
         let default = SpfSection::default();
         let void_lookups = number(raw.void_lookups, "spf.void_lookups", 0..=10, faults);
-        SpfSection { void_lookups: void_lookups.and_then(|count| count.try_into().ok()).unwrap_or(default.void_lookups) }
+        SpfSection {
+            void_lookups: void_lookups.and_then(|count| count.try_into().ok()).unwrap_or(default.void_lookups),
+        }
     }
 }
