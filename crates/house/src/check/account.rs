@@ -99,7 +99,7 @@ impl Account<'_> {
     /// Tells who speaks: the From field and the envelope.
     fn people(&self, judged: &Judged, text: &mut String) {
         let from = judged.from.clone().unwrap_or_else(|| self.talk.word("from-none"));
-        self.labelled("label-from", vec![(Tone::Plain, from)], text);
+        self.labelled("label-from", &[(Tone::Plain, from)], text);
         let envelope = &judged.envelope;
         let mut said = Vec::new();
         if let Some(address) = envelope.client_ip {
@@ -113,7 +113,7 @@ impl Account<'_> {
             said.push(self.talk.say(message, &[("path", Value::from(&**path))]));
         }
         if !said.is_empty() {
-            self.labelled("label-envelope", vec![(Tone::Plain, said.join(&self.talk.word("comma")))], text);
+            self.labelled("label-envelope", &[(Tone::Plain, said.join(&self.talk.word("comma")))], text);
         }
     }
 
@@ -220,14 +220,13 @@ impl Account<'_> {
 
     /// Writes the line of one check.
     fn check(&self, label: &str, result: &str, details: Vec<String>, text: &mut String) {
-        let mut pieces = vec![(tone(result), format!("{result}"))];
         let gap = RESULT_COLUMNS.saturating_sub(width(result));
         // A hard gap, since spaces between words fold into one.
         let head = format!("  {}", pad(&self.talk.word(label), self.labels));
         let indent = width(&head) + RESULT_COLUMNS;
         text.push_str(&self.layout.paint.tone(Tone::Strong, &head));
         text.push_str(&self.layout.paint.tone(tone(result), result));
-        pieces.clear();
+        let mut pieces = Vec::new();
         for (index, detail) in details.into_iter().enumerate() {
             if index > 0 {
                 pieces.push((Tone::Dim, " ·".to_owned()));
@@ -250,10 +249,10 @@ impl Account<'_> {
     }
 
     /// Writes a line with a label.
-    fn labelled(&self, label: &str, pieces: Vec<Piece>, text: &mut String) {
+    fn labelled(&self, label: &str, pieces: &[Piece], text: &mut String) {
         let head = format!("  {}", pad(&self.talk.word(label), self.labels));
         text.push_str(&self.layout.paint.tone(Tone::Dim, &head));
-        text.push_str(&lines(&pieces, 0, width(&head), self.layout));
+        text.push_str(&lines(pieces, 0, width(&head), self.layout));
     }
 
     /// Tells what other answers would change.

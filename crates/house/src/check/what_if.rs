@@ -2,7 +2,7 @@
 
 use sekisho_core::facts::{Answer, Facts, Kind, Outcome, Question, Record};
 use sekisho_core::name::DomainName;
-use sekisho_mail::verdict::Verdict;
+use sekisho_mail::verdict::{SpfVerdict, Verdict};
 
 use crate::fault::Fault;
 
@@ -75,7 +75,9 @@ pub(super) fn changes(before: &Verdict, after: &Verdict) -> Vec<Change> {
     let words = |verdict: &Verdict| verdict.grounds.iter().map(|ground| ground.as_str()).collect::<Vec<_>>().join(" ");
     changes.compare("verdict", "verdict", before, after, |verdict| Some(verdict.action.to_string()));
     changes.compare("verdict", "grounds", before, after, |verdict| Some(words(verdict)));
-    for (check, of) in [("spf", spf as fn(&Verdict) -> _), ("spf_helo", spf_helo)] {
+    let identities: [(_, SpfOf); 2] =
+        [("spf", |verdict| verdict.spf.as_ref()), ("spf_helo", |verdict| verdict.spf_helo.as_ref())];
+    for (check, of) in identities {
         changes.compare(check, "result", before, after, |verdict| of(verdict).map(|spf| spf.result.to_string()));
         changes.compare(check, "explanation", before, after, |verdict| of(verdict)?.explanation.clone());
     }
@@ -102,15 +104,8 @@ pub(super) fn changes(before: &Verdict, after: &Verdict) -> Vec<Change> {
     changes.0
 }
 
-/// Returns SPF of the MAIL FROM identity.
-fn spf(verdict: &Verdict) -> Option<&sekisho_mail::verdict::SpfVerdict> {
-    verdict.spf.as_ref()
-}
-
-/// Returns SPF of the HELO identity.
-fn spf_helo(verdict: &Verdict) -> Option<&sekisho_mail::verdict::SpfVerdict> {
-    verdict.spf_helo.as_ref()
-}
+/// Picks SPF of one identity.
+type SpfOf = fn(&Verdict) -> Option<&SpfVerdict>;
 
 /// Changes as they are found.
 struct Changes(Vec<Change>);
