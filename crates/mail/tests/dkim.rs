@@ -24,8 +24,8 @@ use sekisho_mail::message::Message;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::{DkimResult, DkimVerdict};
 
-/// The moment of every judgement that does not say another.
-const NOW: i64 = 1_800_000_000;
+/// The moment of every judgement that does not say another: far off, since the second opinion reads a clock.
+const NOW: i64 = 4_000_000_000;
 
 /// Hears a mail to its end, as the hearing does.
 fn hear(mail: &[u8], zone: &Zone, now: i64) -> (Signatures, Facts) {

@@ -87,15 +87,15 @@ impl HeaderInput {
 /// The fields of a header in the order of their names, made once a mail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FieldIndex {
-    /// The first eight octets of each name in lower case, and the field's place; fields without a colon are left out.
-    sorted: Vec<(u64, u32)>,
+    /// The first sixteen octets of each name in lower case, and the field's place; fields without a colon are left out.
+    sorted: Vec<(u128, u32)>,
 }
 
 impl FieldIndex {
     /// Sorts the fields of a header.
     pub(crate) fn new(header: &Header<'_>) -> FieldIndex {
         let fields = header.fields();
-        let mut sorted: Vec<(u64, u32)> = (0u32..)
+        let mut sorted: Vec<(u128, u32)> = (0u32..)
             .zip(fields)
             .filter(|(_, field)| field.has_colon())
             .map(|(at, field)| (prefix(field.name()), at))
@@ -136,7 +136,7 @@ impl FieldIndex {
     fn group(&self, header: &Header<'_>, name: &[u8]) -> Range<usize> {
         let fields = header.fields();
         let wanted = prefix(name);
-        let order = |known: &(u64, u32)| known.0.cmp(&wanted).then_with(|| compare(name_at(fields, known.1), name));
+        let order = |known: &(u128, u32)| known.0.cmp(&wanted).then_with(|| compare(name_at(fields, known.1), name));
         let start = self.sorted.partition_point(|known| order(known) == Ordering::Less);
         let rest = self.sorted.get(start..).unwrap_or(&[]);
         start..start + rest.partition_point(|known| order(known) == Ordering::Equal)
@@ -148,13 +148,13 @@ fn name_at<'a>(fields: &[Field<'a>], at: u32) -> &'a [u8] {
     usize::try_from(at).ok().and_then(|at| fields.get(at)).map_or(&[], Field::name)
 }
 
-/// Returns the first eight octets in lower case as a number that sorts as they do.
-fn prefix(name: &[u8]) -> u64 {
-    let mut octets = [0; 8];
+/// Returns the first sixteen octets in lower case as a number that sorts as they do.
+fn prefix(name: &[u8]) -> u128 {
+    let mut octets = [0; 16];
     for (to, from) in octets.iter_mut().zip(name) {
         *to = from.to_ascii_lowercase();
     }
-    u64::from_be_bytes(octets)
+    u128::from_be_bytes(octets)
 }
 
 /// Compares two names without regard to case.
@@ -162,8 +162,7 @@ fn compare(left: &[u8], right: &[u8]) -> Ordering {
     if left.eq_ignore_ascii_case(right) {
         return Ordering::Equal;
     }
-    let lower = |name: &[u8]| name.to_ascii_lowercase();
-    lower(left).cmp(&lower(right))
+    left.iter().map(u8::to_ascii_lowercase).cmp(right.iter().map(u8::to_ascii_lowercase))
 }
 
 /// Returns all octets before the colon.

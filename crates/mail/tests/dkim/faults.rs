@@ -183,7 +183,7 @@ fn hash_cases() -> Vec<Case> {
 }
 
 /// Returns every case.
-fn all_cases() -> Vec<Case> {
+pub(super) fn all_cases() -> Vec<Case> {
     [signature_cases(), key_cases(), hash_cases()].concat()
 }
 
