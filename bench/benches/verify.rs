@@ -1,0 +1,328 @@
+//! What a whole verdict costs beside the bare cryptography under it, and beside `mail-auth`, as ratios.
+//!
+//! `cargo bench -p sekisho-bench --bench verify [FILTER]`. A verdict is SPF of both identities, DKIM, ARC, DMARC and
+//! every Step, in process, with all answers cached and all rounds counted: it begins with the octets of the mail and no
+//! facts. The bare cryptography is one RSA verification with a parsed key per examined signature and one SHA-256 of the
+//! mail. Everything is timed in turns over a hundred different mails, so that other work on the machine hits all alike;
+//! each ratio is the median of the ratios of neighbours.
+#![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
+#![expect(clippy::unwrap_used, reason = "a benchmark that cannot be set up must stop")]
+
+use std::borrow::Borrow;
+use std::collections::HashMap;
+use std::fmt::Write;
+use std::hash::Hash;
+use std::hint::black_box;
+use std::net::{IpAddr, Ipv4Addr};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use aws_lc_rs::digest::{Digest, SHA256, digest};
+use aws_lc_rs::rand::SystemRandom;
+use aws_lc_rs::rsa::KeySize;
+use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
+use mail_auth::common::parse::TxtRecordParser;
+use mail_auth::common::verify::DomainKey;
+use mail_auth::dmarc::Dmarc;
+use mail_auth::dmarc::verify::DmarcParameters;
+use mail_auth::spf::Spf;
+use mail_auth::spf::verify::SpfParameters;
+use mail_auth::{AuthenticatedMessage, MessageAuthenticator, Parameters, ResolverCache, Txt};
+use sekisho_core::facts::{Answer, Facts, Question};
+use sekisho_core::name::DomainName;
+use sekisho_core::zone::Zone;
+use sekisho_mail::body::{BodyHasher, BodyPlan};
+use sekisho_mail::dkim::sign::Signer;
+use sekisho_mail::dkim::signing_key::{NewKey, SigningKey};
+use sekisho_mail::envelope::Envelope;
+use sekisho_mail::hearing::Hearing;
+use sekisho_mail::message::Message;
+use sekisho_mail::policy::Policy;
+use sekisho_mail::verdict::{DmarcResult, Verdict};
+
+/// How many different mails are judged.
+const MAILS: usize = 100;
+/// How many times each of them is judged, at least.
+const ROUNDS: usize = 7;
+/// How long one kind is timed, at least.
+const LEAST: Duration = Duration::from_millis(1500);
+
+fn main() {
+    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
+    let world = World::new();
+    println!(
+        "{:<24}{:>9}{:>11}{:>11}{:>8}{:>10}{:>13}",
+        "mail", "octets", "bare µs", "ours µs", "ratio", "target", "mail-auth ×"
+    );
+    for (name, target, line) in bodies() {
+        for size in [5_000, 41_000, 1_000_000].into_iter().filter(|_| name.contains(&filter)) {
+            let mails: Vec<Vec<u8>> = (0..MAILS).map(|at| world.mail(at, size, &line)).collect();
+            let (bare, ours, theirs) = world.time(&mails);
+            let ratio = |of: &[f64]| median(of.iter().zip(&bare).map(|(one, other)| one / other).collect());
+            let (ratio, peer) = (ratio(&ours), ratio(&theirs));
+            let verdict = if ratio <= target { "" } else { "  above its target" };
+            println!(
+                "{name:<24}{size:>9}{:>11.1}{:>11.1}{ratio:>8.2}{:>10}{peer:>13.2}{verdict}",
+                median(bare.clone()),
+                median(ours.clone()),
+                format!("≤ {target}"),
+            );
+        }
+    }
+}
+
+/// Returns the kinds of bodies: name, the ratio aimed at, one line of it.
+fn bodies() -> Vec<(&'static str, f64, Box<dyn Fn(usize) -> String>)> {
+    let word = |at: usize| ["gate", "paper", "officer", "road", "traveller", "clerk"][at * 7 % 6];
+    let text = move |at: usize| (0..11).map(|more| word(at + more * more)).collect::<Vec<_>>().join(" ");
+    let base64 = |at: usize| format!("{:x<76}", format!("{:X}", at * 2_654_435_761));
+    let html = move |at: usize| format!("{}<td class=\"cell\">{} {}</td>", " ".repeat(at * 2 % 26), word(at), at);
+    let spaces = |at: usize| format!("{} a\tb  c{}", " ".repeat(at % 40), " \t ".repeat(at % 12));
+    vec![
+        ("text", 1.5, Box::new(text)),
+        ("base64", 1.5, Box::new(base64)),
+        ("indented HTML", 2.5, Box::new(html)),
+        ("adversarial white space", 4.0, Box::new(spaces)),
+    ]
+}
+
+/// The keys, the cached answers, and what the peer needs.
+struct World {
+    /// Who signs.
+    signer: Signer,
+    /// The answers, as a cache holds them.
+    cache: HashMap<Question, Arc<Answer>>,
+    /// What mail-auth is given for a cache.
+    texts: Texts,
+    /// mail-auth.
+    peer: MessageAuthenticator,
+    /// What runs it.
+    runtime: tokio::runtime::Runtime,
+    /// The deciding configuration.
+    policy: Arc<Policy>,
+    /// A key of the size that signs the mails, for the bare verification.
+    key: ParsedPublicKey,
+    /// A hash, and its signature by that key.
+    signed: (Digest, Vec<u8>),
+}
+
+/// What is known of each domain: an ordinary sender with a provider's include, a bounce domain of its own, a policy.
+const ZONE: &str = r#"
+example.org                TXT "v=spf1 include:_spf.provider.example ip4:198.51.100.0/24 -all"
+example.org                TXT "some-verification=0123456789abcdef0123456789abcdef"
+_spf.provider.example      TXT "v=spf1 include:_a.provider.example include:_b.provider.example ~all"
+_a.provider.example        TXT "v=spf1 ip4:203.0.113.0/24 ip4:198.51.100.128/25 ip6:2001:db8:1::/48 ~all"
+_b.provider.example        TXT "v=spf1 ip4:192.0.2.0/25 ip6:2001:db8:2::/48 ~all"
+bounce.example.org         TXT "v=spf1 include:_spf.provider.example -all"
+out.provider.example       TXT "v=spf1 a -all"
+out.provider.example       A   192.0.2.10
+_dmarc.example.org         TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example.org"
+"#;
+
+impl World {
+    /// Makes the keys and fills the caches.
+    fn new() -> World {
+        let key = SigningKey::generate(NewKey::Rsa2048, &SystemRandom::new()).unwrap();
+        let mut zone = Zone::parse(ZONE).unwrap();
+        zone.parse_line(&format!("s1._domainkey.example.org TXT {}", key.record())).unwrap();
+        let name = |text: &str| DomainName::parse(text).unwrap();
+        let signer = Signer::new(name("example.org"), name("s1"), key);
+        let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
+        let hash = digest(&SHA256, b"any header");
+        let mut signature = vec![0; pair.public_modulus_len()];
+        pair.sign_digest(&RSA_PKCS1_SHA256, &hash, &mut signature).unwrap();
+        let mut world = World {
+            texts: Texts(HashMap::new()),
+            cache: HashMap::new(),
+            peer: MessageAuthenticator::new(Default::default(), Default::default()).unwrap(),
+            runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
+            policy: Arc::new(Policy::default()),
+            key: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref()).unwrap(),
+            signed: (hash, signature),
+            signer,
+        };
+        world.fill(&zone);
+        world
+    }
+
+    /// Asks the zone once for all that these mails need.
+    fn fill(&mut self, zone: &Zone) {
+        for at in 0..2 {
+            let mail = self.mail(at, 5_000, &|_| "x".to_owned());
+            let (verdict, facts) = self.hear(&mail, at, |question| Arc::new(zone.answer(question)));
+            assert_eq!(verdict.dmarc.result, DmarcResult::Pass, "the mails of the benchmark are good ones");
+            assert_eq!(verdict.dmarc.aligned.len(), 2);
+            for (question, answer) in facts.iter() {
+                let answer = Answer::new(answer.outcome.clone(), answer.ttl);
+                if let Some(text) = parse_for_peer(&question.name, &answer) {
+                    self.texts.0.insert(format!("{}.", question.name).into(), text);
+                }
+                self.cache.insert(question.clone(), Arc::new(answer));
+            }
+        }
+    }
+
+    /// Writes and signs one mail of about `size` octets.
+    fn mail(&self, at: usize, size: usize, line: &dyn Fn(usize) -> String) -> Vec<u8> {
+        let mut header = String::new();
+        for hop in 0..4 {
+            let _ = write!(
+                header,
+                "Received: from host{hop}.provider.example (host{hop}.provider.example [192.0.2.{hop}])\r\n\tby mx{hop}.example.net \
+                 (Postfix) with ESMTPS id {at:08X}{hop}\r\n\tfor <reader{at}@example.net>; Sun, 22 Nov 2026 02:4{hop}:46 +0000 (UTC)\r\n"
+            );
+        }
+        let _ = write!(
+            header,
+            "Date: Sun, 22 Nov 2026 02:41:46 +0000\r\nFrom: The Clerk <clerk{at}@example.org>\r\nReply-To: desk@example.org\r\n\
+             To: Reader {at} <reader{at}@example.net>\r\nSubject: Notice {at} about the road and its papers\r\n\
+             Message-ID: <{at:016x}.notice@example.org>\r\nMIME-Version: 1.0\r\nContent-Type: text/html; charset=utf-8\r\n\
+             Content-Transfer-Encoding: 8bit\r\nList-Unsubscribe: <https://example.org/u/{at:016x}>\r\n\
+             List-Unsubscribe-Post: List-Unsubscribe=One-Click\r\nX-Mailer: a mailer of some kind 1.{at}\r\n"
+        );
+        let mut body = String::with_capacity(size + 100);
+        for number in at.. {
+            if header.len() + body.len() + 900 >= size {
+                break;
+            }
+            body.push_str(&line(number));
+            body.push_str("\r\n");
+        }
+        let mut plan = BodyPlan::new();
+        self.signer.plan(&mut plan);
+        let mut hasher = BodyHasher::new(&plan);
+        hasher.update(body.as_bytes());
+        let raw = [header.as_str(), "\r\n", &body].concat().into_bytes();
+        let now = jiff::Timestamp::from_second(1_795_315_306).unwrap();
+        let field = self.signer.sign(&Message::parse(&raw).header(), &hasher.finish(), now).unwrap();
+        [field, raw].concat()
+    }
+
+    /// Judges one mail from its octets to the verdict, beginning without facts.
+    fn hear(&self, raw: &[u8], at: usize, answer: impl Fn(&Question) -> Arc<Answer>) -> (Verdict, Facts) {
+        let message = Message::parse(raw);
+        let header = message.header();
+        let now = jiff::Timestamp::from_second(1_795_315_400).unwrap();
+        let (helo, mail_from) = envelope(at);
+        let envelope = Envelope {
+            client_ip: Some(IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10))),
+            helo: Some(helo.as_bytes().into()),
+            mail_from: Some(mail_from.as_bytes().into()),
+        };
+        let mut hearing = Hearing::open(envelope, Arc::clone(&self.policy));
+        let mut facts = Facts::default();
+        while let Err(missing) = hearing.proceed(&facts, &header, now) {
+            missing.0.into_iter().for_each(|question| {
+                let answer = answer(&question);
+                facts.insert(question, answer);
+            });
+        }
+        let mut hasher = BodyHasher::new(&hearing.body_plan());
+        message.body().for_each(|piece| hasher.update(&piece));
+        hearing.close(&hasher.finish());
+        (hearing.verdict(&facts, &header, now).unwrap(), facts)
+    }
+
+    /// Lets mail-auth judge one mail.
+    fn ask_peer(&self, raw: &[u8], at: usize) -> bool {
+        let message = AuthenticatedMessage::parse(raw).unwrap();
+        let (helo, mail_from) = envelope(at);
+        let ip = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 10));
+        let cached = |params| Parameters::new(params).with_txt_cache(&self.texts);
+        self.runtime.block_on(async {
+            let dkim = self.peer.verify_dkim(Parameters::new(&message).with_txt_cache(&self.texts)).await;
+            let ehlo = self.peer.verify_spf(cached(SpfParameters::verify_ehlo(ip, helo, "mx.example.net"))).await;
+            let spf = SpfParameters::verify_mail_from(ip, helo, "mx.example.net", mail_from);
+            let spf = self.peer.verify_spf(cached(spf)).await;
+            let domain = mail_from.split_once('@').unwrap().1;
+            let parameters = DmarcParameters::new(&message, &dkim, domain, &spf);
+            let dmarc = self.peer.verify_dmarc(Parameters::new(parameters).with_txt_cache(&self.texts)).await;
+            black_box(ehlo);
+            *dmarc.dkim_result() == mail_auth::DmarcResult::Pass
+        })
+    }
+
+    /// Times the bare cryptography, ourselves and mail-auth in turns; microseconds a mail.
+    fn time(&self, mails: &[Vec<u8>]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+        let (mut bare, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
+        let begun = Instant::now();
+        let mut round = 0;
+        while round < ROUNDS || begun.elapsed() < LEAST {
+            for (at, mail) in mails.iter().enumerate() {
+                bare.push(micros(|| {
+                    black_box(digest(&SHA256, black_box(mail)));
+                    self.key.verify_digest_sig(&self.signed.0, &self.signed.1).unwrap();
+                }));
+                ours.push(micros(|| {
+                    let (verdict, _) = self.hear(mail, at, |question| Arc::clone(&self.cache[question]));
+                    assert_eq!(verdict.dmarc.result, DmarcResult::Pass);
+                    black_box(verdict);
+                }));
+                theirs.push(micros(|| assert!(self.ask_peer(mail, at))));
+            }
+            round += 1;
+        }
+        (bare, ours, theirs)
+    }
+}
+
+/// Returns HELO and MAIL FROM of a mail: every other one bounces to a subdomain, so that the walk is needed.
+fn envelope(at: usize) -> (&'static str, &'static str) {
+    let mail_from = if at % 2 == 0 { "clerk@example.org" } else { "b-17@bounce.example.org" };
+    ("out.provider.example", mail_from)
+}
+
+/// What mail-auth is given for a cache.
+struct Texts(HashMap<Box<str>, Txt>);
+
+/// Reads a TXT answer as mail-auth keeps it.
+fn parse_for_peer(name: &DomainName, answer: &Answer) -> Option<Txt> {
+    let texts = answer.outcome.records().iter().filter_map(|record| Some(record.text()?.into_owned()));
+    let first = name.labels().next()?;
+    texts.into_iter().find_map(|text| {
+        if first == b"_dmarc" {
+            Dmarc::parse(&text).ok().map(|record| Txt::Dmarc(Arc::new(record)))
+        } else if name.labels().any(|label| label == b"_domainkey") {
+            DomainKey::parse(&text).ok().map(|record| Txt::DomainKey(Arc::new(record)))
+        } else {
+            Spf::parse(&text).ok().map(|record| Txt::Spf(Arc::new(record)))
+        }
+    })
+}
+
+impl ResolverCache<Box<str>, Txt> for Texts {
+    fn get<Q>(&self, name: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        let absent = || {
+            let nothing = mail_auth::DnsError::RecordNotFound(hickory_proto::op::ResponseCode::NXDomain);
+            Txt::Error(mail_auth::Error::Dns(nothing))
+        };
+        Some(self.0.get(name).cloned().unwrap_or_else(absent))
+    }
+
+    fn remove<Q>(&self, _: &Q) -> Option<Txt>
+    where
+        Box<str>: Borrow<Q>,
+        Q: Hash + Eq + ?Sized,
+    {
+        None
+    }
+
+    fn insert(&self, _: Box<str>, _: Txt, _: Instant) {}
+}
+
+/// Times one run.
+fn micros(run: impl FnOnce()) -> f64 {
+    let begun = Instant::now();
+    run();
+    begun.elapsed().as_secs_f64() * 1e6
+}
+
+/// Returns the median.
+fn median(mut of: Vec<f64>) -> f64 {
+    of.sort_unstable_by(f64::total_cmp);
+    of[of.len() / 2]
+}
