@@ -4,9 +4,9 @@
 //! header, which covers `bh=`; [`Signatures::close`] compares that with the body (§6.1.3). What was concluded about a
 //! signature is final. Nothing of a mail is copied per signature.
 //!
-//! - [`signature`] reads the field, [`key`] the key's record, [`rsa`] RSA keys' numbers.
-//! - [`canonical`] gathers what a signature covers of the header.
-//! - [`fault`] is the table of every way not to pass.
+//! - `signature` reads the field, `key` the key's record, `rsa` RSA keys' numbers.
+//! - `canonical` gathers what a signature covers of the header.
+//! - `fault` is the table of every way not to pass.
 //! - [`sign`] makes signatures with a [`signing_key`].
 
 pub(crate) mod canonical;
