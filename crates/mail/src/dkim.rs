@@ -4,9 +4,9 @@
 //! header, which covers `bh=`; [`Signatures::close`] compares that with the body (§6.1.3). What was concluded about a
 //! signature is final. Nothing of a mail is copied per signature.
 //!
-//! - [`signature`] reads the field, [`key`] the key's record, [`rsa`] RSA keys' numbers.
-//! - [`canonical`] gathers what a signature covers of the header.
-//! - [`fault`] is the table of every way not to pass.
+//! - `signature` reads the field, `key` the key's record, `rsa` RSA keys' numbers.
+//! - `canonical` gathers what a signature covers of the header.
+//! - `fault` is the table of every way not to pass.
 //! - [`sign`] makes signatures with a [`signing_key`].
 
 pub(crate) mod canonical;
@@ -31,7 +31,7 @@ pub use crate::dkim::signature::Algorithm;
 use crate::dkim::signature::{Claims, Signature, word};
 use crate::header::Header;
 use crate::policy::Policy;
-use crate::tags::{TagList, split_colons};
+use crate::tags::{BadTags, TagList, split_colons};
 use crate::verdict::{DkimResult, DkimVerdict};
 
 /// How far clocks may be apart, in seconds.
@@ -131,27 +131,34 @@ impl Signatures {
     /// Finds the signatures, and chooses which are examined: the author domain's own first, then those of its parents
     /// and children, then the rest as they come.
     pub fn find(header: &Header<'_>, author: Option<&DomainName>, policy: &Policy) -> Signatures {
-        let places: Vec<usize> = header.named("DKIM-Signature").map(|(place, _)| place).collect();
+        let fields: Vec<_> = header.named("DKIM-Signature").collect();
         let mut signatures = Signatures {
-            entries: Vec::with_capacity(places.len()),
+            entries: Vec::with_capacity(fields.len()),
             index: FieldIndex::default(),
             unexamined: Trace::new(Check::Dkim),
         };
-        let lists: Vec<_> = places
-            .iter()
-            .filter_map(|&place| Some((place, TagList::parse(header.fields().get(place)?.value()))))
-            .collect();
-        let claims: Vec<Claims> =
-            lists.iter().map(|(_, tags)| tags.as_ref().map(Claims::read).unwrap_or_default()).collect();
+        let is_crowded = fields.len() > policy.max_signatures;
+        // Where there are too many, their lists of tags are read one by one and let go: thousands would fill the memory.
+        let claims: Vec<Claims> = if is_crowded {
+            fields
+                .iter()
+                .map(|(_, field)| TagList::parse(field.value()).as_ref().map(Claims::read).unwrap_or_default())
+                .collect()
+        } else {
+            Vec::new()
+        };
         let chosen = choose(&claims, author, policy.max_signatures);
-        for (((field, tags), claims), is_chosen) in lists.into_iter().zip(claims).zip(&chosen) {
-            let entry = if *is_chosen { Entry::open(field, tags, claims) } else { Entry::beyond_limit(field, claims) };
-            signatures.entries.push(entry);
+        let left = chosen.iter().filter(|is_chosen| !**is_chosen).count();
+        let mut claims = claims.into_iter().zip(chosen);
+        for (place, field) in fields {
+            signatures.entries.push(match claims.next() {
+                Some((claims, false)) => Entry::beyond_limit(place, claims),
+                _ => Entry::open(place, TagList::parse(field.value())),
+            });
         }
         if signatures.entries.iter().any(|entry| matches!(entry.state, State::Key(_))) {
             signatures.index = FieldIndex::new(header);
         }
-        let left = chosen.iter().filter(|is_chosen| !**is_chosen).count();
         if left > 0 {
             let arguments = [("count", left.into()), ("limit", policy.max_signatures.into())];
             signatures.unexamined.conclude(&fault::LIMIT.rule, DkimResult::Policy.as_str(), arguments);
@@ -213,7 +220,7 @@ impl Signatures {
     }
 }
 
-/// Chooses which signatures are examined where there are too many.
+/// Chooses which signatures are examined where there may be too many.
 fn choose(claims: &[Claims], author: Option<&DomainName>, limit: usize) -> Vec<bool> {
     if claims.len() <= limit {
         return vec![true; claims.len()];
@@ -234,7 +241,8 @@ fn choose(claims: &[Claims], author: Option<&DomainName>, limit: usize) -> Vec<b
 
 impl Entry {
     /// Reads one field.
-    fn open(field: usize, tags: Result<TagList<'_>, crate::tags::BadTags>, claims: Claims) -> Entry {
+    fn open(field: usize, tags: Result<TagList<'_>, BadTags>) -> Entry {
+        let claims = tags.as_ref().map(Claims::read).unwrap_or_default();
         let mut trace = Trace::new(Check::Dkim);
         let name = |name: &Option<DomainName>| name.as_ref().map_or(Value::Word("?"), Value::from);
         let arguments = [

@@ -86,9 +86,22 @@ pub fn trim_fws(text: &[u8]) -> &[u8] {
 }
 
 /// Tells whether an octet is white space or part of a fold.
-pub(crate) fn is_space(byte: u8) -> bool {
+pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
+
+/// Which octets a value may have; RFC 8616 §4 lets UTF-8 in.
+static IS_VALUE: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut octet = 0u8;
+    loop {
+        table[octet as usize] = is_space(octet) || octet.is_ascii_graphic() || octet >= 0x80;
+        if octet == u8::MAX {
+            break table;
+        }
+        octet += 1;
+    }
+};
 
 /// Reads one `name = value`.
 fn parse_tag(text: &[u8], at: Range<usize>) -> Result<Tag<'_>, BadTags> {
@@ -104,8 +117,7 @@ fn parse_tag(text: &[u8], at: Range<usize>) -> Result<Tag<'_>, BadTags> {
     }
     let span = at.start + equals + 1..at.end;
     let value = &text[span.clone()];
-    // RFC 8616 §4 lets UTF-8 in.
-    if !value.iter().all(|&b| is_space(b) || b.is_ascii_graphic() || b >= 0x80) || !has_sound_folds(value) {
+    if !value.iter().all(|&b| IS_VALUE[usize::from(b)]) || !has_sound_folds(value) {
         return Err(BadTags::BadValue(name.into()));
     }
     Ok(Tag { name, value: trim_fws(value), span })

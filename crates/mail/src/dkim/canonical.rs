@@ -87,23 +87,42 @@ impl HeaderInput {
 /// The fields of a header in the order of their names, made once a mail.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct FieldIndex {
-    /// The first sixteen octets of each name in lower case, and the field's place; fields without a colon are left out.
-    sorted: Vec<(u128, u32)>,
+    /// The fields, those of one name side by side in the order of the header; lines without a colon are left out.
+    sorted: Vec<Indexed>,
+}
+
+/// One field of the index.
+#[derive(Clone, Copy, Debug)]
+struct Indexed {
+    /// The first sixteen octets of the name in lower case: they decide most comparisons.
+    prefix: u128,
+    /// The field's place in the header.
+    place: u32,
+    /// How many fields from here on have this name.
+    left: u32,
 }
 
 impl FieldIndex {
     /// Sorts the fields of a header.
     pub(crate) fn new(header: &Header<'_>) -> FieldIndex {
         let fields = header.fields();
-        let mut sorted: Vec<(u128, u32)> = (0u32..)
+        let mut sorted: Vec<Indexed> = (0u32..)
             .zip(fields)
             .filter(|(_, field)| field.has_colon())
-            .map(|(at, field)| (prefix(field.name()), at))
+            .map(|(place, field)| Indexed { prefix: prefix(field.name()), place, left: 1 })
             .collect();
-        sorted.sort_unstable_by(|left, right| {
-            let names = || compare(name_at(fields, left.1), name_at(fields, right.1));
-            left.0.cmp(&right.0).then_with(names).then(left.1.cmp(&right.1))
+        sorted.sort_unstable_by(|one, other| {
+            let names = || compare(name_at(fields, one.place), name_at(fields, other.place));
+            one.prefix.cmp(&other.prefix).then_with(names).then(one.place.cmp(&other.place))
         });
+        let mut after: Option<Indexed> = None;
+        for one in sorted.iter_mut().rev() {
+            let is_alike = |after: &Indexed| {
+                after.prefix == one.prefix && compare(name_at(fields, after.place), name_at(fields, one.place)).is_eq()
+            };
+            one.left = after.filter(is_alike).map_or(1, |after| after.left + 1);
+            after = Some(*one);
+        }
         FieldIndex { sorted }
     }
 
@@ -125,9 +144,9 @@ impl FieldIndex {
         loop {
             let at = group.end.checked_sub(usize::try_from(*count).ok()? + 1).filter(|at| *at >= group.start)?;
             *count += 1;
-            let field = usize::try_from(self.sorted.get(at)?.1).ok()?;
-            if field != own {
-                return header.fields().get(field);
+            let place = usize::try_from(self.sorted.get(at)?.place).ok()?;
+            if place != own {
+                return header.fields().get(place);
             }
         }
     }
@@ -136,10 +155,12 @@ impl FieldIndex {
     fn group(&self, header: &Header<'_>, name: &[u8]) -> Range<usize> {
         let fields = header.fields();
         let wanted = prefix(name);
-        let order = |known: &(u128, u32)| known.0.cmp(&wanted).then_with(|| compare(name_at(fields, known.1), name));
-        let start = self.sorted.partition_point(|known| order(known) == Ordering::Less);
-        let rest = self.sorted.get(start..).unwrap_or(&[]);
-        start..start + rest.partition_point(|known| order(known) == Ordering::Equal)
+        let order = |one: &Indexed| one.prefix.cmp(&wanted).then_with(|| compare(name_at(fields, one.place), name));
+        let start = self.sorted.partition_point(|one| order(one).is_lt());
+        match self.sorted.get(start) {
+            Some(first) if order(first).is_eq() => start..start + usize::try_from(first.left).unwrap_or(0),
+            _ => start..start,
+        }
     }
 }
 
@@ -198,9 +219,7 @@ impl Relaxed<'_> {
             } else if rest.starts_with(b"\r\n") {
                 rest = &rest[2..];
             } else {
-                // A CR alone is content.
-                let length =
-                    rest[1..].iter().position(|b| matches!(b, b' ' | b'\t' | b'\r')).map_or(rest.len(), |n| n + 1);
+                let length = unchanged_length(rest);
                 if self.space && self.begun {
                     self.out.push(b' ');
                 }
@@ -210,6 +229,21 @@ impl Relaxed<'_> {
             }
         }
     }
+}
+
+/// Returns how many octets from the first one on stay as they are: single spaces between words do. A CR alone is
+/// content, and may begin the next stretch.
+fn unchanged_length(text: &[u8]) -> usize {
+    let is_space = |at: usize| text.get(at).is_none_or(|b| matches!(b, b' ' | b'\t' | b'\r'));
+    let mut length = 1;
+    while let Some(octet) = text.get(length) {
+        match octet {
+            b'\t' | b'\r' => break,
+            b' ' if is_space(length + 1) => break,
+            _ => length += 1,
+        }
+    }
+    length
 }
 
 #[cfg(test)]
@@ -271,6 +305,23 @@ mod tests {
     }
 
     proptest! {
+        #[test]
+        fn relaxed_values_are_their_words_with_single_spaces(value in "([ \t]|\r\n[ \t]|[ab]|\r[ab]|\n){0,24}", cut in 0usize..24) {
+            // §3.4.2: unfold, then one space for each stretch of white space, none at the ends.
+            let unfolded = value.replace("\r\n", "");
+            let words: Vec<&str> = unfolded.split([' ', '\t']).filter(|word| !word.is_empty()).collect();
+            let header = format!("A:{value}\r\n");
+            prop_assert_eq!(picked(Relaxed, header.as_bytes(), &["a"], 9), format!("a:{}\r\n", words.join(" ")));
+            // What is left out leaves no trace but the spaces around it.
+            let cut = cut.min(value.len());
+            if !value[..cut].ends_with('\r') {
+                let mut input = HeaderInput::default();
+                let field = format!("A:{}XX{}", &value[..cut], &value[cut..]);
+                input.push_without(Relaxed, &Field::new(field.as_bytes()), cut..cut + 2);
+                prop_assert_eq!(String::from_utf8_lossy(input.octets()), format!("a:{}", words.join(" ")));
+            }
+        }
+
         #[test]
         fn picking_by_the_index_is_picking_by_the_book(
             fields in proptest::collection::vec("(a|B|received|Received-SPF|receivedX|b)( )?:[ x]{0,3}", 0..12),

@@ -168,11 +168,14 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    if text.iter().copied().any(is_space) {
-        let text: Vec<u8> = text.iter().copied().filter(|&b| !is_space(b)).collect();
+    if !text.iter().copied().any(is_space) {
         return BASE64.decode(text).ok();
     }
-    BASE64.decode(text).ok()
+    let mut joined = Vec::with_capacity(text.len());
+    for line in text.split(|&b| is_space(b)) {
+        joined.extend_from_slice(line);
+    }
+    BASE64.decode(joined).ok()
 }
 
 /// Reads a domain or a selector, with U-labels where somebody writes them (RFC 8616 §4).
