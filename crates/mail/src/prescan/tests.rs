@@ -57,6 +57,8 @@ fn an_outer_boundary_ends_what_is_open_inside() {
     let mail = "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nContent-Type: multipart/mixed; boundary=i\r\n\r\n--i\r\n\
         Content-Type: message/rfc822\r\n\r\nSubject: no empty line\r\n--o\r\nContent-Type: text/plain\r\n\r\n--i\r\n--o--\r\n";
     assert_eq!(shape(mail), (3, 5));
+    let cut_header = "Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\nA: b\r\n--o--\r\nContent-Type: message/rfc822\r\n\r\nB: c";
+    assert_eq!(shape(cut_header), (1, 2));
 }
 
 #[test]
@@ -89,6 +91,10 @@ fn encoded_messages_are_looked_into() {
         BASE64_STANDARD.encode(inside.repeat(1000))
     );
     assert_eq!(scan(one_line.as_bytes()).excess, Some(Excess::Line));
+    let (header, body) = in_base64(inside).split_once("\r\n\r\n").map(|(a, b)| (a.to_owned(), b.to_owned())).unwrap();
+    let outside =
+        format!("Content-Type: multipart/mixed; boundary=o\r\n\r\n--o\r\n{header}\r\n\r\nQTogYg0K\r\n--o--\r\n{body}");
+    assert_eq!(shape(&outside), (2, 3));
     // What stands in an attachment that nobody opens as a message is no structure.
     assert_eq!(shape(&in_base64(&inside.repeat(100)).replacen("message/rfc822", "application/pdf", 1)), (0, 1));
 }
