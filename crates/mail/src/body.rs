@@ -100,9 +100,9 @@ impl BodyPlan {
 
     /// Returns whether the whole body is wanted and at which lengths else, ascending, or nothing for nobody.
     fn lengths(&self, canonicalization: Canonicalization) -> Option<(bool, Vec<u64>)> {
-        let wants: Vec<_> = self.0.iter().filter(|want| want.canonicalization == canonicalization).collect();
-        let whole = wants.iter().any(|want| want.length.is_none());
-        (!wants.is_empty()).then(|| (whole, wants.iter().filter_map(|want| want.length).collect()))
+        let lengths = || self.0.iter().filter(|want| want.canonicalization == canonicalization).map(|want| want.length);
+        lengths().next()?;
+        Some((lengths().any(|length| length.is_none()), lengths().flatten().collect()))
     }
 }
 

@@ -11,8 +11,8 @@ use super::lines::Lines;
 const BLOCK: usize = 64;
 /// A block and the two octets that decide about its last ones.
 const SEEN: usize = BLOCK + 2;
-/// How many mended octets are gathered before they are hashed; a power of two.
-const GATHERED: usize = 4096;
+/// How many mended octets are gathered, and a block at most, before they are hashed.
+const GATHERED: usize = 2048;
 /// Octets that need no change and are fewer than this are gathered too: to hash them alone costs more than to copy them.
 const WORTH_PASSING: usize = 512;
 /// Octets that need no change are handed on when they are this many: they are still in the first cache then.
@@ -24,8 +24,8 @@ pub(super) struct Relaxed {
     /// Where it goes.
     lines: Lines,
     /// Mended octets on their way there.
-    gathered: Box<[u8; GATHERED]>,
-    /// How many they are; there is always room for one block.
+    gathered: Vec<u8>,
+    /// How many they are.
     fill: usize,
     /// What the last piece ended with and only the next one can decide.
     held: Held,
@@ -45,27 +45,37 @@ enum Held {
 impl Relaxed {
     /// Begins a body.
     pub(super) fn new(lines: Lines) -> Relaxed {
-        Relaxed { lines, gathered: Box::new([0; GATHERED]), fill: 0, held: Held::Nothing }
+        Relaxed { lines, gathered: Vec::new(), fill: 0, held: Held::Nothing }
     }
 
     /// Takes the next octets, cut anywhere.
     pub(super) fn push(&mut self, piece: &[u8]) {
         let Some(piece) = self.decide_held(piece) else { return };
+        let decided = piece.len() - self.hold(piece);
         let (mut at, mut clean_from) = (0, 0);
-        while let Some(seen) = piece[at..].first_chunk() {
-            let clean = is_clean(seen);
-            if !clean || at - clean_from >= PASSED_AT_ONCE {
+        while at < decided {
+            let rest = &piece[at..];
+            let mut padded;
+            let seen = match rest.first_chunk() {
+                Some(seen) => seen,
+                None => {
+                    padded = [0; SEEN];
+                    padded[..rest.len()].copy_from_slice(rest);
+                    &padded
+                }
+            };
+            let count = BLOCK.min(decided - at);
+            if !is_clean(seen) {
+                self.pass(&piece[clean_from..at]);
+                self.mend(seen, count);
+                clean_from = at + count;
+            } else if at - clean_from >= PASSED_AT_ONCE {
                 self.pass(&piece[clean_from..at]);
                 clean_from = at;
             }
-            if !clean {
-                self.mend(seen, BLOCK);
-                clean_from += BLOCK;
-            }
-            at += BLOCK;
+            at += count;
         }
-        self.pass(&piece[clean_from..at]);
-        self.take_end(&piece[at..]);
+        self.pass(&piece[clean_from..decided]);
     }
 
     /// Ends the body.
@@ -91,46 +101,43 @@ impl Relaxed {
             (Held::SpaceCr, _) => b" \r",
         };
         self.gather(decided);
-        self.held = Held::Nothing;
         Some(piece)
     }
 
-    /// Takes the last octets of a piece, fewer than [`SEEN`], and holds those that the next piece decides.
-    fn take_end(&mut self, end: &[u8]) {
-        let held = match end {
-            [.., b' ' | b'\t'] => 1,
-            [.., b' ' | b'\t', b'\r'] => 2,
-            _ => 0,
+    /// Holds what only the next piece decides; returns how many octets that are.
+    fn hold(&mut self, piece: &[u8]) -> usize {
+        let (held, count) = match piece {
+            [.., b' ' | b'\t'] => (Held::Space, 1),
+            [.., b' ' | b'\t', b'\r'] => (Held::SpaceCr, 2),
+            _ => (Held::Nothing, 0),
         };
-        self.held = [Held::Nothing, Held::Space, Held::SpaceCr][held];
-        let mut rest = end;
-        while rest.len() > held {
-            let mut seen = [0; SEEN];
-            seen[..rest.len()].copy_from_slice(rest);
-            let decided = (rest.len() - held).min(BLOCK);
-            self.mend(&seen, decided);
-            rest = &rest[decided..];
-        }
+        self.held = held;
+        count
     }
 
     /// Mends the first octets of a block.
     fn mend(&mut self, seen: &[u8; SEEN], count: usize) {
-        let (kept, octets) = reduce(seen);
-        for (&octet, &kept) in octets.iter().zip(&kept).take(count) {
-            // Written in any case, and overwritten by the next octet where it goes: a branch would be guessed wrong.
-            self.gathered[self.fill % GATHERED] = octet;
-            self.fill += usize::from(kept);
+        let (octets, stays) = reduce(seen);
+        let mut stays = stays & (u64::MAX >> (BLOCK - count));
+        let room = self.room();
+        let mut length = 0;
+        while stays != 0 {
+            // To add the lowest one carries through the whole lowest run of ones: start and end without a loop.
+            let carried = stays.wrapping_add(stays & stays.wrapping_neg());
+            let (start, end) = (stays.trailing_zeros() as usize, carried.trailing_zeros() as usize);
+            // A block is copied whatever the run's length: a known size is fast, and what is too much is overwritten.
+            room[length % BLOCK..][..BLOCK].copy_from_slice(&octets[start % BLOCK..][..BLOCK]);
+            length += end - start;
+            stays &= carried;
         }
-        if self.fill > GATHERED - BLOCK {
-            self.flush();
-        }
+        self.fill += length;
     }
 
     /// Hands on octets that need no change.
     fn pass(&mut self, octets: &[u8]) {
-        if octets.len() < WORTH_PASSING {
+        if self.fill > 0 && octets.len() < WORTH_PASSING {
             self.gather(octets);
-        } else {
+        } else if !octets.is_empty() {
             self.flush();
             self.lines.push(octets);
         }
@@ -138,11 +145,19 @@ impl Relaxed {
 
     /// Gathers a few octets that need no change any more.
     fn gather(&mut self, octets: &[u8]) {
-        if self.fill + octets.len() > GATHERED - BLOCK {
+        for some in octets.chunks(BLOCK) {
+            self.room()[..some.len()].copy_from_slice(some);
+            self.fill += some.len();
+        }
+    }
+
+    /// Returns room for two blocks behind what was gathered. Mails without anything to mend never need any.
+    fn room(&mut self) -> &mut [u8; 2 * BLOCK] {
+        if self.fill > GATHERED {
             self.flush();
         }
-        self.gathered[self.fill..][..octets.len()].copy_from_slice(octets);
-        self.fill += octets.len();
+        self.gathered.resize(GATHERED + 2 * BLOCK, 0);
+        self.gathered[self.fill..].first_chunk_mut().expect("no more than GATHERED octets are there")
     }
 
     /// Hands on what was gathered.
@@ -159,16 +174,19 @@ fn is_clean(seen: &[u8; SEEN]) -> bool {
     !changes.fold(false, |any, changes| any | changes)
 }
 
-/// Returns which octets of a block stay, as zeros and ones, and what they are then.
-fn reduce(seen: &[u8; SEEN]) -> ([u8; BLOCK], [u8; BLOCK]) {
-    let (mut kept, mut octets) = ([0; BLOCK], [0; BLOCK]);
+/// Returns the octets of a block with plain spaces for white space, and a mask of those that stay.
+fn reduce(seen: &[u8; SEEN]) -> ([u8; 2 * BLOCK], u64) {
+    let (mut octets, mut stays) = ([0; 2 * BLOCK], [0; BLOCK]);
     for at in 0..BLOCK {
         let (this, next, after) = (seen[at], seen[at + 1], seen[at + 2]);
         let goes = is_space(this) & (is_space(next) | ((next == b'\r') & (after == b'\n')));
-        kept[at] = u8::from(!goes);
+        stays[at] = u8::from(!goes);
         octets[at] = if this == b'\t' { b' ' } else { this };
     }
-    (kept, octets)
+    // The product brings the lowest bits of eight octets together in the highest octet.
+    let bits =
+        stays.as_chunks().0.iter().map(|&eight| u64::from_le_bytes(eight).wrapping_mul(0x0102_0408_1020_4080) >> 56);
+    (octets, bits.rev().fold(0, |mask, bits| mask << 8 | bits))
 }
 
 /// Tells whether this is what the RFC calls WSP.

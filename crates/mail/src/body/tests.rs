@@ -263,3 +263,15 @@ fn bodies_beyond_all_buffers_are_right() {
         all.iter().for_each(|want| assert_eq!(digests.get(*want), Some(expected(*want, &body))));
     }
 }
+
+#[test]
+fn many_empty_lines_count_where_something_follows_them() {
+    let empty = b"\r\n".repeat(1000);
+    let all = wants([None, Some(1), Some(1001), Some(1500), Some(1999), Some(2000), Some(2001), Some(2002)]);
+    for body in [[&empty[..], b"a", &empty].concat(), [b"a \r\n ", &empty[..], b"\t\r\nb"].concat(), empty.clone()] {
+        for size in [1, 511, 5000] {
+            let digests = hash(&plan(&all), body.chunks(size));
+            all.iter().for_each(|want| assert_eq!(digests.get(*want), Some(expected(*want, &body)), "{want:?}"));
+        }
+    }
+}
