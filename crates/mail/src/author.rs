@@ -179,11 +179,16 @@ impl<'a> Authors<'a> {
     /// Takes one author.
     fn mailbox(&mut self, mailbox: Mailbox<'a>, found: &mut Findings) {
         self.count += 1;
-        let text = address(&mailbox);
+        // What is beyond the addresses that are named is shown by its domain alone: there may be 300,000 of them.
+        let text = if self.count <= ADDRESSES_MAX { address(&mailbox) } else { String::new() };
+        let shown: &[u8] = if text.is_empty() { &mailbox.domain } else { text.as_bytes() };
         for (fault, _) in DECISIVE.iter().map(|&o| (fault_of(o), o)).filter(|&(_, o)| mailbox.oddities.contains(o)) {
-            found.fault(fault.unwrap_or(&fault::UNPARSEABLE), text.as_bytes());
+            found.fault(fault.unwrap_or(&fault::UNPARSEABLE), shown);
         }
-        note_tolerated(&mailbox, text.as_bytes(), found);
+        note_tolerated(&mailbox, shown, found);
+        if self.other.is_some() {
+            return self.name(text); // already too many domains: one more changes nothing
+        }
         let known = self.domain.as_ref().filter(|(_, written)| written.eq_ignore_ascii_case(&mailbox.domain));
         let name = match known {
             Some((name, _)) => name.clone(),
@@ -192,7 +197,7 @@ impl<'a> Authors<'a> {
                 Err(fault) => {
                     // A literal or a trailing dot was named already; it is no name because of that.
                     if found.faults.is_empty() {
-                        found.fault(fault, text.as_bytes());
+                        found.fault(fault, shown);
                     }
                     return self.name(text);
                 }
@@ -211,7 +216,7 @@ impl<'a> Authors<'a> {
 
     /// Keeps the address of an author.
     fn name(&mut self, text: String) {
-        if self.addresses.len() < ADDRESSES_MAX {
+        if !text.is_empty() {
             self.addresses.push(text);
         }
     }
@@ -225,7 +230,9 @@ impl<'a> Authors<'a> {
             found.fault(if lines.from.is_empty() { &fault::NO_FROM } else { &fault::EMPTY_FROM }, &[]);
         }
         if self.count > 1 {
-            found.count(flag::SEVERAL_AUTHORS.word, &flag::SEVERAL_AUTHORS.rule, "From", self.count);
+            if self.other.is_none() {
+                found.count(flag::SEVERAL_AUTHORS.word, &flag::SEVERAL_AUTHORS.rule, "From", self.count);
+            }
             if !lines.has_sender {
                 found.flag(&flag::SENDER_MISSING, &[]);
             }

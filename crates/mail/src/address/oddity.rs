@@ -119,19 +119,18 @@ fn bit(oddity: Oddity) -> u64 {
 /// Finds what is odd about the octets of a field's value, whatever they mean.
 pub(crate) fn survey(value: &[u8]) -> Oddities {
     let mut odd = Oddities::default();
-    for (at, &byte) in value.iter().enumerate() {
-        match byte {
-            b'\t' => {}
-            b'\r' => odd.insert_if(value.get(at + 1) != Some(&b'\n'), Oddity::BareBreak),
-            b'\n' => {
-                let after_cr = at > 0 && value.get(at - 1) == Some(&b'\r');
-                let folds = matches!(value.get(at + 1), Some(b' ' | b'\t'));
-                odd.insert_if(!after_cr || !folds, Oddity::BareBreak);
-            }
-            0 => odd.insert(Oddity::Nul),
-            0x01..=0x1f | 0x7f => odd.insert(Oddity::Control),
-            _ => {}
-        }
+    let is_control = |b: u8| (b < b' ' && !matches!(b, 0 | b'\t' | b'\r' | b'\n')) | (b == 0x7f);
+    // Without an early end the compiler looks at many octets at once.
+    odd.insert_if(value.iter().fold(false, |any, &b| any | is_control(b)), Oddity::Control);
+    odd.insert_if(memchr::memchr(0, value).is_some(), Oddity::Nul);
+    for at in memchr::memchr2_iter(b'\r', b'\n', value) {
+        let next = value.get(at + 1);
+        let bare = if value.get(at) == Some(&b'\r') {
+            next != Some(&b'\n')
+        } else {
+            at == 0 || value.get(at - 1) != Some(&b'\r') || !matches!(next, Some(b' ' | b'\t'))
+        };
+        odd.insert_if(bare, Oddity::BareBreak);
     }
     let mut lines = value.trim_ascii_end().split(|&b| b == b'\n').skip(1);
     odd.insert_if(lines.any(|line| line.trim_ascii().is_empty()), Oddity::BlankLine);

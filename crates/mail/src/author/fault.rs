@@ -27,7 +27,7 @@ pub static EMPTY_FROM: Fault = fault(AuthorResult::Missing, "empty From field", 
 /// The mail has several From fields; a reader of mail may show any of them.
 pub static SEVERAL_FIELDS: Fault =
     fault(AuthorResult::Multiple, "several From fields", "author.several-fields", "RFC 5322 §3.6");
-/// The authors belong to several domains; one of them is ….
+/// The authors belong to several domains; the text is one of them.
 pub static SEVERAL_DOMAINS: Fault =
     fault(AuthorResult::Multiple, "several author domains", "author.several-domains", "RFC 9989 §5.3.1");
 /// Something that some readers of mail take for a From field is none.

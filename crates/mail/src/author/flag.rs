@@ -20,7 +20,7 @@ const fn flag(word: &'static str, id: &'static str, section: &'static str) -> Fl
 pub static SEVERAL_AUTHORS: Flag = flag("several-authors", "author.several-authors", "RFC 5322 §3.6.2");
 /// From names several authors, but no Sender field says who sent the mail.
 pub static SENDER_MISSING: Flag = flag("sender-missing", "author.sender-missing", "RFC 5322 §3.6.2");
-/// The author domain … has no dot.
+/// The author domain has no dot.
 pub static SINGLE_LABEL_DOMAIN: Flag = flag("single-label-domain", "author.single-label", "RFC 9989 §5.3.1");
 /// White space stands between From and its colon, as only old mail has it.
 pub static SPACE_BEFORE_COLON: Flag = flag("space-before-colon", "author.space-before-colon", "RFC 5322 §4.5");
@@ -32,13 +32,13 @@ pub static OBSOLETE_ADDRESS: Flag = flag("obsolete-address", "author.obsolete-ad
 pub static LOCAL_DOTS: Flag = flag("local-part-dots", "author.local-part-dots", "RFC 5322 §3.4.1");
 /// The display name is an address without quotes, of the same domain.
 pub static UNQUOTED_NAME: Flag = flag("unquoted-display-name", "author.unquoted-name", "RFC 5322 §3.4");
-/// The display name holds an address of …, which is not the author domain.
+/// The display name holds an address of another domain.
 pub static NAME_ADDRESS: Flag = flag("address-in-display-name", "author.name-address", "RFC 5322 §3.4");
 /// A comment in From holds something like an address.
 pub static COMMENT_ADDRESS: Flag = flag("address-in-comment", "author.comment-address", "RFC 5322 §3.2.2");
 /// A word mixes scripts that do not belong together.
 pub static MIXED_SCRIPTS: Flag = flag("mixed-scripts", "author.mixed-scripts", "UTS 39 §5.2");
-/// A label of the author domain looks like the ASCII text ….
+/// A label of the author domain looks like ASCII text.
 pub static CONFUSABLE_DOMAIN: Flag = flag("confusable-domain", "author.confusable-domain", "UTS 39 §4");
 /// The display name turns the direction of its text.
 pub static BIDI_CONTROLS: Flag = flag("bidi-controls", "author.bidi-controls", "UAX 9 §2");

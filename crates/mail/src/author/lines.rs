@@ -28,6 +28,9 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
         let start = offset;
         offset += field.raw.len();
         if is_plain_from(field) {
+            if !before_colon(field).is_empty() {
+                found.flag(&flag::SPACE_BEFORE_COLON, &[]);
+            }
             from.push(*field);
             last_from = Some(start);
         } else if field.reads_as("From") {
@@ -53,7 +56,8 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     }
     examine_octets(header.raw(), found);
     note_counts(&counts, found);
-    Lines { from, has_sender: header.first("Sender").is_some() }
+    let has_sender = counts.iter().zip(flag::SINGLE).any(|(&count, (name, _))| count > 0 && name == "Sender");
+    Lines { from, has_sender }
 }
 
 /// Tells whether this is a From field to every reader: white space before the colon is old, but clear (§4.5).
@@ -84,9 +88,6 @@ fn note_line(field: &Field<'_>, found: &mut Findings) {
         found.flag(&flag::COLONLESS_LINE, field.raw);
     } else if !field.is_well_formed() {
         found.flag(&flag::ODD_FIELD_NAME, field.name());
-    }
-    if is_plain_from(field) && !before_colon(field).is_empty() {
-        found.flag(&flag::SPACE_BEFORE_COLON, &[]);
     }
     if field.raw.len() > LINE_MAX && field.raw.split(|&b| b == b'\n').any(|line| line.len() > LINE_MAX + 1) {
         found.flag(&flag::LONG_LINE, &[]);
