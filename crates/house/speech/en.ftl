@@ -75,7 +75,6 @@ origin-file = { $path }, line { $line }
 ## New keys
 
 key-written = The private key is in { $path }, readable by you alone. Publish this record:
-signed-none = nothing was signed
 
 ## What could not be done
 
@@ -156,3 +155,12 @@ why-dns-port = the port is no number from 1 to 65535
 why-dns-name = no name follows the `#`
 why-dns-needs-name = add the name of its certificate behind a `#`
 why-no-system-dns = the system names no DNS server; use --dns
+why-key-pem = it is no PEM; that begins with `-----BEGIN PRIVATE KEY-----`
+why-key-encrypted = it is locked with a passphrase
+why-key-unreadable = it is neither RSA nor Ed25519 in PKCS #8 or PKCS #1
+why-key-small = the RSA key has fewer than 2048 bits
+why-key-large = the RSA key has more than 4096 bits, which receivers do not verify
+why-sign-from = it has no From field
+why-sign-long = selector and domain are too long together
+why-sign-name = `{ $name }` cannot stand in a signature
+why-sign-field = `{ $name }` is no field name

@@ -66,7 +66,6 @@ origin-file = { $path } の { $line } 行目
 ## 新しい鍵
 
 key-written = 秘密鍵を { $path } に保存 (本人のみ読み取り可)。公開するレコード:
-signed-none = 署名なし
 
 ## できなかったこと
 
@@ -146,3 +145,12 @@ why-dns-port = ポートが 1 から 65535 までの数ではない
 why-dns-name = `#` の後に名前がない
 why-dns-needs-name = 証明書の名前を `#` の後に指定
 why-no-system-dns = システムに DNS サーバーの設定がない: --dns で指定
+why-key-pem = PEM ではない: PEM は `-----BEGIN PRIVATE KEY-----` で始まる
+why-key-encrypted = パスフレーズで保護されている
+why-key-unreadable = PKCS #8 か PKCS #1 の RSA 鍵でも Ed25519 鍵でもない
+why-key-small = RSA 鍵が 2048 ビット未満
+why-key-large = RSA 鍵が 4096 ビットを超え、受信側で検証されない
+why-sign-from = From フィールドがない
+why-sign-long = セレクターとドメインを合わせた長さが上限を超えている
+why-sign-name = `{ $name }` は署名に書けない
+why-sign-field = `{ $name }` はフィールド名ではない

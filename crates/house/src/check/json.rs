@@ -125,7 +125,7 @@ fn dmarc(dmarc: &DmarcVerdict) -> Value {
         "domain": name(dmarc.domain.as_ref()),
         "organizational_domain": name(dmarc.organizational_domain.as_ref()),
         "policy_domain": name(dmarc.policy_domain.as_ref()),
-        "policy": dmarc.policy.map(|policy| policy.as_str()),
+        "policy": dmarc.policy.map(sekisho_mail::verdict::Disposition::as_str),
         "testing": dmarc.testing,
         "aligned": dmarc.aligned.iter().map(|mechanism| mechanism.as_str()).collect::<Vec<_>>(),
         "disposition": dmarc.disposition.as_str(),
