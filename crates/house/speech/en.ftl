@@ -52,6 +52,8 @@ what-if = If { $question } were { $answer }:
 what-if-nothing = nothing would change
 note-unasked = { $path }: the answer to `{ $question }` was never needed, so --what-if changes nothing there
 
+note-offline = the answers come from `{ $path }`, so nobody else is asked
+
 ## Many mails
 
 progress = judging
@@ -89,7 +91,7 @@ fault-maildir-empty = the Maildir `{ $path }` holds no mail
 fault-stdin-twice = standard input can be read only once
 fault-line = { $path }:{ $line }
 fault-config = { $path }
-fault-envelope = { $path }
+fault-mail = { $path }
 fault-received-count = there is no Received field number { $number }: the mail has { $count ->
     [0] none
     [one] only one
@@ -98,7 +100,7 @@ fault-received-count = there is no Received field number { $number }: the mail h
 fault-received-host = no Received field was written by `{ $host }`
 fault-received-client = Received field number { $number } names no client address: `{ $field }`
 fault-what-if = --what-if `{ $text }` cannot be read
-fault-not-kept = `{ $facts }` holds no facts of the mail `{ $path }`
+fault-not-kept = `{ $facts }` holds no facts of this mail
 fault-dns = `{ $server }` names no DNS server
 fault-resolver = the DNS cannot be asked
 fault-option = no option is called `{ $name }`{ $known ->

@@ -49,6 +49,8 @@ what-if = { $question } の応答が { $answer } の場合:
 what-if-nothing = 変化なし
 note-unasked = { $path }: `{ $question }` は判定に使われないため、--what-if による変化なし
 
+note-offline = 応答は `{ $path }` から取るため、ほかへの問い合わせなし
+
 ## 複数のメール
 
 progress = 判定中
@@ -80,7 +82,7 @@ fault-maildir-empty = Maildir `{ $path }` にメールがない
 fault-stdin-twice = 標準入力は一度しか読めない
 fault-line = { $path }:{ $line }
 fault-config = { $path }
-fault-envelope = { $path }
+fault-mail = { $path }
 fault-received-count = { $number } 番目の Received フィールドがない: { $count ->
     [0] 一つもない
    *[other] 全部で { $count } 個
@@ -88,7 +90,7 @@ fault-received-count = { $number } 番目の Received フィールドがない: 
 fault-received-host = `{ $host }` が書いた Received フィールドがない
 fault-received-client = { $number } 番目の Received フィールドに接続元アドレスがない: `{ $field }`
 fault-what-if = --what-if の `{ $text }` を解釈できない
-fault-not-kept = `{ $facts }` にメール `{ $path }` の記録がない
+fault-not-kept = `{ $facts }` にこのメールの記録がない
 fault-dns = `{ $server }` は DNS サーバーの指定ではない
 fault-resolver = DNS に問い合わせできない
 fault-option = `{ $name }` という設定項目はない{ $known ->

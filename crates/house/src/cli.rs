@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -115,8 +116,8 @@ pub(crate) struct CheckArguments {
     pub(crate) what_if: Vec<String>,
 
     /// Wait this many seconds for the answers to one mail [default: 20].
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Answers")]
-    pub(crate) timeout: Option<u64>,
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, help_heading = "Answers")]
+    pub(crate) timeout: Option<Duration>,
 
     /// Judge as of this time, such as 2026-05-01T12:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::from_str, help_heading = "Answers")]
@@ -252,6 +253,12 @@ pub(crate) enum KeyKind {
     Rsa3072,
     /// Ed25519: short, and not yet known to every verifier.
     Ed25519,
+}
+
+/// Reads a number of seconds, fractions allowed.
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.001..=600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number above 0 and up to 600".to_owned())
 }
 
 /// Reads a language.

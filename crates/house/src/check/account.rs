@@ -50,7 +50,7 @@ fn headline(judged: &Judged, talk: &Talk, layout: Layout) -> String {
     let verdict = &judged.verdict;
     let sign = match verdict.action {
         Action::Accept => "✓",
-        Action::Tempfail => "…",
+        Action::Tempfail => "!",
         Action::Quarantine | Action::Reject => "✗",
     };
     let action = verdict.action.as_str();

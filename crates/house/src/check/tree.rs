@@ -88,8 +88,8 @@ fn draw_step(step: &Step, depth: usize, after: &[usize], talk: &Talk, layout: La
     let (branch, below) = if goes_on(depth, after) { ("├ ", "│ ") } else { ("└ ", "  ") };
     let mut pieces = vec![(Tone::Plain, talk.step(step))];
     if let Some(result) = step.result {
-        pieces.push((Tone::Dim, " →".to_owned()));
-        pieces.push((tone(result), format!(" {result}")));
+        // The arrow and the word stay in one line.
+        pieces.push((tone(result), format!(" →\u{a0}{result}")));
     }
     let section = step.rule.section;
     let room = layout.width.saturating_sub(INDENT + width(&trunk) + 2);
