@@ -15,7 +15,7 @@ use crate::check::received::Hop;
 /// What `--help` shows below the options of `sekisho`.
 const EXAMPLES: &str = "\
 Examples:
-  sekisho check mail.eml --client-ip 192.0.2.1 --helo mail.example.org --mail-from alice@example.org
+  sekisho check mail.eml --client-ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org
   sekisho check mail.eml --trust-received mx.example.net --lang ja
   sekisho check ~/Maildir --json
   sekisho config show
@@ -26,7 +26,7 @@ Exit status: 0 done and clean, 1 done and something found, 2 could not be done."
 const CHECK_EXAMPLES: &str = "\
 Examples:
   Judge a mail as the server that took it would have:
-    sekisho check mail.eml --client-ip 192.0.2.1 --helo mail.example.org --mail-from alice@example.org
+    sekisho check mail.eml --client-ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org
 
   Take client and greeting from the Received field that our own server wrote:
     sekisho check mail.eml --trust-received mx.example.net
@@ -38,7 +38,7 @@ Examples:
     sekisho check mail.eml --save-facts mail.facts
     sekisho check mail.eml --facts mail.facts
 
-Exit status: 0 every mail is accepted, 1 some mail was judged and is not, 2 some mail could not be judged.";
+Exit status: 0 all mails are accepted, 1 one was judged and is not, 2 one could not be judged.";
 
 /// The checkpoint for messaging: verifies mail and says why.
 #[derive(Debug, Parser)]

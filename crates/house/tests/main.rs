@@ -8,4 +8,5 @@ mod command;
 mod config;
 mod facts;
 mod mailbox;
+mod servers;
 mod sign;

@@ -20,8 +20,10 @@ const RESULT_COLUMNS: usize = 11;
 
 /// Returns the account of one mail. Of many mails, one that is accepted gets one line.
 pub(super) fn text(judged: &Judged, shown: StepsShown, talk: &Talk, layout: Layout) -> String {
-    let mut text = headline(judged, talk, layout);
-    if judged.many && shown != StepsShown::All && judged.verdict.action == Action::Accept && judged.what_if.is_none() {
+    let in_one_line =
+        judged.many && shown != StepsShown::All && judged.verdict.action == Action::Accept && judged.what_if.is_none();
+    let mut text = headline(judged, in_one_line, talk, layout);
+    if in_one_line {
         return text;
     }
     let account = Account { shown, talk, layout, labels: label_columns(talk) };
@@ -45,8 +47,8 @@ pub(super) fn tone(result: &str) -> Tone {
     }
 }
 
-/// Returns the first line: what is done with the mail, and why in a few words.
-fn headline(judged: &Judged, talk: &Talk, layout: Layout) -> String {
+/// Returns the first line: what is done with the mail, and why in a few words; whose it is, where nothing follows.
+fn headline(judged: &Judged, in_one_line: bool, talk: &Talk, layout: Layout) -> String {
     let verdict = &judged.verdict;
     let sign = match verdict.action {
         Action::Accept => "✓",
@@ -58,6 +60,9 @@ fn headline(judged: &Judged, talk: &Talk, layout: Layout) -> String {
         (tone(action), format!("{sign} {action}")),
         (Tone::Strong, format!("  {}", Visible(judged.source.as_bytes()))),
     ];
+    if let (true, Some(domain)) = (in_one_line, &verdict.author.domain) {
+        pieces.push((Tone::Dim, format!("  {}", shown_name(domain))));
+    }
     let grounds: Vec<String> = verdict.grounds.iter().map(|ground| talk.word(&format!("ground-{ground}"))).collect();
     if !grounds.is_empty() {
         pieces.push((Tone::Dim, " —".to_owned()));
