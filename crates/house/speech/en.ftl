@@ -52,6 +52,8 @@ what-if = If { $question } were { $answer }:
 what-if-nothing = nothing would change
 note-unasked = { $path }: the answer to `{ $question }` was never needed, so --what-if changes nothing there
 
+note-offline = the answers come from `{ $path }`, so nobody else is asked
+
 ## Many mails
 
 progress = judging
@@ -75,7 +77,6 @@ origin-file = { $path }, line { $line }
 ## New keys
 
 key-written = The private key is in { $path }, readable by you alone. Publish this record:
-signed-none = nothing was signed
 
 ## What could not be done
 
@@ -90,7 +91,7 @@ fault-maildir-empty = the Maildir `{ $path }` holds no mail
 fault-stdin-twice = standard input can be read only once
 fault-line = { $path }:{ $line }
 fault-config = { $path }
-fault-envelope = { $path }
+fault-mail = { $path }
 fault-received-count = there is no Received field number { $number }: the mail has { $count ->
     [0] none
     [one] only one
@@ -99,7 +100,7 @@ fault-received-count = there is no Received field number { $number }: the mail h
 fault-received-host = no Received field was written by `{ $host }`
 fault-received-client = Received field number { $number } names no client address: `{ $field }`
 fault-what-if = --what-if `{ $text }` cannot be read
-fault-not-kept = `{ $facts }` holds no facts of the mail `{ $path }`
+fault-not-kept = `{ $facts }` holds no facts of this mail
 fault-dns = `{ $server }` names no DNS server
 fault-resolver = the DNS cannot be asked
 fault-option = no option is called `{ $name }`{ $known ->
@@ -156,3 +157,12 @@ why-dns-port = the port is no number from 1 to 65535
 why-dns-name = no name follows the `#`
 why-dns-needs-name = add the name of its certificate behind a `#`
 why-no-system-dns = the system names no DNS server; use --dns
+why-key-pem = it is no PEM; that begins with `-----BEGIN PRIVATE KEY-----`
+why-key-encrypted = it is locked with a passphrase
+why-key-unreadable = it is neither RSA nor Ed25519 in PKCS #8 or PKCS #1
+why-key-small = the RSA key has fewer than 2048 bits
+why-key-large = the RSA key has more than 4096 bits, which receivers do not verify
+why-sign-from = it has no From field
+why-sign-long = selector and domain are too long together
+why-sign-name = `{ $name }` cannot stand in a signature
+why-sign-field = `{ $name }` is no field name

@@ -49,6 +49,8 @@ what-if = { $question } の応答が { $answer } の場合:
 what-if-nothing = 変化なし
 note-unasked = { $path }: `{ $question }` は判定に使われないため、--what-if による変化なし
 
+note-offline = 応答は `{ $path }` から取るため、ほかへの問い合わせなし
+
 ## 複数のメール
 
 progress = 判定中
@@ -66,7 +68,6 @@ origin-file = { $path } の { $line } 行目
 ## 新しい鍵
 
 key-written = 秘密鍵を { $path } に保存 (本人のみ読み取り可)。公開するレコード:
-signed-none = 署名なし
 
 ## できなかったこと
 
@@ -81,7 +82,7 @@ fault-maildir-empty = Maildir `{ $path }` にメールがない
 fault-stdin-twice = 標準入力は一度しか読めない
 fault-line = { $path }:{ $line }
 fault-config = { $path }
-fault-envelope = { $path }
+fault-mail = { $path }
 fault-received-count = { $number } 番目の Received フィールドがない: { $count ->
     [0] 一つもない
    *[other] 全部で { $count } 個
@@ -89,7 +90,7 @@ fault-received-count = { $number } 番目の Received フィールドがない: 
 fault-received-host = `{ $host }` が書いた Received フィールドがない
 fault-received-client = { $number } 番目の Received フィールドに接続元アドレスがない: `{ $field }`
 fault-what-if = --what-if の `{ $text }` を解釈できない
-fault-not-kept = `{ $facts }` にメール `{ $path }` の記録がない
+fault-not-kept = `{ $facts }` にこのメールの記録がない
 fault-dns = `{ $server }` は DNS サーバーの指定ではない
 fault-resolver = DNS に問い合わせできない
 fault-option = `{ $name }` という設定項目はない{ $known ->
@@ -146,3 +147,12 @@ why-dns-port = ポートが 1 から 65535 までの数ではない
 why-dns-name = `#` の後に名前がない
 why-dns-needs-name = 証明書の名前を `#` の後に指定
 why-no-system-dns = システムに DNS サーバーの設定がない: --dns で指定
+why-key-pem = PEM ではない: PEM は `-----BEGIN PRIVATE KEY-----` で始まる
+why-key-encrypted = パスフレーズで保護されている
+why-key-unreadable = PKCS #8 か PKCS #1 の RSA 鍵でも Ed25519 鍵でもない
+why-key-small = RSA 鍵が 2048 ビット未満
+why-key-large = RSA 鍵が 4096 ビットを超え、受信側で検証されない
+why-sign-from = From フィールドがない
+why-sign-long = セレクターとドメインを合わせた長さが上限を超えている
+why-sign-name = `{ $name }` は署名に書けない
+why-sign-field = `{ $name }` はフィールド名ではない

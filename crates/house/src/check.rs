@@ -14,11 +14,11 @@ use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
 use self::desk::{Desk, Told};
-use self::input::{Input, Unread};
+use self::input::{Input, Mail};
 use self::summary::Summary;
 use crate::cli::CheckArguments;
 use crate::config::Config;
-use crate::fault::Fault;
+use crate::fault::{Fault, shown};
 use crate::speech::Talk;
 use crate::{Exit, Streams};
 
@@ -50,6 +50,10 @@ impl CheckArguments {
             .enable_all()
             .build()
             .context("no threads can be started to judge in")?;
+        if let (Some(path), true) = (&self.facts, self.dns.is_some() || self.zone.is_some()) {
+            // Nobody is left to hear that stderr is closed.
+            let _ = writeln!(streams.stderr, "sekisho: {}", talk.say("note-offline", &[("path", shown(path))]));
+        }
         let desk = {
             // A resolver binds itself to the reactor that it is made in.
             let _inside = runtime.enter();
@@ -83,8 +87,8 @@ struct Round<'a> {
     runtime: &'a Runtime,
     /// How it is done.
     desk: &'a Arc<Desk>,
-    /// The mails that are being judged, in their order, each with its size.
-    judging: VecDeque<(usize, JoinHandle<Result<Told, Fault>>)>,
+    /// The mails that are being judged, in their order.
+    judging: VecDeque<Pending>,
     /// How many octets of mail are being judged.
     held: usize,
     /// The counts so far.
@@ -97,6 +101,16 @@ struct Round<'a> {
     worst: Exit,
     /// Whether there were many mails.
     wants_summary: bool,
+}
+
+/// A mail that is being judged.
+struct Pending {
+    /// How many octets it has.
+    size: usize,
+    /// Where it was found.
+    source: String,
+    /// Its judging.
+    task: JoinHandle<Result<Told, Fault>>,
 }
 
 /// Where the words go.
@@ -120,12 +134,12 @@ impl Round<'_> {
                 self.wants_summary = true;
                 self.progress = progress_bar(on_terminal, input.progress().1, &self.desk.talk);
             }
-            let (size, task) = self.start(read);
+            let size = read.as_ref().map_or(0, |mail| mail.raw.len());
             while !self.judging.is_empty() && (self.judging.len() >= SIDE_BY_SIDE || self.held + size > HELD_MAX) {
                 self.tell_next(voices)?;
             }
             self.held += size;
-            self.judging.push_back((size, task));
+            self.judging.push_back(self.start(read, size));
             self.progress.set_position(input.progress().0);
         }
         while !self.judging.is_empty() {
@@ -141,18 +155,23 @@ impl Round<'_> {
     }
 
     /// Begins to judge a mail; one that could not be read keeps its place in the order.
-    fn start(&self, read: Result<input::Mail, Unread>) -> (usize, JoinHandle<Result<Told, Fault>>) {
+    fn start(&self, read: Result<Mail, Fault>, size: usize) -> Pending {
         match read {
-            Ok(mail) => (mail.raw.len(), self.runtime.spawn(Arc::clone(self.desk).judge(mail))),
-            Err(unread) => (0, self.runtime.spawn(std::future::ready(Err(unread.fault)))),
+            Ok(mail) => {
+                let source = mail.source.clone();
+                Pending { size, source, task: self.runtime.spawn(Arc::clone(self.desk).judge(mail)) }
+            }
+            Err(fault) => {
+                Pending { size, source: String::new(), task: self.runtime.spawn(std::future::ready(Err(fault))) }
+            }
         }
     }
 
     /// Waits for the mail whose turn it is and tells what came out.
     fn tell_next(&mut self, voices: &mut Voices<'_>) -> anyhow::Result<()> {
-        let Some((size, task)) = self.judging.pop_front() else { return Ok(()) };
+        let Some(Pending { size, source, task }) = self.judging.pop_front() else { return Ok(()) };
         self.held -= size;
-        let ended = self.runtime.block_on(task).unwrap_or_else(|_| Err(Fault::new("fault-ours", [])));
+        let ended = self.runtime.block_on(task).unwrap_or_else(|_| Err(ours(&source)));
         let desk = self.desk;
         match ended {
             Ok(told) => {
@@ -179,6 +198,11 @@ impl Round<'_> {
         }
         Ok(())
     }
+}
+
+/// Says that judging one mail ended in an error of ours.
+fn ours(source: &str) -> Fault {
+    Fault::new("fault-mail", [("path", source.as_bytes().into())]).because(Fault::new("fault-ours", []))
 }
 
 /// Returns the exit that an action stands for.

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
@@ -14,7 +15,7 @@ use crate::check::received::Hop;
 /// What `--help` shows below the options of `sekisho`.
 const EXAMPLES: &str = "\
 Examples:
-  sekisho check mail.eml --client-ip 192.0.2.1 --helo mail.example.org --mail-from alice@example.org
+  sekisho check mail.eml --client-ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org
   sekisho check mail.eml --trust-received mx.example.net --lang ja
   sekisho check ~/Maildir --json
   sekisho config show
@@ -25,7 +26,7 @@ Exit status: 0 done and clean, 1 done and something found, 2 could not be done."
 const CHECK_EXAMPLES: &str = "\
 Examples:
   Judge a mail as the server that took it would have:
-    sekisho check mail.eml --client-ip 192.0.2.1 --helo mail.example.org --mail-from alice@example.org
+    sekisho check mail.eml --client-ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org
 
   Take client and greeting from the Received field that our own server wrote:
     sekisho check mail.eml --trust-received mx.example.net
@@ -37,7 +38,7 @@ Examples:
     sekisho check mail.eml --save-facts mail.facts
     sekisho check mail.eml --facts mail.facts
 
-Exit status: 0 every mail is accepted, 1 some mail was judged and is not, 2 some mail could not be judged.";
+Exit status: 0 all mails are accepted, 1 one was judged and is not, 2 one could not be judged.";
 
 /// The checkpoint for messaging: verifies mail and says why.
 #[derive(Debug, Parser)]
@@ -115,8 +116,8 @@ pub(crate) struct CheckArguments {
     pub(crate) what_if: Vec<String>,
 
     /// Wait this many seconds for the answers to one mail [default: 20].
-    #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=600), help_heading = "Answers")]
-    pub(crate) timeout: Option<u64>,
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, help_heading = "Answers")]
+    pub(crate) timeout: Option<Duration>,
 
     /// Judge as of this time, such as 2026-05-01T12:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = Timestamp::from_str, help_heading = "Answers")]
@@ -252,6 +253,12 @@ pub(crate) enum KeyKind {
     Rsa3072,
     /// Ed25519: short, and not yet known to every verifier.
     Ed25519,
+}
+
+/// Reads a number of seconds, fractions allowed.
+fn parse_seconds(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse().ok().filter(|seconds| (0.001..=600.0).contains(seconds));
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number above 0 and up to 600".to_owned())
 }
 
 /// Reads a language.

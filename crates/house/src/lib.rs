@@ -1,8 +1,8 @@
 //! The commands of Sekisho: what a person types, what is done, what is said.
 //!
 //! [`run`] is the whole program with its three streams as arguments, so that a test calls a command in its own process.
-//! Nothing here judges: [`check`] reads mails, lets `sekisho-mail` judge them over answers of `sekisho-ask`, and tells
-//! what came out; [`config`] holds what the house decides; [`sign`] signs.
+//! Nothing here judges: `check` reads mails, lets `sekisho-mail` judge them over answers of `sekisho-ask`, and tells
+//! what came out; `config` holds what the house decides; `sign` signs.
 //!
 //! stdout is data, stderr is talk. Exit 0 is done and clean, 1 is done and something found, 2 could not be done.
 

@@ -125,6 +125,8 @@ fn atoms(pieces: &[Piece], columns: usize) -> Vec<Atom> {
                 (spaced, before) = (true, None);
                 continue;
             }
+            // A hard space parts nothing, and is shown as any other.
+            let character = if character == '\u{a0}' { ' ' } else { character };
             let sticks = before.is_some_and(|before| sticks(before, character));
             match atoms.last_mut() {
                 Some(last) if sticks && last.tone == *tone && width(&last.text) < columns => last.text.push(character),
@@ -139,7 +141,8 @@ fn atoms(pieces: &[Piece], columns: usize) -> Vec<Atom> {
 /// Tells whether a line may not end between two characters.
 fn sticks(before: char, after: char) -> bool {
     let is_wide = |character: char| character.width().unwrap_or(0) > 1;
-    opens(before) || closes(after) || !(is_wide(before) || is_wide(after))
+    let is_hard_space = before == ' ' || after == ' ';
+    is_hard_space || opens(before) || closes(after) || !(is_wide(before) || is_wide(after))
 }
 
 /// Tells whether a character may not begin a line.
@@ -169,12 +172,13 @@ mod tests {
         assert_eq!(wrapped("one two  three", 8), ["one two", "three"]);
         assert_eq!(wrapped(&"x".repeat(20), 8), ["xxxxxxxx", "xxxxxxxx", "xxxx"]);
         assert_eq!(wrapped("", 8), [""]);
+        assert_eq!(wrapped("one two →\u{a0}a", 9), ["one two", "→ a"]);
     }
 
     #[test]
     fn japanese_parts_between_characters_but_not_before_closing_marks() {
         assert_eq!(wrapped("送信元は、許可なし。", 8), ["送信元", "は、許可", "なし。"]);
-        assert_eq!(wrapped("鍵「abc」を", 8), ["鍵", "「abc」を"]);
+        assert_eq!(wrapped("鍵「abc」を", 8), ["鍵", "「abc」", "を"]);
     }
 
     #[test]

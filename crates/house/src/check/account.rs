@@ -20,8 +20,10 @@ const RESULT_COLUMNS: usize = 11;
 
 /// Returns the account of one mail. Of many mails, one that is accepted gets one line.
 pub(super) fn text(judged: &Judged, shown: StepsShown, talk: &Talk, layout: Layout) -> String {
-    let mut text = headline(judged, talk, layout);
-    if judged.many && shown != StepsShown::All && judged.verdict.action == Action::Accept && judged.what_if.is_none() {
+    let in_one_line =
+        judged.many && shown != StepsShown::All && judged.verdict.action == Action::Accept && judged.what_if.is_none();
+    let mut text = headline(judged, in_one_line, talk, layout);
+    if in_one_line {
         return text;
     }
     let account = Account { shown, talk, layout, labels: label_columns(talk) };
@@ -45,12 +47,12 @@ pub(super) fn tone(result: &str) -> Tone {
     }
 }
 
-/// Returns the first line: what is done with the mail, and why in a few words.
-fn headline(judged: &Judged, talk: &Talk, layout: Layout) -> String {
+/// Returns the first line: what is done with the mail, and why in a few words; whose it is, where nothing follows.
+fn headline(judged: &Judged, in_one_line: bool, talk: &Talk, layout: Layout) -> String {
     let verdict = &judged.verdict;
     let sign = match verdict.action {
         Action::Accept => "✓",
-        Action::Tempfail => "…",
+        Action::Tempfail => "!",
         Action::Quarantine | Action::Reject => "✗",
     };
     let action = verdict.action.as_str();
@@ -58,6 +60,9 @@ fn headline(judged: &Judged, talk: &Talk, layout: Layout) -> String {
         (tone(action), format!("{sign} {action}")),
         (Tone::Strong, format!("  {}", Visible(judged.source.as_bytes()))),
     ];
+    if let (true, Some(domain)) = (in_one_line, &verdict.author.domain) {
+        pieces.push((Tone::Dim, format!("  {}", shown_name(domain))));
+    }
     let grounds: Vec<String> = verdict.grounds.iter().map(|ground| talk.word(&format!("ground-{ground}"))).collect();
     if !grounds.is_empty() {
         pieces.push((Tone::Dim, " —".to_owned()));
@@ -120,10 +125,8 @@ impl Account<'_> {
     /// Tells every check.
     fn checks(&self, verdict: &Verdict, text: &mut String) {
         self.author(verdict, text);
-        self.spf("label-spf", verdict.spf.as_ref(), text);
-        self.steps(Check::Spf, verdict, is_bad_spf(verdict.spf.as_ref()), text);
-        self.spf("label-spf_helo", verdict.spf_helo.as_ref(), text);
-        self.steps(Check::SpfHelo, verdict, is_bad_spf(verdict.spf_helo.as_ref()), text);
+        self.spf("label-spf", Check::Spf, verdict.spf.as_ref(), verdict, text);
+        self.spf("label-spf_helo", Check::SpfHelo, verdict.spf_helo.as_ref(), verdict, text);
         self.dkim(verdict, text);
         self.arc(verdict, text);
         self.dmarc(verdict, text);
@@ -145,10 +148,12 @@ impl Account<'_> {
         self.steps(Check::Author, verdict, author.result != AuthorResult::Ok, text);
     }
 
-    /// Tells SPF of one identity.
-    fn spf(&self, label: &str, spf: Option<&SpfVerdict>, text: &mut String) {
+    /// Tells SPF of one identity, or why it was not asked.
+    fn spf(&self, label: &str, check: Check, spf: Option<&SpfVerdict>, verdict: &Verdict, text: &mut String) {
         let Some(spf) = spf else {
-            self.check(label, "—", vec![self.talk.word("detail-not-asked")], text);
+            let why = verdict.steps.iter().find(|step| step.check == check);
+            let why = why.map_or_else(|| self.talk.word("detail-not-asked"), |step| self.talk.step(step));
+            self.check(label, "—", vec![why], text);
             return;
         };
         let mut details = vec![Visible(spf.domain.as_bytes()).to_string()];
@@ -156,6 +161,7 @@ impl Account<'_> {
             details.push(self.talk.say("detail-explanation", &[("text", explanation.clone().into())]));
         }
         self.check(label, spf.result.as_str(), details, text);
+        self.steps(check, verdict, spf.result != SpfResult::Pass, text);
     }
 
     /// Tells the signatures.
@@ -277,11 +283,6 @@ impl Account<'_> {
             text.push_str(&lines(&pieces, 0, columns + 4, self.layout));
         }
     }
-}
-
-/// Tells whether SPF was asked and did not pass.
-fn is_bad_spf(spf: Option<&SpfVerdict>) -> bool {
-    spf.is_some_and(|spf| spf.result != SpfResult::Pass)
 }
 
 /// Returns a name as it is, and behind it in its own script where it has one.

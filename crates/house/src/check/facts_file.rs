@@ -110,9 +110,9 @@ impl Keeping {
     pub(super) fn find(&self, sha256: &str, source: &str) -> Result<&Kept, Fault> {
         let mut same = self.kept.iter().filter(|kept| kept.sha256 == sha256);
         let first = same.clone().next();
-        same.find(|kept| kept.source == source).or(first).ok_or_else(|| {
-            Fault::new("fault-not-kept", [("path", source.as_bytes().into()), ("facts", shown(&self.path))])
-        })
+        same.find(|kept| kept.source == source)
+            .or(first)
+            .ok_or_else(|| Fault::new("fault-not-kept", [("facts", shown(&self.path))]))
     }
 }
 

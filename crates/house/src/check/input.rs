@@ -28,13 +28,6 @@ pub(super) struct Mail {
     pub(super) many: bool,
 }
 
-/// A mail that could not be read, and why.
-#[derive(Debug)]
-pub(super) struct Unread {
-    /// What could not be done, the place included.
-    pub(super) fault: Fault,
-}
-
 /// All the mails that a command line names, in their order.
 pub(super) struct Input<'a> {
     /// What has not been opened yet.
@@ -158,7 +151,7 @@ impl<'a> Input<'a> {
 }
 
 impl Iterator for Input<'_> {
-    type Item = Result<Mail, Unread>;
+    type Item = Result<Mail, Fault>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
@@ -177,7 +170,7 @@ impl Iterator for Input<'_> {
             if let Ok(mail) = &found {
                 self.read += mail.raw.len() as u64;
             }
-            return Some(found.map_err(|fault| Unread { fault }));
+            return Some(found);
         }
     }
 }
@@ -240,7 +233,8 @@ fn maildir(path: &Path) -> Result<VecDeque<PathBuf>, Fault> {
             for entry in fs::read_dir(folder)? {
                 let entry = entry?;
                 let is_hidden = entry.file_name().as_encoded_bytes().starts_with(b".");
-                if !is_hidden && fs::metadata(entry.path())?.is_file() {
+                // What cannot even be looked at is named when its turn comes.
+                if !is_hidden && fs::metadata(entry.path()).map_or(true, |about| about.is_file()) {
                     found.push(entry.path());
                 }
             }

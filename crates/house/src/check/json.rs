@@ -125,7 +125,7 @@ fn dmarc(dmarc: &DmarcVerdict) -> Value {
         "domain": name(dmarc.domain.as_ref()),
         "organizational_domain": name(dmarc.organizational_domain.as_ref()),
         "policy_domain": name(dmarc.policy_domain.as_ref()),
-        "policy": dmarc.policy.map(|policy| policy.as_str()),
+        "policy": dmarc.policy.map(sekisho_mail::verdict::Disposition::as_str),
         "testing": dmarc.testing,
         "aligned": dmarc.aligned.iter().map(|mechanism| mechanism.as_str()).collect::<Vec<_>>(),
         "disposition": dmarc.disposition.as_str(),
@@ -178,4 +178,115 @@ fn change(change: &Change) -> Value {
         "before": change.before,
         "after": change.after,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sekisho_core::facts::{Kind, Outcome};
+    use sekisho_core::speech::Lang;
+    use sekisho_mail::envelope::Envelope;
+    use sekisho_mail::verdict::{
+        Action, ArcResult, AuthorResult, Disposition, DkimResult, DmarcResult, Ground, Identity, Mechanism, SpfResult,
+    };
+
+    use super::*;
+
+    /// Reads a name.
+    fn name_of(text: &str) -> DomainName {
+        DomainName::parse(text).unwrap()
+    }
+
+    /// A mail that could be read but for its signature, with everything there is to tell.
+    fn judged() -> Judged {
+        let spf = |identity, domain: &str| SpfVerdict {
+            result: SpfResult::Softfail,
+            identity,
+            domain: domain.to_owned(),
+            name: None,
+            explanation: None,
+            lookups: 1,
+            void_lookups: 0,
+        };
+        Judged {
+            source: "mail.eml".to_owned(),
+            sha256: "00".repeat(32),
+            envelope: Envelope {
+                client_ip: "2001:db8::1".parse().ok(),
+                helo: None,
+                mail_from: Some(b"\xff@example.org"[..].into()),
+            },
+            from_return_path: false,
+            judged_at: "2026-05-01T12:00:00Z".parse().unwrap(),
+            policy: Arc::default(),
+            from: None,
+            many: false,
+            verdict: Verdict {
+                action: Action::Quarantine,
+                grounds: vec![Ground::DmarcFail],
+                author: Author {
+                    result: AuthorResult::Ok,
+                    domain: Some(name_of("example.org")),
+                    addresses: vec!["a@example.org".to_owned()],
+                    reason: None,
+                    flags: vec!["duplicate-field"],
+                },
+                spf: Some(spf(Identity::MailFrom, "example.org")),
+                spf_helo: None,
+                dkim: vec![DkimVerdict {
+                    result: DkimResult::Permerror,
+                    domain: None,
+                    selector: Some(name_of("s1")),
+                    algorithm: None,
+                    testing: false,
+                    reason: Some("tag missing"),
+                    field: 0,
+                }],
+                arc: ArcVerdict {
+                    result: ArcResult::None,
+                    instances: 0,
+                    sealers: Vec::new(),
+                    overrides: false,
+                    reason: None,
+                },
+                dmarc: DmarcVerdict {
+                    result: DmarcResult::Fail,
+                    domain: Some(name_of("example.org")),
+                    organizational_domain: None,
+                    policy_domain: Some(name_of("example.org")),
+                    policy: Some(Disposition::Reject),
+                    testing: true,
+                    aligned: vec![Mechanism::Spf],
+                    disposition: Disposition::Quarantine,
+                    record: None,
+                },
+                steps: Vec::new(),
+            },
+            facts: [(Question::new(Kind::A, name_of("gone.example")), Answer::new(Outcome::NoName, 60))]
+                .into_iter()
+                .collect(),
+            what_if: None,
+        }
+    }
+
+    #[test]
+    fn the_object_is_that_of_the_contract_to_the_letter() {
+        let expected = concat!(
+            r#"{"input":{"source":"mail.eml","sha256":"0000000000000000000000000000000000000000000000000000000000000000","#,
+            r#""client_ip":"2001:db8::1","helo":null,"mail_from":"�@example.org"},"judged_at":"2026-05-01T12:00:00Z","#,
+            r#""verdict":"quarantine","grounds":["dmarc-fail"],"#,
+            r#""author":{"result":"ok","domain":"example.org","addresses":["a@example.org"],"reason":null,"flags":["duplicate-field"]},"#,
+            r#""spf":{"result":"softfail","identity":"mailfrom","domain":"example.org","explanation":null,"lookups":1,"void_lookups":0},"#,
+            r#""spf_helo":null,"#,
+            r#""dkim":[{"result":"permerror","domain":null,"selector":"s1","algorithm":null,"testing":false,"reason":"tag missing"}],"#,
+            r#""arc":{"result":"none","instances":0,"sealers":[],"overrides":false,"reason":null},"#,
+            r#""dmarc":{"result":"fail","domain":"example.org","organizational_domain":null,"policy_domain":"example.org","#,
+            r#""policy":"reject","testing":true,"aligned":["spf"],"disposition":"quarantine"},"#,
+            r#""steps":[],"facts":[{"type":"A","name":"gone.example","outcome":"nxdomain","records":[],"ttl":60}]}"#,
+            "\n"
+        );
+        assert_eq!(text(&judged(), &Talk::new(Lang::En), false), expected);
+        assert_eq!(text(&judged(), &Talk::new(Lang::En), true).lines().next(), Some("{"));
+    }
 }

@@ -114,7 +114,7 @@ fn parts(mail: &Collected, line: &Piece, next: Option<&Piece>) -> bool {
 
 /// Tells whether a line names a time of day, as the `From ` lines of mail programs do.
 fn is_dated(line: &[u8]) -> bool {
-    line.split(|b| b.is_ascii_whitespace()).any(|word| {
+    line.split(u8::is_ascii_whitespace).any(|word| {
         let shape: Vec<u8> = word.iter().map(|b| if b.is_ascii_digit() { b'0' } else { *b }).collect();
         matches!(shape.as_slice(), b"00:00:00" | b"0:00:00" | b"00:00")
     })

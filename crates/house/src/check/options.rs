@@ -82,7 +82,7 @@ impl Options {
             },
             trust_received: arguments.trust_received,
             answers,
-            timeout: arguments.timeout.map_or(config.dns.timeout, Duration::from_secs),
+            timeout: arguments.timeout.unwrap_or(config.dns.timeout),
             policy: Arc::new(config.policy()),
             config_given: arguments.config.is_some(),
             what_if,

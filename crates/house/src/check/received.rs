@@ -170,14 +170,14 @@ fn read_client(value: &[u8]) -> Option<Client> {
             Token::Word(_) => None,
         })
     };
-    let address = comments().filter_map(address_in).last().or_else(|| literal(name?))?;
+    let address = comments().filter_map(address_in).next_back().or_else(|| literal(name?))?;
     let helo = comments().find_map(greeting_in).or(name).map(Box::from);
     Some(Client { address, helo })
 }
 
 /// Reads the greeting that Exim (`helo=NAME`), qmail and CommuniGate (`HELO NAME`) write into a comment.
 fn greeting_in(comment: &[u8]) -> Option<&[u8]> {
-    let mut words = comment.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty());
+    let mut words = comment.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty());
     while let Some(word) = words.next() {
         if word.len() > 5 && word.get(..5).is_some_and(|start| start.eq_ignore_ascii_case(b"helo=")) {
             return word.get(5..);
@@ -191,7 +191,7 @@ fn greeting_in(comment: &[u8]) -> Option<&[u8]> {
 
 /// Finds the client's address in a comment: `name [192.0.2.1]`, `[192.0.2.1]:25 helo=name`, `ident@192.0.2.1`.
 fn address_in(comment: &[u8]) -> Option<IpAddr> {
-    let mut words = comment.split(|b| b.is_ascii_whitespace()).filter(|word| !word.is_empty()).peekable();
+    let mut words = comment.split(u8::is_ascii_whitespace).filter(|word| !word.is_empty()).peekable();
     let first = *words.peek()?;
     if first.eq_ignore_ascii_case(b"HELO") || first.eq_ignore_ascii_case(b"EHLO") {
         return None;
@@ -200,7 +200,7 @@ fn address_in(comment: &[u8]) -> Option<IpAddr> {
         let word = word.rsplit(|&b| b == b'@').next()?;
         parse_address(word)
     };
-    words.clone().filter(|word| !is_greeting(word)).filter_map(literal).last().or_else(|| bare(first))
+    words.clone().filter(|word| !is_greeting(word)).filter_map(literal).next_back().or_else(|| bare(first))
 }
 
 /// Tells whether a word is Exim's `helo=NAME`, whose end the client chose.

@@ -23,8 +23,8 @@ pub(super) struct Summary {
     mails: u64,
     /// How many were not.
     unjudged: u64,
-    /// How often each result, by check and in the order of the words.
-    results: BTreeMap<(usize, usize), u64>,
+    /// How often each result, by the label of its check.
+    results: BTreeMap<(&'static str, &'static str), u64>,
     /// How often DMARC failed, by author domain.
     failing: BTreeMap<String, u64>,
 }
@@ -49,19 +49,19 @@ impl Summary {
     /// Counts a mail that was judged.
     pub(super) fn count(&mut self, verdict: &Verdict) {
         self.mails += 1;
-        self.add(0, verdict.action.as_str());
-        self.add(1, verdict.author.result.as_str());
+        self.add("label-verdict", verdict.action.as_str());
+        self.add("label-author", verdict.author.result.as_str());
         let spf = |spf: &Option<SpfVerdict>| spf.as_ref().map(|spf| spf.result.as_str());
-        spf(&verdict.spf).into_iter().for_each(|word| self.add(2, word));
-        spf(&verdict.spf_helo).into_iter().for_each(|word| self.add(3, word));
+        spf(&verdict.spf).into_iter().for_each(|word| self.add("label-spf", word));
+        spf(&verdict.spf_helo).into_iter().for_each(|word| self.add("label-spf_helo", word));
         if verdict.dkim.is_empty() {
-            self.add(4, "none");
+            self.add("label-dkim", "none");
         }
         for signature in &verdict.dkim {
-            self.add(4, signature.result.as_str());
+            self.add("label-dkim", signature.result.as_str());
         }
-        self.add(5, verdict.arc.result.as_str());
-        self.add(6, verdict.dmarc.result.as_str());
+        self.add("label-arc", verdict.arc.result.as_str());
+        self.add("label-dmarc", verdict.dmarc.result.as_str());
         if let (DmarcResult::Fail, Some(domain)) = (verdict.dmarc.result, &verdict.dmarc.domain) {
             let domain = domain.to_string();
             if self.failing.len() < DOMAINS_COUNTED || self.failing.contains_key(&domain) {
@@ -76,9 +76,8 @@ impl Summary {
     }
 
     /// Counts one result of one check.
-    fn add(&mut self, check: usize, word: &str) {
-        let at = checks().get(check).and_then(|(_, words)| words.iter().position(|known| *known == word));
-        *self.results.entry((check, at.unwrap_or(usize::MAX))).or_default() += 1;
+    fn add(&mut self, label: &'static str, word: &'static str) {
+        *self.results.entry((label, word)).or_default() += 1;
     }
 
     /// Says the counts as a table.
@@ -90,10 +89,10 @@ impl Summary {
         let labels = checks().iter().map(|(label, _)| width(&talk.word(label))).max().unwrap_or_default() + 2;
         let digits = self.mails.max(self.unjudged).max(self.results.values().copied().max().unwrap_or_default());
         let digits = digits.to_string().len();
-        for (check, (label, words)) in checks().into_iter().enumerate() {
-            let mut label = talk.word(label);
-            for (at, word) in words.iter().enumerate() {
-                let Some(count) = self.results.get(&(check, at)) else { continue };
+        for (check, words) in checks() {
+            let mut label = talk.word(check);
+            for word in words {
+                let Some(count) = self.results.get(&(check, word)) else { continue };
                 let shown = paint.tone(tone(word), word);
                 let _ = writeln!(text, "  {}{count:>digits$}  {shown}", pad(&label, labels));
                 label.clear();

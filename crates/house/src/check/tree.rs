@@ -1,6 +1,6 @@
 //! The steps of one check as a tree of lines
 
-use sekisho_core::step::Step;
+use sekisho_core::step::{Check, Step};
 
 use super::account::tone;
 use super::desk::Layout;
@@ -10,6 +10,8 @@ use crate::terminal::{Tone, width, wrap};
 
 /// Deeper steps are drawn no deeper than this: includes nest up to ten times.
 const DEPTH_MAX: usize = 12;
+/// How wide the column with the sections is, its distance included: `RFC 9989 §4.10.1`.
+const SECTION_COLUMNS: usize = 18;
 /// How far the tree stands from the margin.
 const INDENT: usize = 4;
 
@@ -18,6 +20,7 @@ pub(super) fn draw(steps: &[&Step], shown: StepsShown, talk: &Talk, layout: Layo
     let steps: Vec<&Step> = match shown {
         StepsShown::None => return String::new(),
         StepsShown::All => steps.to_vec(),
+        StepsShown::Failed if steps.iter().any(|step| step.check == Check::Dkim) => bad_signatures(steps),
         StepsShown::Failed => decisive(steps),
     };
     let depths = depths(&steps);
@@ -49,6 +52,17 @@ fn decisive<'a>(steps: &[&'a Step]) -> Vec<&'a Step> {
     kept
 }
 
+/// Leaves out what lies below the head of each signature that passes.
+fn bad_signatures<'a>(steps: &[&'a Step]) -> Vec<&'a Step> {
+    let groups = steps.chunk_by(|_, next| next.depth > 0);
+    groups
+        .flat_map(|group| {
+            let is_good = group.iter().any(|step| step.result == Some("pass"));
+            group.iter().take(if is_good { 1 } else { group.len() }).copied()
+        })
+        .collect()
+}
+
 /// Returns how deep each step is drawn: never more than one deeper than the one before.
 fn depths(steps: &[&Step]) -> Vec<usize> {
     let mut before = None;
@@ -74,34 +88,21 @@ fn draw_step(step: &Step, depth: usize, after: &[usize], talk: &Talk, layout: La
     let (branch, below) = if goes_on(depth, after) { ("├ ", "│ ") } else { ("└ ", "  ") };
     let mut pieces = vec![(Tone::Plain, talk.step(step))];
     if let Some(result) = step.result {
-        pieces.push((Tone::Dim, " →".to_owned()));
-        pieces.push((tone(result), format!(" {result}")));
+        // The arrow and the word stay in one line.
+        pieces.push((tone(result), format!(" →\u{a0}{result}")));
     }
-    let room = layout.width.saturating_sub(INDENT + width(&trunk) + 2);
     let section = step.rule.section;
-    let lines = wrap(&pieces, room, layout.paint);
-    let last = lines.len().saturating_sub(1);
-    for (index, (line, used)) in lines.iter().enumerate() {
+    let room = layout.width.saturating_sub(INDENT + width(&trunk) + 2);
+    // A section that is longer than its column takes from the sentence.
+    let column = room.saturating_sub(SECTION_COLUMNS.max(width(section) + 2));
+    for (index, (line, used)) in wrap(&pieces, column, layout.paint).iter().enumerate() {
         let stem = format!("{}{trunk}{}", " ".repeat(INDENT), if index == 0 { branch } else { below });
         text.push_str(&layout.paint.tone(Tone::Dim, &stem));
         text.push_str(line);
-        if index == last {
-            push_section(section, *used, room, &format!("{}{trunk}{below}", " ".repeat(INDENT)), layout, text);
+        if index == 0 {
+            text.push_str(&" ".repeat((column + 2).saturating_sub(*used)));
+            text.push_str(&layout.paint.tone(Tone::Dim, section));
         }
         text.push('\n');
     }
-}
-
-/// Writes the section at the right margin, on a line of its own where there is no room.
-fn push_section(section: &str, used: usize, room: usize, stem: &str, layout: Layout, text: &mut String) {
-    let wide = width(section);
-    let shown = layout.paint.tone(Tone::Dim, section);
-    if used + 2 + wide <= room {
-        text.push_str(&" ".repeat(room - used - wide));
-    } else {
-        text.push('\n');
-        text.push_str(&layout.paint.tone(Tone::Dim, stem));
-        text.push_str(&" ".repeat(room.saturating_sub(wide)));
-    }
-    text.push_str(&shown);
 }

@@ -93,7 +93,7 @@ fn survey(table: &DeTable<'_>, text: &str) -> (BTreeMap<String, usize>, Vec<Line
         let options = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, options)| *options);
         match (options, content.get_ref()) {
             (None, DeValue::Table(_)) => {
-                unknown.push(stranger("fault-section", name, None, &sections, section.span(), text))
+                unknown.push(stranger("fault-section", name, None, &sections, section.span(), text));
             }
             (None, _) => {
                 let everywhere: Vec<&str> = KNOWN.iter().flat_map(|(_, options)| *options).copied().collect();

@@ -1,0 +1,62 @@
+//! The account for people, whole, in both languages
+
+use sekisho_house::Setting;
+
+use crate::command::{Folder, MAIL, assert_snapshot};
+
+/// A forged mail: its author's domain asks for rejection, and its signature belongs to somebody else.
+fn forged() -> String {
+    let mail = MAIL.replace("From: Alice <alice@example.org>", "From: 山田 太郎 <yamada@reject.example>");
+    format!("DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=gone; h=From; bh=AAAA; b=AAAA\r\n{mail}")
+}
+
+#[test]
+fn a_forged_mail_is_told_with_what_decided() {
+    let folder = Folder::new();
+    for (lang, width) in [("en", 100), ("ja", 100), ("en", 80), ("ja", 80)] {
+        let setting = Setting { width: Some(width), ..Setting::default() };
+        let envelope = "--client-ip 203.0.113.1 --helo mail.example.org --mail-from bounce@reject.example";
+        let said = folder.call_with(&format!("check - --zone @zone {envelope} --lang {lang}"), forged(), setting);
+        assert_eq!((said.exit, said.stderr.as_str()), (1, ""));
+        assert_snapshot(&format!("forged.{width}.{lang}.txt"), &said.stdout);
+    }
+}
+
+#[test]
+fn all_steps_of_a_good_mail_are_told_on_request() {
+    let folder = Folder::new();
+    for lang in ["en", "ja"] {
+        let command = format!("check - --zone @zone --trust-received 1 --steps all --lang {lang}");
+        let said = folder.call_with(&command, MAIL, Setting::default());
+        assert_snapshot(&format!("good.{lang}.txt"), &said.stdout);
+    }
+}
+
+#[test]
+fn what_would_change_is_told_below() {
+    let folder = Folder::new();
+    for lang in ["en", "ja"] {
+        let command =
+            format!("check - --zone @zone --client-ip 203.0.113.1 --helo x.example --steps none --lang {lang}");
+        let command = format!("{command} --what-if TXT~_dmarc.example.org=v=DMARC1;~p=reject");
+        let said = folder.call_with(&command, MAIL, Setting::default());
+        assert_snapshot(&format!("what-if.{lang}.txt"), &said.stdout);
+    }
+}
+
+#[test]
+fn colours_add_nothing_but_colours() {
+    let folder = Folder::new();
+    folder.write("forged.eml", forged());
+    let command = "check @forged.eml --zone @zone --client-ip 203.0.113.1 --helo x.example --steps all";
+    let coloured = Setting { stdout_colour: true, ..Setting::default() };
+    let said = folder.call_with(command, "", coloured).stdout;
+    let mut plain = String::new();
+    let mut rest = said.as_str();
+    while let Some((before, after)) = rest.split_once('\x1b') {
+        plain += before;
+        rest = after.split_once('m').unwrap().1;
+    }
+    assert!(said.contains('\x1b'));
+    assert_eq!(plain + rest, folder.call(command).stdout);
+}

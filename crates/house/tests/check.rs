@@ -1,0 +1,251 @@
+//! `sekisho check`: envelopes, exit codes, and what it says where it cannot judge
+
+use sekisho_house::Setting;
+
+use crate::command::{Folder, MAIL, ZONE};
+
+#[test]
+fn an_accepted_mail_ends_with_zero_and_the_contracts_fields_in_their_order() {
+    let folder = Folder::new();
+    let said = folder.call("check @mail.eml --zone @zone --client-ip 192.0.2.1 --helo mail.example.org --mail-from alice@example.org --at 2026-01-01T00:00:00Z --json");
+    assert_eq!((said.exit, said.stderr.as_str()), (0, ""));
+    let object = said.json();
+    let keys = |value: &serde_json::Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>().join(" ");
+    assert_eq!(keys(&object), "input judged_at verdict grounds author spf spf_helo dkim arc dmarc steps facts");
+    assert_eq!(keys(&object["input"]), "source sha256 client_ip helo mail_from");
+    assert_eq!(keys(&object["author"]), "result domain addresses reason flags");
+    assert_eq!(keys(&object["spf"]), "result identity domain explanation lookups void_lookups");
+    assert_eq!(keys(&object["spf_helo"]), "result identity domain explanation lookups void_lookups");
+    assert_eq!(keys(&object["arc"]), "result instances sealers overrides reason");
+    assert_eq!(
+        keys(&object["dmarc"]),
+        "result domain organizational_domain policy_domain policy testing aligned disposition"
+    );
+    assert_eq!(keys(&object["steps"][0]), "check depth rule section result says");
+    assert_eq!(keys(&object["facts"][0]), "type name outcome records ttl");
+    assert_eq!(object["judged_at"], "2026-01-01T00:00:00Z");
+    assert_eq!(object["input"]["sha256"], "35ad00a627dcb2c26713114a283a54f874425902a41f9501621ffdd9d158b7b9");
+    assert_eq!(object["verdict"], "accept");
+    assert_eq!(object["spf"]["result"], "pass");
+    assert_eq!(object["dmarc"]["aligned"], serde_json::json!(["spf"]));
+    assert_eq!(object["dkim"], serde_json::json!([]));
+}
+
+#[test]
+fn a_mail_that_is_not_accepted_ends_with_one() {
+    let folder = Folder::new();
+    let mail = folder.write("forged.eml", MAIL.replace("alice@example.org>\r\nTo", "alice@reject.example>\r\nTo"));
+    let said =
+        folder.call(&format!("check {mail} --zone @zone --client-ip 203.0.113.1 --helo x.example --mail-from ''"));
+    assert_eq!(said.exit, 1);
+    assert!(said.stdout.starts_with("✗ quarantine DIR/forged.eml"), "{}", said.stdout);
+}
+
+#[test]
+fn without_a_client_spf_is_null_and_the_account_says_why() {
+    let folder = Folder::new();
+    let object = folder.call("check @mail.eml --zone @zone --json").json();
+    assert!(object["spf"].is_null() && object["spf_helo"].is_null());
+    assert!(object["input"]["mail_from"].is_null());
+    let said = folder.call("check @mail.eml --zone @zone");
+    assert!(said.stdout.contains("--client-ip"), "{}", said.stdout);
+}
+
+#[test]
+fn the_return_path_speaks_where_mail_from_is_not_given() {
+    let folder = Folder::new();
+    let said = folder.call("check @mail.eml --zone @zone --client-ip 192.0.2.1 --helo x.example");
+    assert!(said.stdout.contains("MAIL FROM <alice@example.org> (read from Return-Path)"), "{}", said.stdout);
+    let object =
+        folder.call("check @mail.eml --zone @zone --client-ip 192.0.2.1 --mail-from '' --helo x.example --json").json();
+    assert_eq!(object["input"]["mail_from"], "");
+    let bare = folder.write("bare.eml", MAIL.split_once("\r\n").unwrap().1);
+    let object = folder.call(&format!("check {bare} --zone @zone --client-ip 192.0.2.1 --json")).json();
+    assert!(object["spf"].is_null(), "there is no path to judge");
+}
+
+#[test]
+fn a_trusted_hop_names_client_and_greeting() {
+    let folder = Folder::new();
+    for hop in ["1", "mx.example.net"] {
+        let object = folder.call(&format!("check @mail.eml --zone @zone --trust-received {hop} --json")).json();
+        assert_eq!(object["input"]["client_ip"], "192.0.2.1");
+        assert_eq!(object["input"]["helo"], "mail.example.org");
+        assert_eq!(object["spf"]["result"], "pass");
+    }
+    for (hop, why) in [
+        ("2", "there is no Received field number 2: the mail has only one"),
+        ("mx.other.example", "no Received field was written by `mx.other.example`"),
+    ] {
+        let said = folder.call(&format!("check @mail.eml --zone @zone --trust-received {hop}"));
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""));
+        assert_eq!(said.stderr, format!("sekisho: DIR/mail.eml: {why}\n"));
+    }
+}
+
+#[test]
+fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
+    let folder = Folder::new();
+    folder.write("empty", "");
+    folder.write("binary", b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0\0\0");
+    folder.write("words", "just some words\nwithout any field\n");
+    folder.write("folder/x", "");
+    folder.write("maildir/cur/.hidden", "");
+    for (command, english, japanese) in [
+        ("check @gone", "cannot read `DIR/gone`: there is no such file", "`DIR/gone` を読み込めない: ファイルがない"),
+        ("check @empty", "`DIR/empty` is empty, so there is no mail in it", "`DIR/empty` は空で、メールがない"),
+        (
+            "check @binary",
+            "`DIR/binary` is a binary file and no mail",
+            "`DIR/binary` はバイナリファイルで、メールではない",
+        ),
+        (
+            "check @words",
+            "`DIR/words` is no mail: it has no header field",
+            "`DIR/words` はメールではない: ヘッダーフィールドが一つもない",
+        ),
+        (
+            "check @folder",
+            "`DIR/folder` is a folder but no Maildir: it has neither `cur` nor `new`",
+            "`DIR/folder` は Maildir ではないフォルダー: `cur` も `new` もない",
+        ),
+        ("check @maildir", "the Maildir `DIR/maildir` holds no mail", "Maildir `DIR/maildir` にメールがない"),
+        (
+            "check @mail.eml --dns nowhere",
+            "`nowhere` names no DNS server: there is no address",
+            "`nowhere` は DNS サーバーの指定ではない: アドレスがない",
+        ),
+        (
+            "check @mail.eml --what-if TXT~example.org",
+            "--what-if `TXT example.org` cannot be read: write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`",
+            "--what-if の `TXT example.org` を解釈できない: 書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`",
+        ),
+    ] {
+        let zone = if command.contains("--dns") { "" } else { " --zone @zone" };
+        for (lang, expected) in [("en", english), ("ja", japanese)] {
+            let said = folder.call(&format!("{command}{zone} --lang {lang}"));
+            assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
+            assert_eq!(said.stderr, format!("sekisho: {expected}\n"));
+        }
+    }
+}
+
+#[test]
+fn a_broken_zone_is_named_with_its_line() {
+    let folder = Folder::new();
+    folder.write("broken", format!("{ZONE}example.org SRV x\n"));
+    let said = folder.call("check @mail.eml --zone @broken");
+    assert_eq!(said.exit, 2);
+    assert_eq!(said.stderr, "sekisho: DIR/broken:9: the type must be one of A, AAAA, MX, TXT, PTR\n");
+}
+
+#[test]
+fn the_command_line_refuses_what_contradicts_itself() {
+    let folder = Folder::new();
+    for command in [
+        "check",
+        "check @mail.eml --client-ip 192.0.2.1 --trust-received 1",
+        "check @mail.eml --client-ip nowhere",
+        "check @mail.eml --trust-received 0",
+        "check @mail.eml --at yesterday",
+        "check @mail.eml --zone @zone --dns 192.0.2.53:53",
+        "judge @mail.eml",
+    ] {
+        let said = folder.call(command);
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
+        assert!(said.stderr.starts_with("error: ") || said.stderr.contains("Usage"), "{}", said.stderr);
+    }
+}
+
+#[test]
+fn help_and_version_are_data() {
+    let folder = Folder::new();
+    let said = folder.call("--version");
+    assert_eq!((said.exit, said.stdout.as_str()), (0, concat!("sekisho ", env!("CARGO_PKG_VERSION"), "\n")));
+    for command in ["--help", "check --help", "config --help", "sign --help"] {
+        let said = folder.call(command);
+        assert_eq!((said.exit, said.stderr.as_str()), (0, ""));
+        assert!(said.stdout.contains("Usage: sekisho"), "{}", said.stdout);
+    }
+}
+
+#[test]
+fn standard_input_is_a_file_too() {
+    let folder = Folder::new();
+    let said = folder.call_with("check - --zone @zone --json", MAIL, Setting::default());
+    assert_eq!((said.exit, said.json()["input"]["source"].as_str()), (0, Some("-")));
+    let said = folder.call_with("check - - --zone @zone --json", MAIL, Setting::default());
+    assert_eq!(said.exit, 2);
+    assert_eq!(said.stderr, "sekisho: standard input can be read only once\n");
+}
+
+#[test]
+fn the_worst_of_many_mails_decides_the_exit() {
+    let folder = Folder::new();
+    let forged = folder.write("forged.eml", MAIL.replace("alice@example.org>\r\nTo", "alice@reject.example>\r\nTo"));
+    let said = folder.call(&format!("check @mail.eml {forged} --zone @zone --json"));
+    assert_eq!((said.exit, said.stdout.lines().count()), (1, 2));
+    let said = folder.call(&format!("check @mail.eml {forged} @gone --zone @zone --json"));
+    assert_eq!((said.exit, said.stdout.lines().count()), (2, 2));
+    assert_eq!(said.stderr.lines().count(), 1);
+}
+
+#[test]
+fn dns_that_does_not_answer_is_a_tempfail() {
+    let folder = Folder::new();
+    let mail = folder.write("slow.eml", MAIL.replace("alice@example.org>\r\nTo", "alice@slow.example>\r\nTo"));
+    let said = folder.call(&format!("check {mail} --zone @zone --json"));
+    assert_eq!(said.exit, 1);
+    assert_eq!(said.json()["verdict"], "tempfail");
+}
+
+#[test]
+fn the_locale_chooses_the_language_and_the_option_beats_it() {
+    let folder = Folder::new();
+    let setting = || Setting { locale: Some("ja_JP.UTF-8".to_owned()), ..Setting::default() };
+    let said = folder.call_with("check @gone --zone @zone", "", setting());
+    assert!(said.stderr.contains("ファイルがない"));
+    let said = folder.call_with("check @gone --zone @zone --lang en", "", setting());
+    assert!(said.stderr.contains("no such file"));
+}
+
+#[test]
+fn hostile_octets_reach_no_terminal() {
+    let folder = Folder::new();
+    let mail = MAIL.replace("From: Alice", "From: \x1b[2J\u{202e}Alice");
+    let mail = folder.write("hostile.eml", mail.replace("greetings", "\x07"));
+    for command in ["--steps all", "--steps all --json"] {
+        let said =
+            folder.call(&format!("check {mail} --zone @zone --client-ip 192.0.2.1 --helo a\x1b]0;x\x07b {command}"));
+        let odd = |c: char| (c.is_control() && c != '\n') || c == '\u{202e}';
+        assert!(!said.stdout.contains(odd), "{:?}", said.stdout);
+    }
+}
+
+/// A stdout whose reader is gone.
+struct Gone;
+
+impl std::io::Write for Gone {
+    fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+        Err(std::io::ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_closed_pipe_is_no_error() {
+    let folder = Folder::new();
+    let mut stderr = Vec::new();
+    let args = ["sekisho".into(), "check".into(), folder.path("mail.eml"), "--zone".into(), folder.path("zone")];
+    let streams = sekisho_house::Streams {
+        stdin: &mut std::io::empty(),
+        stdout: &mut Gone,
+        stderr: &mut stderr,
+        setting: Setting::default(),
+    };
+    assert_eq!(sekisho_house::run(args, streams), 0);
+    assert_eq!(stderr, b"");
+}

@@ -1,0 +1,71 @@
+//! `sekisho config`: faults with their lines, and what is in force
+
+use sekisho_house::Setting;
+
+use crate::command::{Folder, assert_snapshot};
+
+#[test]
+fn every_fault_is_named_with_its_line_and_the_nearest_name() {
+    let folder = Folder::new();
+    folder.write("bad.toml", "[dns]\ntimout_seconds = 5\n\n[chekc]\n");
+    let said = folder.call("config check --config @bad.toml");
+    assert_eq!((said.exit, said.stdout.as_str()), (1, ""));
+    assert_eq!(
+        said.stderr,
+        "sekisho: DIR/bad.toml:2: no option is called `dns.timout_seconds`; did you mean `timeout_seconds`?\n\
+         sekisho: DIR/bad.toml:4: no section is called `chekc`; did you mean `check`?\n"
+    );
+    folder.write("values.toml", "[dns]\ntimeout_seconds = 0\nupstreams = [\"192.0.2.53\", \"nowhere\"]\n\n[check]\nlang = \"de\"\nmax_signatures = -1\n[arc]\ntrusted_sealers = [\n  \"a..b\",\n]\n");
+    let said = folder.call("config check --config @values.toml --lang ja");
+    assert_eq!(
+        said.stderr,
+        "sekisho: DIR/values.toml:3: `nowhere` は DNS サーバーの指定ではない: アドレスがない\n\
+         sekisho: DIR/values.toml:2: `dns.timeout_seconds` は 1 から 600 まで: 0 は範囲外\n\
+         sekisho: DIR/values.toml:7: `check.max_signatures` は 1 から 100 まで: -1 は範囲外\n\
+         sekisho: DIR/values.toml:6: `de` という言語はない: `ja` か `en` を指定\n\
+         sekisho: DIR/values.toml:10: `a..b` はドメイン名ではない: 点が連続しているか、点で始まっている\n"
+    );
+}
+
+#[test]
+fn a_check_with_a_broken_configuration_is_not_done() {
+    let folder = Folder::new();
+    folder.write("bad.toml", "[dns]\ntimeout_seconds = \"5\"\n");
+    let said = folder.call("check @mail.eml --zone @zone --config @bad.toml");
+    assert_eq!((said.exit, said.stdout.as_str()), (2, ""));
+    assert!(said.stderr.starts_with("sekisho: DIR/bad.toml:2: "), "{}", said.stderr);
+    let said = folder.call("config check --config @gone.toml");
+    assert_eq!((said.exit, said.stderr.as_str()), (2, "sekisho: cannot read `DIR/gone.toml`: there is no such file\n"));
+}
+
+#[test]
+fn what_is_in_force_is_shown_with_its_origin_and_can_be_read_again() {
+    let folder = Folder::new();
+    folder.write(
+        "x.toml",
+        "[dns]\nupstreams = [\"tls://192.0.2.53#dns.example\"]\n[check]\nlang = \"ja\"\nmax_signatures = 3\n",
+    );
+    let said = folder.call("config show --config @x.toml");
+    assert_eq!((said.exit, said.stderr.as_str()), (0, ""));
+    assert_snapshot("config.en.txt", &said.stdout);
+    folder.write("again.toml", &said.stdout);
+    let values =
+        |said: String| said.lines().map(|line| line.split("  #").next().unwrap().to_owned()).collect::<Vec<_>>();
+    assert_eq!(values(folder.call("config show --config @again.toml").stdout), values(said.stdout));
+    let object = folder.call("config show --config @x.toml --json").json();
+    assert_eq!(object["config"]["check"]["max_signatures"], serde_json::json!({ "value": 3, "line": 5 }));
+}
+
+#[test]
+fn the_first_of_the_usual_places_counts_and_none_is_no_fault() {
+    let folder = Folder::new();
+    let said = folder.call("config check");
+    assert_eq!((said.exit, said.stdout.as_str()), (0, "there is no configuration file, so all is default\n"));
+    folder.write("second.toml", "[check]\nlang = \"ja\"\n");
+    let config_places = ["first.toml", "second.toml"].map(|name| folder.path(name)).into();
+    let setting = Setting { config_places, ..Setting::default() };
+    let said = folder.call_with("config check", "", setting.clone());
+    assert_eq!(said.stdout, "DIR/second.toml is in order\n");
+    let said = folder.call_with("check @gone --zone @zone", "", setting);
+    assert!(said.stderr.contains("ファイルがない"), "the configuration names the language: {}", said.stderr);
+}

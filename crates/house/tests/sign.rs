@@ -1,0 +1,100 @@
+//! `sekisho sign`: keys, records, signatures that our own judge accepts
+
+use std::os::unix::fs::PermissionsExt;
+
+use sekisho_house::Setting;
+
+use crate::command::{Folder, MAIL};
+
+#[test]
+fn a_new_key_signs_a_mail_that_passes_by_the_record_to_publish() {
+    for (kind, algorithm) in [("ed25519", "ed25519-sha256"), ("rsa2048", "rsa-sha256")] {
+        let folder = Folder::new();
+        let said =
+            folder.call(&format!("sign --new-key {kind} --domain example.org --selector s1 --out @s1.pem --json"));
+        assert_eq!((said.exit, said.stderr.as_str()), (0, ""));
+        let record = said.json();
+        assert_eq!(record["name"], "s1._domainkey.example.org");
+        let mode = std::fs::metadata(folder.path("s1.pem")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        folder.write("zone", format!("s1._domainkey.example.org TXT {}", record["value"].as_str().unwrap()));
+        for mail in [MAIL.to_owned(), MAIL.replace('\r', "")] {
+            folder.write("mail.eml", &mail);
+            let said = folder.call("sign @mail.eml --domain example.org --selector s1 --key @s1.pem --expire 7");
+            assert_eq!((said.exit, said.stderr.as_str()), (0, ""));
+            assert!(said.stdout.starts_with("DKIM-Signature: ") && said.stdout.ends_with(&mail));
+            folder.write("signed.eml", &said.stdout);
+            let object = folder.call("check @signed.eml --zone @zone --json").json();
+            assert_eq!(object["dkim"][0]["result"], "pass", "{}", object["steps"]);
+            assert_eq!(object["dkim"][0]["algorithm"], algorithm);
+            folder.write("changed.eml", said.stdout.replace("hello", "hullo"));
+            assert_eq!(folder.call("check @changed.eml --zone @zone --json").json()["dkim"][0]["result"], "fail");
+        }
+    }
+}
+
+#[test]
+fn a_key_that_exists_is_never_overwritten() {
+    let folder = Folder::new();
+    folder.write("s1.pem", "precious");
+    let said = folder.call("sign --new-key ed25519 --domain example.org --selector s1 --out @s1.pem");
+    assert_eq!((said.exit, said.stderr.as_str()), (2, "sekisho: cannot write `DIR/s1.pem`: it exists already\n"));
+    assert_eq!(std::fs::read_to_string(folder.path("s1.pem")).unwrap(), "precious");
+}
+
+#[test]
+fn the_record_is_data_and_the_rest_is_talk() {
+    let folder = Folder::new();
+    let said = folder.call("sign --new-key ed25519 --domain example.org --selector s1 --out @s1.pem");
+    assert!(said.stdout.starts_with("s1._domainkey.example.org. IN TXT \"v=DKIM1; k=ed25519; p="), "{}", said.stdout);
+    assert!(said.stderr.starts_with("The private key is in DIR/s1.pem"), "{}", said.stderr);
+}
+
+#[test]
+fn several_keys_sign_one_mail() {
+    let folder = Folder::new();
+    let mut zone = String::new();
+    for selector in ["a", "b"] {
+        let said = folder.call(&format!(
+            "sign --new-key ed25519 --domain example.org --selector {selector} --out @{selector}.pem --json"
+        ));
+        zone += &format!("{selector}._domainkey.example.org TXT {}\n", said.json()["value"].as_str().unwrap());
+    }
+    folder.write("zone", zone);
+    let pairs = "--selector a --key @a.pem --selector b --key @b.pem";
+    let said = folder.call_with(&format!("sign - --domain example.org {pairs}"), MAIL, Setting::default());
+    folder.write("signed.eml", &said.stdout);
+    let object = folder.call("check @signed.eml --zone @zone --json").json();
+    let told = |at: usize| (object["dkim"][at]["selector"].as_str(), object["dkim"][at]["result"].as_str());
+    assert_eq!([told(0), told(1)], [(Some("a"), Some("pass")), (Some("b"), Some("pass"))]);
+}
+
+#[test]
+fn what_cannot_be_signed_is_said_in_one_line() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    folder.write("no.pem", "no key");
+    folder.write("nobody.eml", "Subject: x\r\n\r\n");
+    let usual = "--domain example.org --selector s --key @s.pem";
+    for (command, why) in [
+        (format!("sign @gone {usual}"), "cannot read `DIR/gone`: there is no such file"),
+        (format!("sign @nobody.eml {usual}"), "`DIR/nobody.eml` cannot be signed: it has no From field"),
+        (format!("sign @mail.eml {usual} --selector t"), "every --selector needs its --key: there are 2 and 1"),
+        (
+            format!("sign @mail.eml {usual} --canonicalization loose"),
+            "`loose` is no canonicalization; write relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple",
+        ),
+        (
+            "sign @mail.eml --domain example.org --selector s --key @no.pem".to_owned(),
+            "the key in `DIR/no.pem` cannot be used: it is no PEM; that begins with `-----BEGIN PRIVATE KEY-----`",
+        ),
+        (
+            "sign @mail.eml --domain a..b --selector s --key @s.pem".to_owned(),
+            "`a..b` is no domain name: two dots meet, or the name begins with one",
+        ),
+    ] {
+        let said = folder.call(&command);
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
+        assert_eq!(said.stderr, format!("sekisho: {why}\n"));
+    }
+}
