@@ -71,8 +71,11 @@ fn main() {
     }
 }
 
+/// Writes one line of a body.
+type Line = Box<dyn Fn(usize) -> String>;
+
 /// Returns the kinds of bodies: name, the ratio aimed at, one line of it.
-fn bodies() -> Vec<(&'static str, f64, Box<dyn Fn(usize) -> String>)> {
+fn bodies() -> Vec<(&'static str, f64, Line)> {
     let word = |at: usize| ["gate", "paper", "officer", "road", "traveller", "clerk"][at * 7 % 6];
     let text = move |at: usize| (0..11).map(|more| word(at + more * more)).collect::<Vec<_>>().join(" ");
     let base64 = |at: usize| format!("{:x<76}", format!("{:X}", at * 2_654_435_761));
@@ -268,7 +271,7 @@ impl World {
 
 /// Returns HELO and MAIL FROM of a mail: every other one bounces to a subdomain, so that the walk is needed.
 fn envelope(at: usize) -> (&'static str, &'static str) {
-    let mail_from = if at % 2 == 0 { "clerk@example.org" } else { "b-17@bounce.example.org" };
+    let mail_from = if at.is_multiple_of(2) { "clerk@example.org" } else { "b-17@bounce.example.org" };
     ("out.provider.example", mail_from)
 }
 

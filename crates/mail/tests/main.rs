@@ -1,4 +1,5 @@
 //! The judges against worlds, vectors and public suites, over facts alone
+#![allow(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 
 mod arc;
 mod authentication_results;
