@@ -1,6 +1,7 @@
 //! What a whole verdict costs beside the bare cryptography under it, and beside `mail-auth`, as ratios.
 //!
-//! `cargo bench -p sekisho-bench --bench verify [FILTER]`. A verdict is SPF of both identities, DKIM, ARC, DMARC and
+//! `cargo bench -p sekisho-bench --bench verify [-- FILTER]`, or `-- profile` to have something to look at with `perf`.
+//! A verdict is SPF of both identities, DKIM, ARC, DMARC and
 //! every Step, in process, with all answers cached and all rounds counted: it begins with the octets of the mail and no
 //! facts. The bare cryptography is one RSA verification with a parsed key per examined signature and one SHA-256 of the
 //! mail. Everything is timed in turns over a hundred different mails, so that other work on the machine hits all alike;
@@ -40,6 +41,10 @@ use sekisho_mail::message::Message;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::{DmarcResult, Verdict};
 
+/// The allocator of the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// How many different mails are judged.
 const MAILS: usize = 100;
 /// How many times each of them is judged, at least.
@@ -50,6 +55,9 @@ const LEAST: Duration = Duration::from_millis(1500);
 fn main() {
     let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
     let world = World::new();
+    if filter == "profile" {
+        return world.profile();
+    }
     println!(
         "{:<24}{:>9}{:>11}{:>11}{:>8}{:>10}{:>13}",
         "mail", "octets", "bare µs", "ours µs", "ratio", "target", "mail-auth ×"
@@ -243,6 +251,17 @@ impl World {
             black_box(ehlo);
             *dmarc.dkim_result() == mail_auth::DmarcResult::Pass
         })
+    }
+
+    /// Judges small mails again and again and nothing else: something for `perf record` to look at.
+    fn profile(&self) {
+        let line = |at: usize| format!("a line of text that is as long as lines of text are, number {at}");
+        let mails: Vec<Vec<u8>> = (0..MAILS).map(|at| self.mail(at, 5_000, &line)).collect();
+        for _ in 0..200 {
+            for (at, mail) in mails.iter().enumerate() {
+                black_box(self.hear(mail, at, |question| Arc::clone(&self.cache[question])));
+            }
+        }
     }
 
     /// Times the bare cryptography, ourselves and mail-auth in turns; microseconds a mail.

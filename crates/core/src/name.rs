@@ -4,6 +4,7 @@
 //! each label behind its length, so that a dot *inside* a label is no trouble.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// The most octets a label may have (RFC 1035 §2.3.4).
 const LABEL_MAX: usize = 63;
@@ -11,13 +12,15 @@ const LABEL_MAX: usize = 63;
 const NAME_MAX: usize = 254;
 
 /// A domain name in wire form and lower case, without the root's zero octet. The root itself is empty.
+///
+/// Questions, steps and verdicts all name names, so a clone must cost nothing: the octets are shared.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct DomainName(Box<[u8]>);
+pub struct DomainName(Arc<[u8]>);
 
 impl DomainName {
     /// Returns the root, `.`.
     pub fn root() -> DomainName {
-        DomainName(Box::default())
+        DomainName(Arc::default())
     }
 
     /// Reads dotted text; one final dot is allowed, escapes are not: every octet but the dot stands for itself.
@@ -46,7 +49,7 @@ impl DomainName {
         for label in labels {
             push_label(&mut wire, label)?;
         }
-        Ok(DomainName(wire.into_boxed_slice()))
+        Ok(DomainName(wire.into()))
     }
 
     /// Reads a name as zone files write it, with `\.` and `\DDD` (RFC 1035 §5.1). `.` is the root.
@@ -81,7 +84,7 @@ impl DomainName {
         if wire.len() > NAME_MAX {
             return Err(BadName::TooLong);
         }
-        Ok(DomainName(wire.into_boxed_slice()))
+        Ok(DomainName(wire.into()))
     }
 
     /// Returns the labels, left-most first.

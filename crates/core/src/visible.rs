@@ -18,6 +18,10 @@ impl fmt::Display for Visible<'_> {
             Some(start) if self.0.len() > SHOWN_MAX => (start, true),
             _ => (self.0, false),
         };
+        if let Some(text) = plain(shown) {
+            f.write_str(text)?;
+            return if cut { f.write_char('…') } else { Ok(()) };
+        }
         for chunk in shown.utf8_chunks() {
             for character in chunk.valid().chars() {
                 if is_harmless(character) {
@@ -34,6 +38,11 @@ impl fmt::Display for Visible<'_> {
         }
         if cut { f.write_char('…') } else { Ok(()) }
     }
+}
+
+/// Returns text of printing ASCII alone as it is: nearly all there is.
+fn plain(shown: &[u8]) -> Option<&str> {
+    if shown.iter().all(|b| matches!(b, 0x20..=0x7e)) { std::str::from_utf8(shown).ok() } else { None }
 }
 
 /// Tells whether a character may be shown as it is: no control, no bidirectional control, nothing invisible.

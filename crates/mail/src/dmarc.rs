@@ -284,7 +284,12 @@ impl Inquiry<'_> {
 
     /// Tells whether a domain has the author's organizational domain (relaxed alignment, §4.4).
     fn same_organization(&mut self, domain: &DomainName) -> Result<Aligned, Missing> {
-        self.walk_from_author()?;
+        if let Err(missing) = self.walk_from_author() {
+            // Names that share more than the top-level domain will want both walks: they are asked for together.
+            let shared = self.domain.suffix(2);
+            let theirs = if domain.is_at_or_below(&shared) { walk::unanswered(self.facts, domain) } else { Vec::new() };
+            return Err(Missing([missing.0, theirs].concat()));
+        }
         let Some(organization) = self.organization() else { return Ok(Aligned::Unknown) };
         if !domain.is_at_or_below(&organization) {
             return Ok(Aligned::No);

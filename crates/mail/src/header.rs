@@ -17,6 +17,8 @@ pub struct Header<'a> {
 pub struct Field<'a> {
     /// The octets as they came, with the last CRLF where there is one.
     pub raw: &'a [u8],
+    /// The name, or the whole first line where there is no colon.
+    name: &'a [u8],
     /// Where the colon stands; a line without one has none.
     colon: Option<usize>,
 }
@@ -60,14 +62,14 @@ impl<'a> Field<'a> {
     pub fn new(raw: &'a [u8]) -> Field<'a> {
         // §2.2: a name has no control characters and no spaces, so a colon behind the first line's end is no colon.
         let line_end = find_crlf(raw).unwrap_or(raw.len());
-        Field { raw, colon: raw[..line_end].iter().position(|&b| b == b':') }
+        let colon = memchr::memchr(b':', &raw[..line_end]);
+        Field { raw, name: raw[..colon.unwrap_or(line_end)].trim_ascii_end(), colon }
     }
 
     /// Returns the name as written, without the white space that obsolete syntax allows before the colon (§4.5.8);
     /// the whole first line where there is no colon.
     pub fn name(&self) -> &'a [u8] {
-        let end = self.colon.unwrap_or_else(|| find_crlf(self.raw).unwrap_or(self.raw.len()));
-        self.raw[..end].trim_ascii_end()
+        self.name
     }
 
     /// Returns what follows the colon, folding and all, without the last CRLF.

@@ -20,7 +20,8 @@ use crate::header::Header;
 use crate::policy::Policy;
 use crate::spf;
 use crate::verdict::{
-    Action, Author, AuthorResult, Disposition, DmarcResult, DmarcVerdict, Ground, Identity, SpfVerdict, Verdict,
+    Action, Author, AuthorResult, Disposition, DkimVerdict, DmarcResult, DmarcVerdict, Ground, Identity, SpfVerdict,
+    Verdict,
 };
 
 /// A mail that is being judged.
@@ -35,6 +36,18 @@ pub struct Hearing {
     spf_helo: Spf,
     /// What the header alone tells.
     opened: Option<Opened>,
+    /// DMARC, judged from what the others had concluded then.
+    dmarc: Option<Dmarc>,
+}
+
+/// DMARC, once it was judged.
+struct Dmarc {
+    /// What was concluded of the signatures when it was judged.
+    signatures: Vec<DkimVerdict>,
+    /// The verdict.
+    verdict: DmarcVerdict,
+    /// Why.
+    steps: Vec<Step>,
 }
 
 /// What is known once the header was read.
@@ -74,12 +87,12 @@ impl Hearing {
                 spf_helo.trace.note(&NO_HELO, []);
             }
         }
-        Hearing { envelope, policy, spf, spf_helo, opened: None }
+        Hearing { envelope, policy, spf, spf_helo, opened: None, dmarc: None }
     }
 
     /// Judges everything that the facts allow, or names every question that is known to be needed.
     pub fn proceed(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Result<(), Missing> {
-        let Hearing { envelope, policy, spf, spf_helo, opened } = self;
+        let Hearing { envelope, policy, spf, spf_helo, opened, dmarc } = self;
         let opened = opened.get_or_insert_with(|| Opened::read(header, policy));
         let mut missing = spf.proceed(facts, envelope, policy, now).err();
         missing = Missing::join(missing, spf_helo.proceed(facts, envelope, policy, now).err());
@@ -88,11 +101,14 @@ impl Hearing {
         if let Some(question) = dmarc::first_question(&opened.author) {
             missing = Missing::join(missing, facts.get(&question).err());
         }
-        match missing {
-            Some(missing) => Err(missing),
-            // Signatures whose body is still open count as good here: most are, and so their walks are done in time.
-            None => self.judge_dmarc(facts).map(drop),
+        if let Some(missing) = missing {
+            return Err(missing);
         }
+        if dmarc.is_none() {
+            // Signatures whose body is still open count as good here: most are, and so their walks are done in time.
+            *dmarc = Some(Dmarc::judge(facts, &opened.author, spf.verdict.as_ref(), opened.signatures.verdicts())?);
+        }
+        Ok(())
     }
 
     /// Returns what has to be hashed of the body. It is known after the first [`Hearing::proceed`].
@@ -107,54 +123,65 @@ impl Hearing {
 
     /// Takes the digests of the body.
     pub fn close(&mut self, digests: &BodyDigests) {
-        if let Some(opened) = &mut self.opened {
-            opened.signatures.close(digests);
-            opened.chain.close(digests);
+        let Some(opened) = &mut self.opened else { return };
+        opened.signatures.close(digests);
+        opened.chain.close(digests);
+        let signatures = opened.signatures.verdicts();
+        let results = |of: &[DkimVerdict]| of.iter().map(|signature| signature.result).collect::<Vec<_>>();
+        match &mut self.dmarc {
+            Some(dmarc) if results(&dmarc.signatures) == results(&signatures) => dmarc.signatures = signatures,
+            // A body that differs from what was signed takes DMARC's ground away: it is judged anew.
+            other => *other = None,
         }
     }
 
-    /// Puts everything together. A body that differs from what was signed may want a walk that was not needed before.
+    /// Puts everything together, and ends the hearing. A body that differs from what was signed may want a walk that
+    /// was not needed before, so that even now facts may be missing.
     pub fn verdict(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Result<Verdict, Missing> {
         self.proceed(facts, header, now)?;
-        let (dmarc, dmarc_steps) = self.judge_dmarc(facts)?;
-        let Some(opened) = &self.opened else { return Err(Missing(Vec::new())) };
+        let (Some(opened), Some(dmarc)) = (self.opened.take(), self.dmarc.take()) else {
+            return Err(Missing(Vec::new()));
+        };
+        let Dmarc { signatures, verdict: dmarc, steps: mut dmarc_steps } = dmarc;
         let mut arc = opened.chain.verdict();
         arc.overrides = dmarc.result == DmarcResult::Fail
             && dmarc.disposition != Disposition::None
             && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
         let mut trace = Trace::new(Check::Verdict);
         let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);
-        let steps = opened
-            .author_steps
-            .iter()
-            .chain(self.spf.trace.steps())
-            .chain(self.spf_helo.trace.steps())
-            .chain(opened.signatures.steps())
-            .chain(opened.chain.steps())
-            .chain(dmarc_steps.steps())
-            .chain(trace.steps())
-            .cloned()
-            .collect();
+        let mut steps = opened.author_steps;
+        steps.reserve(64);
+        steps.append(&mut std::mem::replace(&mut self.spf.trace, Trace::new(Check::Spf)).into_steps());
+        steps.append(&mut std::mem::replace(&mut self.spf_helo.trace, Trace::new(Check::SpfHelo)).into_steps());
+        steps.append(&mut opened.signatures.into_steps());
+        steps.append(&mut opened.chain.into_steps());
+        steps.append(&mut dmarc_steps);
+        steps.append(&mut trace.into_steps());
         Ok(Verdict {
             action,
             grounds,
-            author: opened.author.clone(),
-            spf: self.spf.verdict.clone(),
-            spf_helo: self.spf_helo.verdict.clone(),
-            dkim: opened.signatures.verdicts(),
+            author: opened.author,
+            spf: self.spf.verdict.take(),
+            spf_helo: self.spf_helo.verdict.take(),
+            dkim: signatures,
             arc,
             dmarc,
             steps,
         })
     }
+}
 
+impl Dmarc {
     /// Judges DMARC from what the others have concluded so far.
-    fn judge_dmarc(&self, facts: &Facts) -> Result<(DmarcVerdict, Trace), Missing> {
-        let Some(opened) = &self.opened else { return Err(Missing(Vec::new())) };
+    fn judge(
+        facts: &Facts,
+        author: &Author,
+        spf: Option<&SpfVerdict>,
+        signatures: Vec<DkimVerdict>,
+    ) -> Result<Dmarc, Missing> {
         let mut trace = Trace::new(Check::Dmarc);
-        let signatures = opened.signatures.verdicts();
-        let verdict = dmarc::judge(facts, &opened.author, self.spf.verdict.as_ref(), &signatures, &mut trace)?;
-        Ok((verdict, trace))
+        let verdict = dmarc::judge(facts, author, spf, &signatures, &mut trace)?;
+        Ok(Dmarc { signatures, verdict, steps: trace.into_steps() })
     }
 }
 

@@ -5,6 +5,10 @@ use std::process::ExitCode;
 
 use sekisho_house::{Setting, Streams, run};
 
+/// The allocator.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Runs the command that the arguments name.
 fn main() -> ExitCode {
     let streams = Streams {

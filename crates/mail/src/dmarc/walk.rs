@@ -27,23 +27,27 @@ pub(crate) struct Walk {
 
 /// Walks up from `start`, or names every question of the walk that is not answered yet.
 pub(crate) fn walk(facts: &Facts, start: &DomainName, trace: &mut Trace) -> Result<Walk, Missing> {
-    let names = names(start);
-    let missing = facts.unanswered(names.iter().filter_map(question));
+    let missing = unanswered(facts, start);
     if !missing.is_empty() {
         return Err(Missing(missing));
     }
     trace.note(&rules::WALK, [("name", start.into())]);
     trace.enter();
-    let walk = follow(facts, start, &names, trace);
+    let walk = follow(facts, start, trace);
     trace.leave();
     Ok(walk)
 }
 
+/// Returns the questions of a walk that are not answered yet.
+pub(crate) fn unanswered(facts: &Facts, start: &DomainName) -> Vec<Question> {
+    facts.unanswered(names(start).iter().filter_map(question))
+}
+
 /// Reads the answers from the longest name to the shortest, and stops where the RFC says so.
-fn follow(facts: &Facts, start: &DomainName, names: &[DomainName], trace: &mut Trace) -> Walk {
+fn follow(facts: &Facts, start: &DomainName, trace: &mut Trace) -> Walk {
     let mut found: Vec<(DomainName, Arc<Record>)> = Vec::new();
     let mut unavailable = false;
-    for name in names {
+    for name in &names(start) {
         match look(facts, name) {
             Found::One(record) => {
                 trace.note(&rules::WALK_FOUND, [("name", name.into()), ("record", record.text.clone().into())]);
