@@ -1,0 +1,7 @@
+//! Whole commands, called in this process, asked over the loopback DNS
+
+mod arc_suite;
+mod dkim_vectors;
+mod dmarc_worlds;
+mod spf_suite;
+mod whole;
