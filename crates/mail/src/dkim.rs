@@ -29,7 +29,7 @@ use crate::dkim::fault::{Fault, Finding};
 use crate::dkim::key::Lookup;
 pub use crate::dkim::signature::Algorithm;
 use crate::dkim::signature::{Claims, Signature, word};
-use crate::header::Header;
+use crate::header::{Field, Header};
 use crate::policy::Policy;
 use crate::tags::{TagList, split_colons};
 use crate::verdict::{DkimResult, DkimVerdict};
@@ -131,21 +131,31 @@ impl Signatures {
     /// Finds the signatures, and chooses which are examined: the author domain's own first, then those of its parents
     /// and children, then the rest as they come.
     pub fn find(header: &Header<'_>, author: Option<&DomainName>, policy: &Policy) -> Signatures {
-        let places: Vec<usize> = header.named("DKIM-Signature").map(|(place, _)| place).collect();
+        let fields: Vec<(usize, &Field<'_>)> = header.named("DKIM-Signature").collect();
+        // Where only a few of thousands are examined, those are read once more, so that not all lists are held together.
+        let all_examined = fields.len() <= policy.max_signatures;
+        let (mut claims, mut lists) = (Vec::with_capacity(fields.len()), Vec::new());
+        for (_, field) in &fields {
+            let tags = TagList::parse(field.value());
+            claims.push(tags.as_ref().map(Claims::read).unwrap_or_default());
+            if all_examined {
+                lists.push(tags);
+            }
+        }
+        let chosen = choose(&claims, author, policy.max_signatures);
         let mut signatures = Signatures {
-            entries: Vec::with_capacity(places.len()),
+            entries: Vec::with_capacity(fields.len()),
             index: FieldIndex::default(),
             unexamined: Trace::new(Check::Dkim),
         };
-        let lists: Vec<_> = places
-            .iter()
-            .filter_map(|&place| Some((place, TagList::parse(header.fields().get(place)?.value()))))
-            .collect();
-        let claims: Vec<Claims> =
-            lists.iter().map(|(_, tags)| tags.as_ref().map(Claims::read).unwrap_or_default()).collect();
-        let chosen = choose(&claims, author, policy.max_signatures);
-        for (((field, tags), claims), is_chosen) in lists.into_iter().zip(claims).zip(&chosen) {
-            let entry = if *is_chosen { Entry::open(field, tags, claims) } else { Entry::beyond_limit(field, claims) };
+        let mut lists = lists.into_iter();
+        for (((place, field), claims), is_chosen) in fields.into_iter().zip(claims).zip(&chosen) {
+            let entry = if *is_chosen {
+                let tags = lists.next().unwrap_or_else(|| TagList::parse(field.value()));
+                Entry::open(place, tags, claims)
+            } else {
+                Entry::beyond_limit(place, claims)
+            };
             signatures.entries.push(entry);
         }
         if signatures.entries.iter().any(|entry| matches!(entry.state, State::Key(_))) {
