@@ -3,5 +3,6 @@
 mod arc_suite;
 mod dkim_vectors;
 mod dmarc_worlds;
+mod hostile;
 mod spf_suite;
 mod whole;

@@ -16,7 +16,7 @@ pub(crate) struct Check {
     /// The command line.
     pub(crate) arguments: Vec<OsString>,
     /// What stdin holds.
-    stdin: Vec<u8>,
+    pub(crate) stdin: Vec<u8>,
 }
 
 /// What a call told.
