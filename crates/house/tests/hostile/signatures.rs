@@ -114,8 +114,8 @@ fn rsa_record(modulus: &[u8], exponent: &[u8]) -> String {
     let element = |tag: u8, content: &[u8]| {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
         let head = match content.len() {
-            ..0x80 => vec![tag, length[1]],
-            ..0x100 => vec![tag, 0x81, length[1]],
+            0..=0x7f => vec![tag, length[1]],
+            0x80..=0xff => vec![tag, 0x81, length[1]],
             _ => vec![tag, 0x82, length[0], length[1]],
         };
         [head, content.to_vec()].concat()
