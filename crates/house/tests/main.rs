@@ -1,12 +1,20 @@
-//! The commands as a person calls them, in this process, with their output caught.
+//! The commands as a person calls them, in this process, with their output caught
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may end there")]
 
 mod account;
+mod arc_suite;
 mod check;
 mod command;
 mod config;
+mod dkim_vectors;
+mod dmarc_worlds;
 mod facts;
+mod hostile;
 mod mailbox;
+mod replay;
+mod rounds;
 mod servers;
 mod sign;
+mod spf_suite;
+mod whole;

@@ -1,5 +1,7 @@
 //! ARC against the public suite
 
+mod second_opinion;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;

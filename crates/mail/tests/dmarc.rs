@@ -10,24 +10,17 @@ use sekisho_mail::dmarc;
 use sekisho_mail::verdict::{
     Author, AuthorResult, DkimResult, DkimVerdict, DmarcVerdict, Identity, SpfResult, SpfVerdict,
 };
-
-/// The worlds, one after the other.
-const WORLDS: &str = include_str!("../../../vectors/dmarc/walk.worlds");
+use sekisho_testkit::suites::dmarc::{Expectation, Identifier, Mechanism, World, worlds};
 
 #[test]
 fn every_world_of_the_walk_ends_as_expected() {
     let mut wrong = String::new();
     let mut judged = 0;
-    for world in WORLDS.split("\n== ").skip(1) {
-        let (title, body) = world.split_once('\n').unwrap();
-        let (expectations, zone): (Vec<&str>, Vec<&str>) = body.lines().partition(|line| line.starts_with("expect "));
-        let zone = Zone::parse(&zone.join("\n")).unwrap_or_else(|why| panic!("{title}: {why}"));
-        for line in expectations {
+    for World { title, zone, expectations } in worlds() {
+        for expectation in expectations {
             judged += 1;
-            let (asked, expected) = line["expect ".len()..].split_once(" = ").unwrap();
-            let verdict = judge(&zone, asked);
-            for fault in differences(&verdict, expected) {
-                writeln!(wrong, "{title}: {asked}: {fault}").unwrap();
+            for fault in differences(&judge(&zone, &expectation), &expectation) {
+                writeln!(wrong, "{title}: {}: {fault}", expectation.asked).unwrap();
             }
         }
     }
@@ -35,23 +28,18 @@ fn every_world_of_the_walk_ends_as_expected() {
     assert!(wrong.is_empty(), "\n{wrong}");
 }
 
-/// Judges `AUTHOR [spf[?] DOMAIN] [dkim[?] DOMAIN]…`.
-fn judge(zone: &Zone, asked: &str) -> DmarcVerdict {
-    let mut words = asked.split_whitespace();
-    let domain = name(words.next().unwrap());
+/// Judges what the identifiers come to.
+fn judge(zone: &Zone, expectation: &Expectation) -> DmarcVerdict {
     let (mut spf, mut dkim) = (None, Vec::new());
-    while let (Some(mechanism), Some(domain)) = (words.next(), words.next()) {
+    for Identifier { mechanism, passes, domain } in &expectation.identifiers {
         match mechanism {
-            "spf" => spf = Some(spf_verdict(SpfResult::Pass, domain)),
-            "spf?" => spf = Some(spf_verdict(SpfResult::Temperror, domain)),
-            "dkim" => dkim.push(dkim_verdict(DkimResult::Pass, domain)),
-            "dkim?" => dkim.push(dkim_verdict(DkimResult::Temperror, domain)),
-            other => panic!("unknown mechanism {other}"),
+            Mechanism::Spf => spf = Some(spf_verdict(*passes, domain)),
+            Mechanism::Dkim => dkim.push(dkim_verdict(*passes, domain)),
         }
     }
     let author = Author {
         result: AuthorResult::Ok,
-        domain: Some(domain),
+        domain: Some(expectation.author.clone()),
         addresses: Vec::new(),
         reason: None,
         flags: Vec::new(),
@@ -60,19 +48,18 @@ fn judge(zone: &Zone, asked: &str) -> DmarcVerdict {
     zone.satisfy(&mut Facts::default(), |facts| dmarc::judge(facts, &author, spf.as_ref(), &dkim, &mut trace))
 }
 
-/// Compares a verdict with `RESULT [aligned …] [org …] [at …] [policy …] [do …]`.
-fn differences(verdict: &DmarcVerdict, expected: &str) -> Vec<String> {
-    let mut words = expected.split_whitespace();
+/// Compares a verdict with what is expected.
+fn differences(verdict: &DmarcVerdict, expectation: &Expectation) -> Vec<String> {
     let mut faults = Vec::new();
     let mut compare = |what: &str, is: String, wanted: &str| {
         if is != wanted {
             faults.push(format!("{what} is {is}, expected {wanted}"));
         }
     };
-    compare("result", verdict.result.to_string(), words.next().unwrap());
+    compare("result", verdict.result.to_string(), &expectation.result);
     let or_dash = |name: &Option<DomainName>| name.as_ref().map_or("-".to_owned(), ToString::to_string);
-    while let (Some(what), Some(wanted)) = (words.next(), words.next()) {
-        let is = match what {
+    for (what, wanted) in &expectation.wanted {
+        let is = match what.as_str() {
             "aligned" => verdict.aligned.iter().map(|m| m.as_str()).collect::<Vec<_>>().join(","),
             "org" => or_dash(&verdict.organizational_domain),
             "at" => or_dash(&verdict.policy_domain),
@@ -85,27 +72,23 @@ fn differences(verdict: &DmarcVerdict, expected: &str) -> Vec<String> {
     faults
 }
 
-fn name(text: &str) -> DomainName {
-    DomainName::parse(text).unwrap()
-}
-
-fn spf_verdict(result: SpfResult, domain: &str) -> SpfVerdict {
+fn spf_verdict(passes: bool, domain: &DomainName) -> SpfVerdict {
     SpfVerdict {
-        result,
+        result: if passes { SpfResult::Pass } else { SpfResult::Temperror },
         identity: Identity::MailFrom,
-        domain: domain.to_owned(),
-        name: Some(name(domain)),
+        domain: domain.to_string(),
+        name: Some(domain.clone()),
         explanation: None,
         lookups: 0,
         void_lookups: 0,
     }
 }
 
-fn dkim_verdict(result: DkimResult, domain: &str) -> DkimVerdict {
+fn dkim_verdict(passes: bool, domain: &DomainName) -> DkimVerdict {
     DkimVerdict {
-        result,
-        domain: Some(name(domain)),
-        selector: Some(name("s")),
+        result: if passes { DkimResult::Pass } else { DkimResult::Temperror },
+        domain: Some(domain.clone()),
+        selector: Some(DomainName::parse("s").unwrap()),
         algorithm: Some("ed25519-sha256".to_owned()),
         testing: false,
         reason: None,

@@ -7,24 +7,10 @@ use sekisho_core::zone::Zone;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::spf::{Request, judge};
 use sekisho_mail::verdict::{Identity, SpfVerdict};
-use sekisho_testkit::suites::spf::{Scenario, Test, load};
+use sekisho_testkit::suites::spf::{CHANGED, Scenario, Test, load};
 use sekisho_testkit::{second_opinion, suites};
 
 use crate::spf_worlds;
-
-/// The cases where the suite of RFC 4408 prefers another of its right results than RFC 7208 does: ours, and why.
-const CHANGED: &[(&str, &str, &str)] = &[
-    ("spfonly", "none", "only TXT records are asked for (§3.1)"),
-    ("txttimeout", "temperror", "only TXT records are asked for (§3.1)"),
-    ("spfoverride", "fail", "only TXT records are asked for (§3.1)"),
-    ("multitxt1", "permerror", "the TXT records alone are two (§3.1, §4.5)"),
-    ("multispf2", "pass", "the TXT record alone is one (§3.1, §4.5)"),
-    ("invalid-domain-empty-label", "fail", "left open by §4.8; a name that cannot be asked for does not match"),
-    ("invalid-domain-long", "fail", "left open by §4.8; a name that cannot be asked for does not match"),
-    ("invalid-domain-long-via-macro", "fail", "left open by §4.8; a name that cannot be asked for does not match"),
-    ("exists-dnserr", "temperror", "a lookup that times out is a temperror (§5)"),
-    ("mx-limit", "permerror", "more than ten names of an MX are a permerror (§4.6.4)"),
-];
 
 /// The cases on which `mail-auth` 0.13.3 is of another opinion than the suite: its opinion, and why.
 const OTHERWISE: &[(&str, &str, &str)] = &[

@@ -1,4 +1,5 @@
 //! What others say of the same: never a reason to pass, always a reason to look again
 
+pub mod arc;
 pub mod dkim;
 pub mod spf;

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::path::PathBuf;
 
 pub mod arc;
+pub mod dmarc;
 pub mod spf;
 
 /// Returns the path of a suite's file, or says loudly that it is not there and so was not run.

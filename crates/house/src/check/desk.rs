@@ -152,6 +152,8 @@ impl Desk {
             _ => Arc::clone(&self.options.policy),
         };
         let from = header.first("from").map(|field| shown_field(field.value()));
+        // The hearing reads it anew: of a million fields one list is enough.
+        drop(header);
         let hearing = self.judge.prepare(message, &envelope, &policy, judged_at);
         let base = kept.map(|kept| &kept.facts);
         let Heard { verdict, facts } = hearing.hear(Layers { over: None, under: base }).await?;

@@ -7,7 +7,8 @@ use sekisho_core::facts::{Answer, Facts, Question};
 use sekisho_core::name::DomainName;
 use sekisho_core::step::Step;
 use sekisho_mail::verdict::{ArcVerdict, Author, DkimVerdict, DmarcVerdict, SpfVerdict, Verdict};
-use serde_json::{Map, Value, json};
+use serde::{Serialize, Serializer};
+use serde_json::{Value, json};
 
 use super::desk::{Judged, WhatIf};
 use super::what_if::Change;
@@ -15,20 +16,72 @@ use crate::speech::Talk;
 
 /// Returns the whole object as text with its line end.
 pub(super) fn text(judged: &Judged, talk: &Talk, pretty: bool) -> String {
-    let object = Value::Object(object(judged, talk));
-    if pretty { format!("{object:#}\n") } else { format!("{object}\n") }
+    let whole = Whole {
+        input: input(judged),
+        judged_at: time(judged.judged_at),
+        proof: verdict(&judged.verdict, &judged.facts, talk),
+        what_if: judged.what_if.as_ref().map(|what_if| self::what_if(what_if, talk)),
+    };
+    let text = if pretty { serde_json::to_string_pretty(&whole) } else { serde_json::to_string(&whole) };
+    text.expect("names are text and values are JSON") + "\n"
 }
 
-/// Builds the whole object.
-fn object(judged: &Judged, talk: &Talk) -> Map<String, Value> {
-    let mut object = Map::new();
-    object.insert("input".to_owned(), input(judged));
-    object.insert("judged_at".to_owned(), time(judged.judged_at));
-    object.extend(verdict(&judged.verdict, &judged.facts, talk));
-    if let Some(what_if) = &judged.what_if {
-        object.insert("what_if".to_owned(), self::what_if(what_if, talk));
-    }
-    object
+/// The whole object.
+#[derive(Serialize)]
+struct Whole<'a> {
+    /// What was judged.
+    input: Value,
+    /// When.
+    judged_at: Value,
+    /// What it proves.
+    #[serde(flatten)]
+    proof: Proof<'a>,
+    /// What it would prove with other answers.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    what_if: Option<WhatIfTold<'a>>,
+}
+
+/// Everything from `verdict` to `facts`.
+#[derive(Serialize)]
+struct Proof<'a> {
+    /// What the policy would do.
+    verdict: &'static str,
+    /// Why.
+    grounds: Vec<&'static str>,
+    /// Who the author is.
+    author: Value,
+    /// SPF by MAIL FROM.
+    spf: Value,
+    /// SPF by HELO.
+    spf_helo: Value,
+    /// The signatures; a mail may bring fifty thousand, so each is built when its turn comes.
+    #[serde(serialize_with = "each_signature")]
+    dkim: &'a [DkimVerdict],
+    /// The chain.
+    arc: Value,
+    /// DMARC.
+    dmarc: Value,
+    /// Why, step by step.
+    steps: Value,
+    /// What it rests on.
+    facts: Value,
+}
+
+/// Builds the objects of `dkim` one after the other.
+fn each_signature<S: Serializer>(signatures: &[DkimVerdict], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq(signatures.iter().map(dkim))
+}
+
+/// `what_if`: what was replaced, the second verdict whole, and what differs.
+#[derive(Serialize)]
+struct WhatIfTold<'a> {
+    /// The proposed answers.
+    replaced: Value,
+    /// What the mail would prove.
+    #[serde(flatten)]
+    proof: Proof<'a>,
+    /// What differs.
+    changes: Value,
 }
 
 /// Builds `input`.
@@ -49,20 +102,19 @@ pub(super) fn time(at: Timestamp) -> Value {
 }
 
 /// Builds everything from `verdict` to `facts`.
-fn verdict(verdict: &Verdict, facts: &Facts, talk: &Talk) -> Map<String, Value> {
-    let mut object = Map::new();
-    let mut put = |name: &str, value: Value| object.insert(name.to_owned(), value);
-    put("verdict", verdict.action.as_str().into());
-    put("grounds", verdict.grounds.iter().map(|ground| ground.as_str()).collect());
-    put("author", author(&verdict.author));
-    put("spf", spf(verdict.spf.as_ref()));
-    put("spf_helo", spf(verdict.spf_helo.as_ref()));
-    put("dkim", verdict.dkim.iter().map(dkim).collect());
-    put("arc", arc(&verdict.arc));
-    put("dmarc", dmarc(&verdict.dmarc));
-    put("steps", verdict.steps.iter().map(|step| self::step(step, talk)).collect());
-    put("facts", self::facts(facts));
-    object
+fn verdict<'a>(verdict: &'a Verdict, facts: &Facts, talk: &Talk) -> Proof<'a> {
+    Proof {
+        verdict: verdict.action.as_str(),
+        grounds: verdict.grounds.iter().map(|ground| ground.as_str()).collect(),
+        author: author(&verdict.author),
+        spf: spf(verdict.spf.as_ref()),
+        spf_helo: spf(verdict.spf_helo.as_ref()),
+        dkim: &verdict.dkim,
+        arc: arc(&verdict.arc),
+        dmarc: dmarc(&verdict.dmarc),
+        steps: verdict.steps.iter().map(|step| self::step(step, talk)).collect(),
+        facts: self::facts(facts),
+    }
 }
 
 /// Writes a name, or null.
@@ -160,13 +212,13 @@ fn fact((question, answer): (&Question, &Answer)) -> Value {
     })
 }
 
-/// Builds `what_if`: what was replaced, the second verdict whole, and what differs.
-fn what_if(what_if: &WhatIf, talk: &Talk) -> Value {
-    let mut object = Map::new();
-    object.insert("replaced".to_owned(), facts(&what_if.proposed));
-    object.extend(verdict(&what_if.verdict, &what_if.facts, talk));
-    object.insert("changes".to_owned(), what_if.changes.iter().map(change).collect());
-    Value::Object(object)
+/// Builds `what_if`.
+fn what_if<'a>(what_if: &'a WhatIf, talk: &Talk) -> WhatIfTold<'a> {
+    WhatIfTold {
+        replaced: facts(&what_if.proposed),
+        proof: verdict(&what_if.verdict, &what_if.facts, talk),
+        changes: what_if.changes.iter().map(change).collect(),
+    }
 }
 
 /// Builds one object of `changes`.

@@ -172,9 +172,9 @@ fn name_at<'a>(fields: &[Field<'a>], at: u32) -> &'a [u8] {
 /// Returns the first sixteen octets in lower case as a number that sorts as they do.
 fn prefix(name: &[u8]) -> u128 {
     let mut octets = [0; 16];
-    for (to, from) in octets.iter_mut().zip(name) {
-        *to = from.to_ascii_lowercase();
-    }
+    let length = name.len().min(16);
+    octets[..length].copy_from_slice(&name[..length]);
+    octets.make_ascii_lowercase();
     u128::from_be_bytes(octets)
 }
 

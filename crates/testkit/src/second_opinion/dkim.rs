@@ -31,7 +31,7 @@ pub fn ask(mail: &[u8], facts: &Facts) -> Vec<&'static str> {
 }
 
 /// Returns the word of a result.
-fn word(result: &DkimResult) -> &'static str {
+pub(super) fn word(result: &DkimResult) -> &'static str {
     match result {
         DkimResult::Pass => "pass",
         DkimResult::Neutral(_) => "neutral",
@@ -54,7 +54,7 @@ impl Answers {
 }
 
 /// Returns what its resolver would have made of an answer.
-fn text(outcome: &Outcome) -> Txt {
+pub(super) fn text(outcome: &Outcome) -> Txt {
     match outcome {
         Outcome::Records(records) => {
             let texts = records.iter().filter_map(Record::text);

@@ -211,18 +211,18 @@ fn fqdn(name: &DomainName) -> Box<str> {
 
 /// What a key tells a hasher: its octets.
 #[derive(Default)]
-struct Overheard(Vec<u8>);
+pub(super) struct Overheard(Vec<u8>);
 
 impl Overheard {
     /// Listens to a key.
-    fn of<Q: Hash + ?Sized>(key: &Q) -> Overheard {
+    pub(super) fn of<Q: Hash + ?Sized>(key: &Q) -> Overheard {
         let mut overheard = Overheard::default();
         key.hash(&mut overheard);
         overheard
     }
 
     /// Returns the name that was hashed, or the reverse name of the address.
-    fn name(&self) -> Option<DomainName> {
+    pub(super) fn name(&self) -> Option<DomainName> {
         // Text ends in an octet that no UTF-8 text has; an address begins with its variant and its length.
         match self.0.strip_suffix(&[0xff]) {
             Some(b".") => return Some(DomainName::root()),

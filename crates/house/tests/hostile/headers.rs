@@ -1,0 +1,74 @@
+//! Headers that are too many or too long (attack 18)
+
+use sekisho_testkit::dns::DnsServer;
+
+use super::{
+    GROWTH_MAX, claim, exposed, from_attacker, genuine, gist, judge_apart, judge_within, refused, signed_by, zone,
+};
+
+/// The most memory for a million fields (12 MB) of a mail that is signed, so that they are sorted by name: what the
+/// list of attacks allows for that row.
+const MILLION_MAX: usize = 150 << 20;
+
+/// Judges a forged mail with these fields below its From field, and the victim's own mail with them above.
+fn judge(fields: &str) {
+    judge_forged(fields, GROWTH_MAX);
+    judge_relayed(fields, GROWTH_MAX);
+}
+
+/// Judges a forged mail with these fields below its From field.
+fn judge_forged(fields: &str, growth_max: usize) {
+    let server = DnsServer::start(zone());
+    let json = judge_within(&from_attacker(claim("", fields, "Hi.\r\n"), &server), growth_max);
+    assert_eq!(gist(&json), exposed());
+}
+
+/// Judges the victim's own mail with these fields above it.
+fn judge_relayed(fields: &str, growth_max: usize) {
+    let server = DnsServer::start(zone());
+    let own = signed_by("victim.example", &claim("", "", "Hi.\r\n"));
+    let json = judge_within(&from_attacker([fields.as_bytes(), &own].concat(), &server), growth_max);
+    assert_eq!(gist(&json), genuine(), "{}", json["dkim"]);
+}
+
+#[test]
+fn ten_thousand_fields_are_judged() {
+    judge(&"Received: from a.example by b.example; Mon, 1 Jun 2026 12:00:00 +0000\r\n".repeat(10_000));
+}
+
+#[test]
+fn a_million_fields_are_judged() {
+    let fields = "X-Field: y\r\n".repeat(1_000_000);
+    judge_forged(&fields, GROWTH_MAX);
+    judge_relayed(&fields, MILLION_MAX);
+}
+
+#[test]
+fn one_field_of_a_megabyte_and_one_of_ten_are_judged() {
+    judge(&format!("X-Long: {}\r\n", "y".repeat(1 << 20)));
+    judge(&format!("X-Long: {}\r\n", "y ".repeat(5 << 20)));
+    judge(&format!("X-Folded:{}\r\n", "\r\n y".repeat(300_000)));
+}
+
+#[test]
+fn encoded_words_and_parameters_by_the_hundred_thousand_are_judged() {
+    judge(&format!("Comments:{}\r\n", " =?utf-8?B?44GC?=".repeat(300_000)));
+    let parameters: String = (0..100_000).map(|n| format!(";\r\n name*{n}*=%41")).collect();
+    // The victim signed that there is no Content-Type, so a signed mail cannot have it.
+    judge_forged(&format!("Content-Type: text/plain{parameters}\r\n"), GROWTH_MAX);
+}
+
+#[test]
+fn a_display_name_of_a_megabyte_is_judged() {
+    let server = DnsServer::start(zone());
+    for (name, expected) in [
+        (format!("\"{}\"", "x".repeat(1 << 20)), exposed()),
+        ("=?utf-8?B?44GC?= ".repeat(60_000), exposed()),
+        ("\"a\" ".repeat(250_000), exposed()),
+        (format!("{}{}", "(".repeat(500_000), ")".repeat(500_000)), refused("unusable")),
+    ] {
+        let mail = format!("From: {name} <chief@victim.example>\r\n\r\nHi.\r\n");
+        let json = judge_apart(&from_attacker(mail, &server));
+        assert_eq!(gist(&json), expected, "{}", name.get(..40).unwrap());
+    }
+}

@@ -1,0 +1,172 @@
+//! How the facts arrive never changes a verdict: all at once, one a round, first or last question first
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sekisho_core::facts::{Facts, Missing, Question};
+use sekisho_core::zone::Zone;
+use sekisho_mail::body::BodyHasher;
+use sekisho_mail::envelope::Envelope;
+use sekisho_mail::hearing::Hearing;
+use sekisho_mail::message::Message;
+use sekisho_mail::policy::Policy;
+use sekisho_mail::verdict::Verdict;
+use sekisho_testkit::suites;
+use sekisho_testkit::suites::dmarc::worlds;
+
+use crate::dmarc_worlds::{NOW, realise};
+
+/// One mail in its world.
+struct Case {
+    /// Where it comes from, for the one who reads of a failure.
+    what: String,
+    /// The world.
+    zone: Zone,
+    /// How the mail came.
+    envelope: Envelope,
+    /// The mail.
+    mail: Vec<u8>,
+    /// When it is judged.
+    now: Timestamp,
+}
+
+/// In which order the questions of a round are answered, and how many of them.
+#[derive(Clone, Copy, Debug)]
+enum Order {
+    /// All of them.
+    All,
+    /// Only the first.
+    First,
+    /// Only the last.
+    Last,
+    /// Some, as the bits of a number that changes from round to round say; at least one.
+    Some(u64),
+}
+
+impl Order {
+    /// Takes those that are answered in this round.
+    fn take(&mut self, mut questions: Vec<Question>) -> Vec<Question> {
+        match self {
+            Order::All => {}
+            Order::First => questions.truncate(1),
+            Order::Last => drop(questions.drain(..questions.len() - 1)),
+            Order::Some(state) => {
+                // Knuth's generator: enough to mix, and the same at every run.
+                let mut draw = || {
+                    *state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+                    *state >> 33
+                };
+                let kept = questions.remove(usize::try_from(draw()).unwrap() % questions.len());
+                questions.retain(|_| draw() % 2 == 0);
+                questions.push(kept);
+            }
+        }
+        questions
+    }
+}
+
+/// Hears a mail with the facts arriving in an order; `facts` is what is known beforehand.
+fn hear(case: &Case, mut order: Order, facts: &mut Facts) -> Verdict {
+    let message = Message::parse(&case.mail);
+    let header = message.header();
+    let mut hearing = Hearing::open(case.envelope.clone(), Arc::new(Policy::default()));
+    let mut answer = |facts: &mut Facts, missing: Missing| {
+        let known = facts.len();
+        let asked: Vec<Question> = missing.0.into_iter().filter(|question| !facts.has(question)).collect();
+        for question in order.take(asked) {
+            let answer = case.zone.answer(&question);
+            facts.insert(question, Arc::new(answer));
+        }
+        assert!(facts.len() > known, "{}: nothing new is asked", case.what);
+    };
+    while let Err(missing) = hearing.proceed(facts, &header, case.now) {
+        answer(facts, missing);
+    }
+    let mut hasher = BodyHasher::new(&hearing.body_plan());
+    message.body().for_each(|piece| hasher.update(&piece));
+    hearing.close(&hasher.finish());
+    loop {
+        match hearing.verdict(facts, &header, case.now) {
+            Ok(verdict) => return verdict,
+            Err(missing) => answer(facts, missing),
+        }
+    }
+}
+
+/// Holds a case to one verdict in every order.
+fn assert_steady(case: &Case) {
+    let mut all = Facts::default();
+    let verdict = hear(case, Order::All, &mut all);
+    let seeds = (1..=6).map(Order::Some);
+    for order in [Order::First, Order::Last].into_iter().chain(seeds) {
+        let mut facts = Facts::default();
+        assert_eq!(hear(case, order, &mut facts), verdict, "{}: {order:?}", case.what);
+    }
+    // Everything is known before the first question, and more than is needed.
+    for (question, answer) in all.clone().iter() {
+        let parent = question.name.parent().filter(|parent| !parent.is_root());
+        for name in parent.into_iter().chain([question.name.clone()]) {
+            for kind in sekisho_core::facts::Kind::ALL {
+                let question = Question::new(kind, name.clone());
+                let answer = case.zone.answer(&question);
+                all.insert(question, Arc::new(answer));
+            }
+        }
+        assert_eq!(all.get(question).unwrap().outcome, answer.outcome);
+    }
+    assert_eq!(hear(case, Order::All, &mut all), verdict, "{}: known beforehand", case.what);
+}
+
+#[test]
+fn the_worlds_of_dmarc_are_judged_alike_however_the_facts_arrive() {
+    let mut judged = 0;
+    for world in worlds() {
+        for expectation in &world.expectations {
+            let real = realise(&world.zone, expectation);
+            let envelope = Envelope {
+                client_ip: Some([192, 0, 2, 77].into()),
+                helo: Some((*b"helo.example.net").into()),
+                mail_from: real.mail_from.map(|domain| format!("bounce@{domain}").into_bytes().into()),
+            };
+            let what = format!("{}: {}", world.title, expectation.asked);
+            assert_steady(&Case { what, zone: real.zone, envelope, mail: real.mail, now: NOW.parse().unwrap() });
+            judged += 1;
+        }
+    }
+    assert_eq!(judged, 81);
+}
+
+#[test]
+fn the_cases_of_the_spf_suite_are_judged_alike_however_the_facts_arrive() {
+    let Some(path) = suites::find("spf/rfc7208-tests.yml") else { return };
+    for scenario in suites::spf::load(&path) {
+        for test in &scenario.tests {
+            let domain = test.mail_from.rsplit(|&b| b == b'@').next().unwrap_or_default();
+            let envelope = Envelope {
+                client_ip: Some(test.host),
+                helo: Some(test.helo.as_slice().into()),
+                mail_from: Some(test.mail_from.as_slice().into()),
+            };
+            // The author is the sender, so that DMARC rests on what SPF says.
+            let mail = [b"From: <author@", domain, b">\r\nSubject: x\r\n\r\nx\r\n"].concat();
+            let (zone, now) = (scenario.zone.clone(), NOW.parse().unwrap());
+            assert_steady(&Case { what: test.name.clone(), zone, envelope, mail, now });
+        }
+    }
+}
+
+#[test]
+fn the_chains_of_the_arc_suite_are_judged_alike_however_the_facts_arrive() {
+    let Some(scenarios) = suites::arc::validation() else { return };
+    for scenario in &scenarios {
+        for case in &scenario.cases {
+            assert_steady(&Case {
+                what: case.name.clone(),
+                zone: scenario.zone.clone(),
+                envelope: Envelope::default(),
+                mail: case.message.clone(),
+                now: NOW.parse().unwrap(),
+            });
+        }
+    }
+}
