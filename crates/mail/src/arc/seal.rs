@@ -120,6 +120,10 @@ impl NewSet<'_> {
     fn message(&self, header: &Header<'_>, body_hash: &[u8; 32]) -> Result<Vec<u8>, SignError> {
         let index = FieldIndex::new(header);
         let count = |name: &str| index.count(header, name.as_bytes());
+        // RFC 6376 §5.4: From must be signed; a mail without any of our fields would get an empty `h=`, which is none.
+        if count("From") == 0 {
+            return Err(SignError::NoFrom);
+        }
         let names: Vec<&str> =
             self.sealer.signed.iter().flat_map(|name| std::iter::repeat_n(&**name, count(name))).collect();
         let mut field = FieldWriter::new("ARC-Message-Signature");
@@ -165,5 +169,27 @@ impl NewSet<'_> {
         input.push(RELAXED, &Field::new(results));
         input.push(RELAXED, &Field::new(message));
         field.seal(&self.sealer.key, RELAXED, &mut input)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::body::BodyHasher;
+
+    #[test]
+    fn a_mail_without_from_is_not_sealed() {
+        let name = DomainName::parse("sealer.example").unwrap();
+        let sealer = Sealer::new(name.clone(), name, SigningKey::from_seed(&[7; 32]).unwrap());
+        let mut plan = BodyPlan::new();
+        sealer.plan(&mut plan);
+        let digests = BodyHasher::new(&plan).finish();
+        for raw in [&b""[..], b"Subject: x\r\n", b"From : a\r\n"] {
+            let header = Header::parse(raw);
+            let chain = Chain::find(&header);
+            let sealed = sealer.seal(&header, &chain, ArcResult::None, b"mx.example", &digests, Timestamp::UNIX_EPOCH);
+            let has_from = raw.starts_with(b"From");
+            assert_eq!(sealed.err(), (!has_from).then_some(SignError::NoFrom), "{}", raw.escape_ascii());
+        }
     }
 }
