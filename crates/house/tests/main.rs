@@ -6,6 +6,7 @@ mod account;
 mod check;
 mod command;
 mod config;
+mod examples;
 mod facts;
 mod mailbox;
 mod servers;
