@@ -28,7 +28,7 @@ from-none = (no From field)
 envelope-client = client { $address }
 envelope-helo = HELO { $helo }
 envelope-mail-from = MAIL FROM <{ $path }>
-envelope-return-path = MAIL FROM <{ $path }> (from Return-Path)
+envelope-return-path = MAIL FROM <{ $path }> (Return-Path)
 
 ## Details of a check
 

@@ -28,7 +28,7 @@ from-none = （From フィールドなし）
 envelope-client = 接続元 { $address }
 envelope-helo = HELO { $helo }
 envelope-mail-from = MAIL FROM <{ $path }>
-envelope-return-path = MAIL FROM <{ $path }>（Return-Path から）
+envelope-return-path = MAIL FROM <{ $path }>（Return-Path）
 
 ## 各検査の詳細
 

@@ -55,7 +55,7 @@ fn without_a_client_spf_is_null_and_the_account_says_why() {
 fn the_return_path_speaks_where_mail_from_is_not_given() {
     let folder = Folder::new();
     let said = folder.call("check @mail.eml --zone @zone --client-ip 192.0.2.1 --helo x.example");
-    assert!(said.stdout.contains("MAIL FROM <alice@example.org> (from Return-Path)"), "{}", said.stdout);
+    assert!(said.stdout.contains("MAIL FROM <alice@example.org> (Return-Path)"), "{}", said.stdout);
     let object =
         folder.call("check @mail.eml --zone @zone --client-ip 192.0.2.1 --mail-from '' --helo x.example --json").json();
     assert_eq!(object["input"]["mail_from"], "");

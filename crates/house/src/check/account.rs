@@ -5,7 +5,7 @@
 use sekisho_core::step::{Check, Step, Value};
 use sekisho_core::visible::Visible;
 use sekisho_mail::verdict::{
-    Action, ArcResult, AuthorResult, DkimResult, DkimVerdict, DmarcResult, SpfResult, SpfVerdict, Verdict,
+    Action, ArcResult, Author, AuthorResult, DkimResult, DkimVerdict, DmarcResult, SpfResult, SpfVerdict, Verdict,
 };
 
 use super::desk::{Judged, Layout, WhatIf};
@@ -65,7 +65,8 @@ fn headline(judged: &Judged, in_one_line: bool, talk: &Talk, layout: Layout) -> 
         (Tone::Strong, format!(" {}", Visible(judged.source.as_bytes()))),
     ];
     if let (true, Some(domain)) = (in_one_line, &verdict.author.domain) {
-        pieces.push((Tone::Dim, format!("  {}", shown_name(domain))));
+        pieces.push((Tone::Dim, format!(" {}", shown_name(domain))));
+        pieces.extend(flags(&verdict.author, talk).map(|flags| (Tone::Odd, format!(" · {flags}"))));
     }
     let grounds: Vec<String> = verdict.grounds.iter().map(|ground| talk.word(&format!("ground-{ground}"))).collect();
     if !grounds.is_empty() {
@@ -73,6 +74,12 @@ fn headline(judged: &Judged, in_one_line: bool, talk: &Talk, layout: Layout) -> 
         pieces.push((Tone::Plain, format!(" {}", grounds.join(&talk.word("comma")))));
     }
     lines(&pieces, 0, 2, layout)
+}
+
+/// Says what is odd about the author.
+fn flags(author: &Author, talk: &Talk) -> Option<String> {
+    let flags = (!author.flags.is_empty()).then(|| author.flags.join(", "))?;
+    Some(talk.say("detail-flags", &[("flags", flags.into())]))
 }
 
 /// Lays pieces out with `first` columns before the first line and `rest` before the others.
@@ -149,9 +156,7 @@ impl Account<'_> {
         let author = &verdict.author;
         let mut details: Vec<String> = author.domain.iter().map(shown_name).collect();
         details.extend(author.reason.map(str::to_owned));
-        if !author.flags.is_empty() {
-            details.push(self.talk.say("detail-flags", &[("flags", author.flags.join(", ").into())]));
-        }
+        details.extend(flags(author, self.talk));
         self.check("label-author", author.result.as_str(), details, text);
         let is_odd = author.result != AuthorResult::Ok || !author.flags.is_empty();
         self.steps(Check::Author, verdict, is_odd, text);
@@ -223,9 +228,13 @@ impl Account<'_> {
     fn dmarc(&self, verdict: &Verdict, text: &mut String) {
         let dmarc = &verdict.dmarc;
         let mut details: Vec<String> = dmarc.domain.iter().map(shown_name).collect();
-        if let (Some(policy), Some(domain)) = (dmarc.policy, &dmarc.policy_domain) {
-            details
-                .push(self.talk.say("detail-policy", &[("policy", policy.as_str().into()), ("domain", domain.into())]));
+        match (dmarc.policy, &dmarc.policy_domain) {
+            (Some(policy), Some(domain)) if Some(domain) != dmarc.domain.as_ref() => {
+                let named = [("policy", policy.as_str().into()), ("domain", domain.into())];
+                details.push(self.talk.say("detail-policy", &named));
+            }
+            (Some(policy), _) => details.push(format!("p={policy}")),
+            (None, _) => {}
         }
         if dmarc.testing {
             details.push(self.talk.word("detail-policy-testing"));
