@@ -6,6 +6,7 @@ mod account;
 mod check;
 mod command;
 mod config;
+mod documents;
 mod examples;
 mod facts;
 mod mailbox;
