@@ -15,9 +15,9 @@ comma = , { "" }
 
 ## Grounds of a verdict
 
-ground-author-missing = there is no usable author
+ground-author-missing = the mail names no author
 ground-author-multiple = there is more than one author domain
-ground-author-unusable = readers could disagree on who the author is
+ground-author-unusable = mail programs could disagree on who the author is
 ground-dmarc-fail = DMARC fails, and the domain owner asks to act on that
 ground-dmarc-temperror = DMARC cannot be judged for now, and it could matter
 ground-arc-override = DMARC fails, but a trusted sealer saw it pass
@@ -28,7 +28,7 @@ from-none = (no From field)
 envelope-client = client { $address }
 envelope-helo = HELO { $helo }
 envelope-mail-from = MAIL FROM <{ $path }>
-envelope-return-path = MAIL FROM <{ $path }> (read from Return-Path)
+envelope-return-path = MAIL FROM <{ $path }> (Return-Path)
 
 ## Details of a check
 
@@ -50,9 +50,9 @@ detail-aligned = aligned: { $by }
 
 what-if = If { $question } were { $answer }:
 what-if-nothing = nothing would change
-note-unasked = { $path }: the answer to `{ $question }` was never needed, so --what-if changes nothing there
+note-unasked = { $path }: no judge asked `{ $question }`, so --what-if changes nothing there
 
-note-offline = the answers come from `{ $path }`, so nobody else is asked
+note-offline = the answers come from `{ $path }`, and nobody else is asked
 
 ## Many mails
 
@@ -70,7 +70,7 @@ summary-failing = Author domains that fail DMARC most often
 ## Configuration
 
 config-fine = { $path } is in order
-config-none = there is no configuration file, so all is default
+config-none = there is no configuration file, so the defaults hold
 origin-default = default
 origin-file = { $path }, line { $line }
 
@@ -83,10 +83,10 @@ key-written = The private key is in { $path }, readable by you alone. Publish th
 fault-read = cannot read `{ $path }`
 fault-write = cannot write `{ $path }`
 fault-empty = `{ $path }` is empty, so there is no mail in it
-fault-binary = `{ $path }` is a binary file and no mail
-fault-no-mail = `{ $path }` is no mail: it has no header field
-fault-large = `{ $path }` is larger than { $size } MiB, which is the most that is read
-fault-no-maildir = `{ $path }` is a folder but no Maildir: it has neither `cur` nor `new`
+fault-binary = `{ $path }` is a binary file, not a mail
+fault-no-mail = `{ $path }` is not a mail: it has no header field
+fault-large = `{ $path }` is larger than { $size } MiB, the most that is read
+fault-no-maildir = `{ $path }` is a folder but not a Maildir: it has neither `cur` nor `new`
 fault-maildir-empty = the Maildir `{ $path }` holds no mail
 fault-stdin-twice = standard input can be read only once
 fault-line = { $path }:{ $line }
@@ -101,7 +101,7 @@ fault-received-host = no Received field was written by `{ $host }`
 fault-received-client = Received field number { $number } names no client address: `{ $field }`
 fault-what-if = --what-if `{ $text }` cannot be read
 fault-not-kept = `{ $facts }` holds no facts of this mail
-fault-dns = `{ $server }` names no DNS server
+fault-dns = `{ $server }` does not name a DNS server
 fault-resolver = the DNS cannot be asked
 fault-option = no option is called `{ $name }`{ $known ->
     [yes] ; did you mean `{ $nearest }`?
@@ -112,17 +112,17 @@ fault-section = no section is called `{ $name }`{ $known ->
    *[no] { "" }
 }
 fault-bounds = `{ $name }` must be from { $low } to { $high }, not { $value }
-fault-lang = `{ $value }` is no language; there are `ja` and `en`
-fault-domain = `{ $value }` is no domain name
-fault-selector = `{ $value }` is no selector
+fault-lang = `{ $value }` is not a language spoken here; write `ja` or `en`
+fault-domain = `{ $value }` is not a domain name
+fault-selector = `{ $value }` is not a selector
 fault-pairs = every --selector needs its --key: there are { $selectors } and { $keys }
 fault-one-selector = a new key has exactly one --selector
 fault-key = the key in `{ $path }` cannot be used
 fault-key-made = no key could be made
-fault-canonicalization = `{ $value }` is no canonicalization; write relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple
+fault-canonicalization = `{ $value }` is not a canonicalization; write relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple
 fault-sign = `{ $path }` cannot be signed
-fault-stuck = a judge asked again for what it was told: this is our fault, please report it
-fault-ours = judging ended in an error of ours, please report it
+fault-stuck = a judge asked again for what it was told; this is a fault in Sekisho, please report it
+fault-ours = judging ended in an internal error; this is a fault in Sekisho, please report it
 
 ## Why
 
@@ -148,16 +148,16 @@ why-failure = a failure is `!servfail`, `!timeout`, `!refused` or `!truncated`
 why-proposal = write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`
 why-proposal-twice = a failure stands alone: that name has another answer already
 why-outcome = the outcomes are `!nxdomain`, `!nodata`, `!servfail`, `!timeout`, `!refused` and `!truncated`
-why-no-facts = this is no facts file of Sekisho
+why-no-facts = this is not a facts file of Sekisho
 why-facts-version = it has the format version { $version }, and this program reads version 1
 why-facts-field = `{ $field }` is missing or cannot be read
 why-dns-scheme = write ADDR:PORT, tls://ADDR:PORT or https://HOST/PATH
 why-dns-address = there is no address
-why-dns-port = the port is no number from 1 to 65535
+why-dns-port = the port is not a number from 1 to 65535
 why-dns-name = no name follows the `#`
-why-dns-needs-name = add the name of its certificate behind a `#`
+why-dns-needs-name = add the name in its certificate after a `#`
 why-no-system-dns = the system names no DNS server; use --dns
-why-key-pem = it is no PEM; that begins with `-----BEGIN PRIVATE KEY-----`
+why-key-pem = it is not PEM, which begins with `-----BEGIN PRIVATE KEY-----`
 why-key-encrypted = it is locked with a passphrase
 why-key-unreadable = it is neither RSA nor Ed25519 in PKCS #8 or PKCS #1
 why-key-small = the RSA key has fewer than 2048 bits
@@ -165,4 +165,4 @@ why-key-large = the RSA key has more than 4096 bits, which receivers do not veri
 why-sign-from = it has no From field
 why-sign-long = selector and domain are too long together
 why-sign-name = `{ $name }` cannot stand in a signature
-why-sign-field = `{ $name }` is no field name
+why-sign-field = `{ $name }` is not a field name

@@ -15,20 +15,20 @@ comma = 、
 
 ## 判定の根拠
 
-ground-author-missing = 有効な差出人がない
+ground-author-missing = 差出人が書かれていない
 ground-author-multiple = 差出人ドメインが複数ある
-ground-author-unusable = 読み手によって差出人の解釈が分かれる
+ground-author-unusable = メールソフトによって差出人の解釈が分かれる
 ground-dmarc-fail = DMARC に失敗し、ドメイン所有者が対処を求めている
-ground-dmarc-temperror = 今は DMARC を判定できず、結果を左右しうる
+ground-dmarc-temperror = 今は DMARC を判定できず、その結果次第で判定が変わる
 ground-arc-override = DMARC に失敗したが、信頼する中継者が成功を確認済み
 
 ## 名乗り
 
-from-none = (From フィールドなし)
+from-none = （From フィールドなし）
 envelope-client = 接続元 { $address }
 envelope-helo = HELO { $helo }
 envelope-mail-from = MAIL FROM <{ $path }>
-envelope-return-path = MAIL FROM <{ $path }> (Return-Path から取得)
+envelope-return-path = MAIL FROM <{ $path }>（Return-Path）
 
 ## 各検査の詳細
 
@@ -41,15 +41,15 @@ detail-arc = { $count } 組、署名者 { $sealers }
 detail-overrides = DMARC の結果を覆す
 detail-policy = { $domain } の p={ $policy }
 detail-policy-testing = 試験運用中のポリシー
-detail-aligned = 一致: { $by }
+detail-aligned = アライメント: { $by }
 
 ## 仮定
 
 what-if = { $question } の応答が { $answer } の場合:
 what-if-nothing = 変化なし
-note-unasked = { $path }: `{ $question }` は判定に使われないため、--what-if による変化なし
+note-unasked = { $path }: `{ $question }` は判定に使われず、--what-if による変化なし
 
-note-offline = 応答は `{ $path }` から取るため、ほかへの問い合わせなし
+note-offline = 応答は `{ $path }` から取り、ほかには問い合わせない
 
 ## 複数のメール
 
@@ -67,7 +67,7 @@ origin-file = { $path } の { $line } 行目
 
 ## 新しい鍵
 
-key-written = 秘密鍵を { $path } に保存 (本人のみ読み取り可)。公開するレコード:
+key-written = 秘密鍵を { $path } に保存（本人のみ読み取り可）。公開するレコード:
 
 ## できなかったこと
 
@@ -94,11 +94,11 @@ fault-not-kept = `{ $facts }` にこのメールの記録がない
 fault-dns = `{ $server }` は DNS サーバーの指定ではない
 fault-resolver = DNS に問い合わせできない
 fault-option = `{ $name }` という設定項目はない{ $known ->
-    [yes] 。`{ $nearest }` の誤りか
+    [yes] {": "}`{ $nearest }` の誤りか
    *[no] { "" }
 }
 fault-section = `{ $name }` という節はない{ $known ->
-    [yes] 。`{ $nearest }` の誤りか
+    [yes] {": "}`{ $nearest }` の誤りか
    *[no] { "" }
 }
 fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は範囲外

@@ -25,6 +25,7 @@ use crate::{Exit, Streams};
 mod account;
 mod desk;
 mod facts_file;
+mod from_field;
 mod input;
 mod json;
 mod judge;

@@ -142,7 +142,13 @@ fn atoms(pieces: &[Piece], columns: usize) -> Vec<Atom> {
 fn sticks(before: char, after: char) -> bool {
     let is_wide = |character: char| character.width().unwrap_or(0) > 1;
     let is_hard_space = before == ' ' || after == ' ';
-    is_hard_space || opens(before) || closes(after) || !(is_wide(before) || is_wide(after))
+    let is_one_word = is_katakana(before) && is_katakana(after);
+    is_hard_space || is_one_word || opens(before) || closes(after) || !(is_wide(before) || is_wide(after))
+}
+
+/// Tells whether a character is one that borrowed words are written in.
+fn is_katakana(character: char) -> bool {
+    matches!(character, '\u{30a1}'..='\u{30fa}' | '\u{30fc}'..='\u{30ff}')
 }
 
 /// Tells whether a character may not begin a line.
@@ -179,6 +185,7 @@ mod tests {
     fn japanese_parts_between_characters_but_not_before_closing_marks() {
         assert_eq!(wrapped("送信元は、許可なし。", 8), ["送信元", "は、許可", "なし。"]);
         assert_eq!(wrapped("鍵「abc」を", 8), ["鍵", "「abc」", "を"]);
+        assert_eq!(wrapped("このメールは", 8), ["この", "メールは"]);
     }
 
     #[test]

@@ -55,7 +55,7 @@ fn without_a_client_spf_is_null_and_the_account_says_why() {
 fn the_return_path_speaks_where_mail_from_is_not_given() {
     let folder = Folder::new();
     let said = folder.call("check @mail.eml --zone @zone --client-ip 192.0.2.1 --helo x.example");
-    assert!(said.stdout.contains("MAIL FROM <alice@example.org> (read from Return-Path)"), "{}", said.stdout);
+    assert!(said.stdout.contains("MAIL FROM <alice@example.org> (Return-Path)"), "{}", said.stdout);
     let object =
         folder.call("check @mail.eml --zone @zone --client-ip 192.0.2.1 --mail-from '' --helo x.example --json").json();
     assert_eq!(object["input"]["mail_from"], "");
@@ -96,23 +96,23 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
         ("check @empty", "`DIR/empty` is empty, so there is no mail in it", "`DIR/empty` は空で、メールがない"),
         (
             "check @binary",
-            "`DIR/binary` is a binary file and no mail",
+            "`DIR/binary` is a binary file, not a mail",
             "`DIR/binary` はバイナリファイルで、メールではない",
         ),
         (
             "check @words",
-            "`DIR/words` is no mail: it has no header field",
+            "`DIR/words` is not a mail: it has no header field",
             "`DIR/words` はメールではない: ヘッダーフィールドが一つもない",
         ),
         (
             "check @folder",
-            "`DIR/folder` is a folder but no Maildir: it has neither `cur` nor `new`",
+            "`DIR/folder` is a folder but not a Maildir: it has neither `cur` nor `new`",
             "`DIR/folder` は Maildir ではないフォルダー: `cur` も `new` もない",
         ),
         ("check @maildir", "the Maildir `DIR/maildir` holds no mail", "Maildir `DIR/maildir` にメールがない"),
         (
             "check @mail.eml --dns nowhere",
-            "`nowhere` names no DNS server: there is no address",
+            "`nowhere` does not name a DNS server: there is no address",
             "`nowhere` は DNS サーバーの指定ではない: アドレスがない",
         ),
         (

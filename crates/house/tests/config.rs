@@ -60,7 +60,7 @@ fn what_is_in_force_is_shown_with_its_origin_and_can_be_read_again() {
 fn the_first_of_the_usual_places_counts_and_none_is_no_fault() {
     let folder = Folder::new();
     let said = folder.call("config check");
-    assert_eq!((said.exit, said.stdout.as_str()), (0, "there is no configuration file, so all is default\n"));
+    assert_eq!((said.exit, said.stdout.as_str()), (0, "there is no configuration file, so the defaults hold\n"));
     folder.write("second.toml", "[check]\nlang = \"ja\"\n");
     let config_places = ["first.toml", "second.toml"].map(|name| folder.path(name)).into();
     let setting = Setting { config_places, ..Setting::default() };

@@ -77,7 +77,7 @@ fn many_mails_are_kept_line_by_line_and_found_by_their_octets() {
 fn a_file_that_keeps_no_facts_is_named_with_its_line() {
     let folder = Folder::new();
     for (text, why) in [
-        ("{}\n", "this is no facts file of Sekisho"),
+        ("{}\n", "this is not a facts file of Sekisho"),
         (
             "{\"format\":\"sekisho-facts\",\"version\":7}\n",
             "it has the format version 7, and this program reads version 1",
@@ -128,6 +128,6 @@ fn a_proposal_that_nobody_asks_for_is_said_to_be_of_no_use() {
     assert!(said.stdout.contains("nothing would change"), "{}", said.stdout);
     assert_eq!(
         said.stderr,
-        "sekisho: DIR/mail.eml: the answer to `TXT nowhere.example` was never needed, so --what-if changes nothing there\n"
+        "sekisho: DIR/mail.eml: no judge asked `TXT nowhere.example`, so --what-if changes nothing there\n"
     );
 }

@@ -9,6 +9,8 @@ mod command;
 mod config;
 mod dkim_vectors;
 mod dmarc_worlds;
+mod documents;
+mod examples;
 mod facts;
 mod hostile;
 mod mailbox;

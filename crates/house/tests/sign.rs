@@ -82,15 +82,15 @@ fn what_cannot_be_signed_is_said_in_one_line() {
         (format!("sign @mail.eml {usual} --selector t"), "every --selector needs its --key: there are 2 and 1"),
         (
             format!("sign @mail.eml {usual} --canonicalization loose"),
-            "`loose` is no canonicalization; write relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple",
+            "`loose` is not a canonicalization; write relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple",
         ),
         (
             "sign @mail.eml --domain example.org --selector s --key @no.pem".to_owned(),
-            "the key in `DIR/no.pem` cannot be used: it is no PEM; that begins with `-----BEGIN PRIVATE KEY-----`",
+            "the key in `DIR/no.pem` cannot be used: it is not PEM, which begins with `-----BEGIN PRIVATE KEY-----`",
         ),
         (
             "sign @mail.eml --domain a..b --selector s --key @s.pem".to_owned(),
-            "`a..b` is no domain name: two dots meet, or the name begins with one",
+            "`a..b` is not a domain name: two dots meet, or the name begins with one",
         ),
     ] {
         let said = folder.call(&command);

@@ -5,7 +5,7 @@
 use sekisho_core::step::{Check, Step, Value};
 use sekisho_core::visible::Visible;
 use sekisho_mail::verdict::{
-    Action, ArcResult, AuthorResult, DkimResult, DkimVerdict, DmarcResult, SpfResult, SpfVerdict, Verdict,
+    Action, ArcResult, Author, AuthorResult, DkimResult, DkimVerdict, DmarcResult, SpfResult, SpfVerdict, Verdict,
 };
 
 use super::desk::{Judged, Layout, WhatIf};
@@ -17,6 +17,8 @@ use crate::terminal::{Piece, Tone, pad, width, wrap};
 
 /// How wide the column with the results is: `permerror` and its distance.
 const RESULT_COLUMNS: usize = 11;
+/// How wide the longest action is.
+const ACTION_COLUMNS: usize = "quarantine".len();
 
 /// Returns the account of one mail. Of many mails, one that is accepted gets one line.
 pub(super) fn text(judged: &Judged, shown: StepsShown, talk: &Talk, layout: Layout) -> String {
@@ -56,12 +58,15 @@ fn headline(judged: &Judged, in_one_line: bool, talk: &Talk, layout: Layout) -> 
         Action::Quarantine | Action::Reject => "✗",
     };
     let action = verdict.action.as_str();
+    // The names of many mails stand one below the other.
+    let gap = if judged.many { ACTION_COLUMNS.saturating_sub(action.len()) } else { 0 };
     let mut pieces = vec![
-        (tone(action), format!("{sign} {action}")),
-        (Tone::Strong, format!("  {}", Visible(judged.source.as_bytes()))),
+        (tone(action), format!("{sign}\u{a0}{action}{}", "\u{a0}".repeat(gap))),
+        (Tone::Strong, format!(" {}", Visible(judged.source.as_bytes()))),
     ];
     if let (true, Some(domain)) = (in_one_line, &verdict.author.domain) {
-        pieces.push((Tone::Dim, format!("  {}", shown_name(domain))));
+        pieces.push((Tone::Dim, format!(" {}", shown_name(domain))));
+        pieces.extend(flags(&verdict.author, talk).map(|flags| (Tone::Odd, format!(" · {flags}"))));
     }
     let grounds: Vec<String> = verdict.grounds.iter().map(|ground| talk.word(&format!("ground-{ground}"))).collect();
     if !grounds.is_empty() {
@@ -69,6 +74,12 @@ fn headline(judged: &Judged, in_one_line: bool, talk: &Talk, layout: Layout) -> 
         pieces.push((Tone::Plain, format!(" {}", grounds.join(&talk.word("comma")))));
     }
     lines(&pieces, 0, 2, layout)
+}
+
+/// Says what is odd about the author.
+fn flags(author: &Author, talk: &Talk) -> Option<String> {
+    let flags = (!author.flags.is_empty()).then(|| author.flags.join(", "))?;
+    Some(talk.say("detail-flags", &[("flags", flags.into())]))
 }
 
 /// Lays pieces out with `first` columns before the first line and `rest` before the others.
@@ -103,8 +114,12 @@ struct Account<'a> {
 impl Account<'_> {
     /// Tells who speaks: the From field and the envelope.
     fn people(&self, judged: &Judged, text: &mut String) {
-        let from = judged.from.clone().unwrap_or_else(|| self.talk.word("from-none"));
-        self.labelled("label-from", &[(Tone::Plain, from)], text);
+        for from in &judged.from {
+            self.labelled("label-from", &[(Tone::Plain, from.clone())], text);
+        }
+        if judged.from.is_empty() {
+            self.labelled("label-from", &[(Tone::Plain, self.talk.word("from-none"))], text);
+        }
         let envelope = &judged.envelope;
         let mut said = Vec::new();
         if let Some(address) = envelope.client_ip {
@@ -130,7 +145,7 @@ impl Account<'_> {
         self.dkim(verdict, text);
         self.arc(verdict, text);
         self.dmarc(verdict, text);
-        if self.shown == StepsShown::All || verdict.action != Action::Accept {
+        if self.shown == StepsShown::All || verdict.action != Action::Accept || !verdict.grounds.is_empty() {
             self.check("label-verdict", verdict.action.as_str(), Vec::new(), text);
             self.steps(Check::Verdict, verdict, true, text);
         }
@@ -141,21 +156,25 @@ impl Account<'_> {
         let author = &verdict.author;
         let mut details: Vec<String> = author.domain.iter().map(shown_name).collect();
         details.extend(author.reason.map(str::to_owned));
-        if !author.flags.is_empty() {
-            details.push(self.talk.say("detail-flags", &[("flags", author.flags.join(", ").into())]));
-        }
+        details.extend(flags(author, self.talk));
         self.check("label-author", author.result.as_str(), details, text);
-        self.steps(Check::Author, verdict, author.result != AuthorResult::Ok, text);
+        let is_odd = author.result != AuthorResult::Ok || !author.flags.is_empty();
+        self.steps(Check::Author, verdict, is_odd, text);
     }
 
     /// Tells SPF of one identity, or why it was not asked.
     fn spf(&self, label: &str, check: Check, spf: Option<&SpfVerdict>, verdict: &Verdict, text: &mut String) {
+        let last = verdict.steps.iter().rfind(|step| step.check == check);
+        let why = || last.map_or_else(|| self.talk.word("detail-not-asked"), |step| self.talk.step(step));
         let Some(spf) = spf else {
-            let why = verdict.steps.iter().find(|step| step.check == check);
-            let why = why.map_or_else(|| self.talk.word("detail-not-asked"), |step| self.talk.step(step));
-            self.check(label, "—", vec![why], text);
+            self.check(label, "—", vec![why()], text);
             return;
         };
+        if spf.result == SpfResult::None && self.shown == StepsShown::Failed {
+            // Nothing failed, and one sentence says all.
+            self.check(label, spf.result.as_str(), vec![why()], text);
+            return;
+        }
         let mut details = vec![Visible(spf.domain.as_bytes()).to_string()];
         if let Some(explanation) = &spf.explanation {
             details.push(self.talk.say("detail-explanation", &[("text", explanation.clone().into())]));
@@ -209,15 +228,19 @@ impl Account<'_> {
     fn dmarc(&self, verdict: &Verdict, text: &mut String) {
         let dmarc = &verdict.dmarc;
         let mut details: Vec<String> = dmarc.domain.iter().map(shown_name).collect();
-        if let (Some(policy), Some(domain)) = (dmarc.policy, &dmarc.policy_domain) {
-            details
-                .push(self.talk.say("detail-policy", &[("policy", policy.as_str().into()), ("domain", domain.into())]));
+        match (dmarc.policy, &dmarc.policy_domain) {
+            (Some(policy), Some(domain)) if Some(domain) != dmarc.domain.as_ref() => {
+                let named = [("policy", policy.as_str().into()), ("domain", domain.into())];
+                details.push(self.talk.say("detail-policy", &named));
+            }
+            (Some(policy), _) => details.push(format!("p={policy}")),
+            (None, _) => {}
         }
         if dmarc.testing {
             details.push(self.talk.word("detail-policy-testing"));
         }
         if !dmarc.aligned.is_empty() {
-            let aligned: Vec<&str> = dmarc.aligned.iter().map(|mechanism| mechanism.as_str()).collect();
+            let aligned: Vec<String> = dmarc.aligned.iter().map(|by| by.as_str().to_uppercase()).collect();
             details.push(self.talk.say("detail-aligned", &[("by", aligned.join(" + ").into())]));
         }
         self.check("label-dmarc", dmarc.result.as_str(), details, text);

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use aws_lc_rs::digest::{SHA256, digest};
 use jiff::{Timestamp, Unit};
 use sekisho_core::facts::{Facts, Question};
-use sekisho_core::visible::Visible;
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::header::Header;
 use sekisho_mail::message::Message;
@@ -18,7 +17,7 @@ use super::judge::{Heard, Judge, Layers};
 use super::options::Options;
 use super::received::{self, Client};
 use super::what_if::{self, Change};
-use super::{account, json};
+use super::{account, from_field, json};
 use crate::Setting;
 use crate::cli::CheckArguments;
 use crate::config::Config;
@@ -65,8 +64,8 @@ pub(super) struct Judged {
     pub(super) judged_at: Timestamp,
     /// The policy that decided.
     pub(super) policy: Arc<Policy>,
-    /// Its first From field, harmless to show.
-    pub(super) from: Option<String>,
+    /// Its From fields, harmless to show.
+    pub(super) from: Vec<String>,
     /// Whether it is one of many.
     pub(super) many: bool,
     /// What it proves.
@@ -151,7 +150,7 @@ impl Desk {
             Some(kept) if !self.options.config_given => Arc::clone(&kept.policy),
             _ => Arc::clone(&self.options.policy),
         };
-        let from = header.first("from").map(|field| shown_field(field.value()));
+        let from = from_field::shown(&header);
         // The hearing reads it anew: of a million fields one list is enough.
         drop(header);
         let hearing = self.judge.prepare(message, &envelope, &policy, judged_at);
@@ -217,12 +216,6 @@ impl Desk {
 /// Says that a proposed answer was of no use.
 fn unasked_note(source: &str, question: &Question) -> Fault {
     Fault::new("note-unasked", [("path", source.as_bytes().into()), ("question", question.to_string().into())])
-}
-
-/// Returns a folded value in one line, harmless to show.
-fn shown_field(value: &[u8]) -> String {
-    let unfolded: Vec<u8> = value.iter().copied().filter(|b| !b"\r\n".contains(b)).collect();
-    Visible(unfolded.trim_ascii()).to_string()
 }
 
 /// Returns octets in hexadecimal.

@@ -272,7 +272,7 @@ mod tests {
             from_return_path: false,
             judged_at: "2026-05-01T12:00:00Z".parse().unwrap(),
             policy: Arc::default(),
-            from: None,
+            from: Vec::new(),
             many: false,
             verdict: Verdict {
                 action: Action::Quarantine,

@@ -20,8 +20,12 @@ pub(super) fn draw(steps: &[&Step], shown: StepsShown, talk: &Talk, layout: Layo
     let steps: Vec<&Step> = match shown {
         StepsShown::None => return String::new(),
         StepsShown::All => steps.to_vec(),
-        StepsShown::Failed if steps.iter().any(|step| step.check == Check::Dkim) => bad_signatures(steps),
-        StepsShown::Failed => decisive(steps),
+        StepsShown::Failed => match steps.first().map(|step| step.check) {
+            // What is odd about the author lies below what is fine about it.
+            Some(Check::Author) => steps.to_vec(),
+            Some(Check::Dkim) => bad_signatures(steps),
+            _ => decisive(steps),
+        },
     };
     let depths = depths(&steps);
     let mut text = String::new();
@@ -35,15 +39,19 @@ pub(super) fn draw(steps: &[&Step], shown: StepsShown, talk: &Talk, layout: Layo
 
 /// Leaves out the side paths: what lies below a step that went on in peace.
 ///
-/// A step stays where it lies on top, where it led to something other than a pass, or where one below it stays.
+/// A step stays where it led to something other than a pass, where one below it stays, or where it lies on top and is no
+/// mere heading of what was left out.
 fn decisive<'a>(steps: &[&'a Step]) -> Vec<&'a Step> {
     let led = |step: &Step| step.result.is_some_and(|result| result != "pass");
     let mut kept = Vec::new();
     // The depth that the next step upwards must lie above to be an ancestor of one that stays.
     let mut ancestor_below = 0;
+    let mut is_followed_by_deeper = false;
     for step in steps.iter().rev() {
         let is_ancestor = step.depth < ancestor_below;
-        if step.depth == 0 || led(step) || is_ancestor {
+        let is_bare_heading = is_followed_by_deeper && step.result.is_none();
+        is_followed_by_deeper = step.depth > 0;
+        if led(step) || is_ancestor || (step.depth == 0 && !is_bare_heading) {
             ancestor_below = if is_ancestor || led(step) { step.depth } else { 0 };
             kept.push(*step);
         }

@@ -3,10 +3,10 @@
 envelope-no-client-address = not asked: the address of the sending client is not known (--client-ip)
 envelope-no-mail-from = not asked: the MAIL FROM address is not known (--mail-from)
 envelope-no-helo = not asked: the HELO name is not known (--helo)
-verdict-author = a mail without exactly one usable author is refused: { $reason }
-verdict-accept = nothing asks for more than acceptance (DMARC: { $dmarc })
+verdict-author = without exactly one author domain a mail is refused ({ $reason })
+verdict-accept = nothing speaks against accepting the mail (DMARC: { $dmarc })
 verdict-quarantine = DMARC fails, and the domain owner asks for quarantine
-verdict-reject-needs-more = DMARC fails, and the domain owner asks for rejection; that alone is no ground to reject, so the mail goes to quarantine
-verdict-arc-override = DMARC fails here, but a trusted sealer saw it pass before the mail was changed
+verdict-reject-needs-more = DMARC fails, and the domain owner asks for rejection; that alone is not enough to reject, so the mail goes to quarantine
+verdict-arc-override = DMARC fails here, but a trusted sealer saw it pass before
 verdict-try-later = the DNS could not answer, and the answer could change the verdict: the sender should try again
 verdict-temperror-without-effect = the DNS could not answer, but the policy asks for nothing either way
