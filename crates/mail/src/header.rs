@@ -17,11 +17,15 @@ pub struct Header<'a> {
 pub struct Field<'a> {
     /// The octets as they came, with the last CRLF where there is one.
     pub raw: &'a [u8],
-    /// The name, or the whole first line where there is no colon.
-    name: &'a [u8],
-    /// Where the colon stands; a line without one has none.
-    colon: Option<usize>,
+    /// How long the name is, or the whole first line where there is no colon. Small numbers, since a hostile header
+    /// has a million fields.
+    name: u32,
+    /// Where the colon stands; [`NO_COLON`] where a line has none.
+    colon: u32,
 }
+
+/// Says that there is no colon. (No field is as long as that; were one, its name would be no name.)
+const NO_COLON: u32 = u32::MAX;
 
 impl<'a> Header<'a> {
     /// Cuts a header into fields: a line that begins with white space continues the one before (§2.2.3).
@@ -63,25 +67,29 @@ impl<'a> Field<'a> {
         // §2.2: a name has no control characters and no spaces, so a colon behind the first line's end is no colon.
         let line_end = find_crlf(raw).unwrap_or(raw.len());
         let colon = memchr::memchr(b':', &raw[..line_end]);
-        Field { raw, name: raw[..colon.unwrap_or(line_end)].trim_ascii_end(), colon }
+        let name = raw[..colon.unwrap_or(line_end)].trim_ascii_end();
+        let short = |length: usize| u32::try_from(length).unwrap_or(NO_COLON);
+        Field { raw, name: short(name.len()), colon: colon.map_or(NO_COLON, short) }
     }
 
     /// Returns the name as written, without the white space that obsolete syntax allows before the colon (§4.5.8);
     /// the whole first line where there is no colon.
     pub fn name(&self) -> &'a [u8] {
-        self.name
+        self.raw.get(..self.name as usize).unwrap_or(self.raw)
     }
 
     /// Returns what follows the colon, folding and all, without the last CRLF.
     pub fn value(&self) -> &'a [u8] {
-        let Some(colon) = self.colon else { return &[] };
-        let value = &self.raw[colon + 1..];
+        if !self.has_colon() {
+            return &[];
+        }
+        let value = self.raw.get(self.colon as usize + 1..).unwrap_or(&[]);
         value.strip_suffix(b"\r\n").unwrap_or(value)
     }
 
     /// Tells whether there is a colon.
     pub fn has_colon(&self) -> bool {
-        self.colon.is_some()
+        self.colon != NO_COLON
     }
 
     /// Tells whether the name is made of printing characters only (§2.2) and there is a colon.
