@@ -16,7 +16,7 @@ comma = , { "" }
 ## Grounds of a verdict
 
 ground-author-missing = the mail names no author
-ground-author-multiple = there is more than one author domain
+ground-author-multiple = there is more than one From field or author domain
 ground-author-unusable = mail programs could disagree on who the author is
 ground-dmarc-fail = DMARC fails, and the domain owner asks to act on that
 ground-dmarc-temperror = DMARC cannot be judged for now, and it could matter

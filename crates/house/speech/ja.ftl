@@ -16,7 +16,7 @@ comma = 、
 ## 判定の根拠
 
 ground-author-missing = 差出人が書かれていない
-ground-author-multiple = 差出人ドメインが複数ある
+ground-author-multiple = From フィールドまたは差出人ドメインが複数ある
 ground-author-unusable = メールソフトによって差出人の解釈が分かれる
 ground-dmarc-fail = DMARC に失敗し、ドメイン所有者が対処を求めている
 ground-dmarc-temperror = 今は DMARC を判定できず、その結果次第で判定が変わる
@@ -37,7 +37,7 @@ detail-flags = 不審な点: { $flags }
 detail-explanation = ドメインの説明: 「{ $text }」
 detail-unsigned = 署名なし
 detail-key-testing = 試験用の鍵
-detail-arc = { $count } 組、署名者 { $sealers }
+detail-arc = { $count } 組、シールは { $sealers }
 detail-overrides = DMARC の結果を覆す
 detail-policy = { $domain } の p={ $policy }
 detail-policy-testing = 試験運用中のポリシー

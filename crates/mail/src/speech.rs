@@ -61,4 +61,15 @@ mod tests {
             }
         }
     }
+
+    #[test]
+    fn sentences_end_without_a_full_stop_and_the_author_has_one_name() {
+        for lang in Lang::ALL {
+            let lines = sources(lang).iter().flat_map(|source| source.lines()).filter(|line| !line.starts_with('#'));
+            for line in lines {
+                assert!(!line.trim_end().ends_with(['.', '。']), "{line}");
+                assert!(!["著者", "作成者", "アラインメント"].iter().any(|word| line.contains(word)), "{line}");
+            }
+        }
+    }
 }

@@ -38,7 +38,7 @@ dkim-canonicalization = c={ $value } is not a known canonicalization
 dkim-query = q={ $value } names no known way to the key; only dns/txt is
 dkim-from-not-signed = h= does not list From, so the author is not signed
 dkim-identity-outside = i= names { $identity }, which is not within d={ $domain }
-dkim-expiry-order = the signature expires (x={ $expiry }) before it was made (t={ $signed })
+dkim-expiry-order = the signature expires (x={ $expiry }) no later than it was made (t={ $signed })
 dkim-expired = the signature expired at { $expiry }
 dkim-future = the signature says it was made at { $signed }, which is in the future
 dkim-key-unavailable = the key at { $name } cannot be looked up for now

@@ -30,7 +30,7 @@ dmarc-organization-itself = the organization of { $name } is { $organization } i
 dmarc-organization-by-suffix-list = under the old rule (public suffix list) the organization of { $domain } would have been { $listed }, not { $organization }
 dmarc-no-record-anywhere = nobody publishes a policy for { $domain }, so DMARC does not apply
 dmarc-policy = the policy that applies is { $policy } (tag { $tag } at { $domain })
-dmarc-existence-unknown = whether { $domain } exists cannot be looked up for now, and np= asks for something else
+dmarc-existence-unknown = whether { $domain } exists cannot be looked up for now, and the policy depends on it (np=)
 dmarc-author-does-not-exist = { $domain } does not exist in the DNS
 dmarc-aligned-same = { dmarc-mechanism } passed for { $domain }, the author domain itself: aligned
 dmarc-aligned-organization = { dmarc-mechanism } passed for { $domain }, of the same organization { $organization } as { $author }: aligned

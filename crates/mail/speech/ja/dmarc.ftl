@@ -30,7 +30,7 @@ dmarc-organization-itself = { $name } の組織ドメインは { $organization }
 dmarc-organization-by-suffix-list = 旧規則（公開サフィックスリスト）では、{ $domain } の組織ドメインは { $organization } ではなく { $listed } となる
 dmarc-no-record-anywhere = { $domain } のポリシーはどこにも公開されておらず、DMARC は適用されない
 dmarc-policy = 適用されるポリシーは { $policy }（{ $domain } のタグ { $tag }）
-dmarc-existence-unknown = { $domain } が存在するか今は確認できず、np= が求める対処は異なる
+dmarc-existence-unknown = { $domain } が存在するか今は確認できず、ポリシーがそれ次第で変わる（np=）
 dmarc-author-does-not-exist = { $domain } は DNS に存在しない
 dmarc-aligned-same = { dmarc-mechanism } は差出人ドメイン { $domain } そのもので成功: アライメント成立
 dmarc-aligned-organization = { dmarc-mechanism } は { $author } と同じ組織 { $organization } の { $domain } で成功: アライメント成立
