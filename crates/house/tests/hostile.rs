@@ -26,10 +26,13 @@ use crate::whole::{Check, Told};
 
 /// The most memory that one verdict may take beyond the idle process.
 const GROWTH_MAX: usize = 64 << 20;
-/// The most processor time; a guard against what never ends, far above what is needed, and no measurement.
-const BUSY_MAX: Duration = Duration::from_secs(10);
-/// How long a command may take that waits for the DNS, before it is given up as stalled.
-const STALLED: Duration = Duration::from_secs(60);
+/// The most processor time, in a build without optimisation; a guard against what never ends, far above what is needed,
+/// and no measurement.
+const BUSY_MAX: Duration = Duration::from_secs(30);
+/// How long a command may take on a machine that is busy with other things, before it is given up as stalled.
+const STALLED: Duration = Duration::from_secs(300);
+/// How long it waits for the DNS: everything here is answered, however late on such a machine.
+const PATIENT: &[u8] = b"\0--timeout=300";
 
 /// The test that every child process runs, and the variable that tells it so.
 const CHILD: &str = "hostile::a_clean_mail_stays_within_the_bounds";
@@ -143,7 +146,7 @@ fn judge_within(check: &Check, growth_max: usize) -> Value {
     let folder = tempfile::tempdir().unwrap();
     let path = |name: &str| folder.path().join(name);
     let arguments: Vec<&[u8]> = check.arguments.iter().map(|argument| argument.as_bytes()).collect();
-    fs::write(path("arguments"), arguments.join(&0)).unwrap();
+    fs::write(path("arguments"), [&arguments.join(&0), PATIENT].concat()).unwrap();
     fs::write(path("mail"), &check.stdin).unwrap();
     let mut child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", CHILD, "--nocapture"])
