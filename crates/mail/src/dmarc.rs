@@ -58,9 +58,17 @@ pub fn judge(
     Ok(inquiry.conclude(&policy, applied, findings))
 }
 
-/// Returns the question that opens every DMARC judgement, so that it can be asked with the first round.
-pub fn first_question(author: &Author) -> Option<Question> {
-    author.domain.as_ref().filter(|_| author.result == AuthorResult::Ok).and_then(walk::question)
+/// Returns the questions that a judgement needs whatever SPF and DKIM conclude: the author domain's own record, and the
+/// walk where it has none. They are asked beside the others', so that a slow sender's SPF does not use up their time.
+pub fn opening(facts: &Facts, author: &Author) -> Option<Missing> {
+    let domain = author.domain.as_ref().filter(|_| author.result == AuthorResult::Ok)?;
+    let first = walk::question(domain)?;
+    if !facts.has(&first) {
+        return Some(Missing(vec![first]));
+    }
+    let needs_walk = matches!(walk::look(facts, domain), Found::Absent | Found::Several(_));
+    let missing = if needs_walk { walk::unanswered(facts, domain) } else { Vec::new() };
+    Some(Missing(missing)).filter(|missing| !missing.0.is_empty())
 }
 
 /// A judgement under way.

@@ -98,9 +98,7 @@ impl Hearing {
         missing = Missing::join(missing, spf_helo.proceed(facts, envelope, policy, now).err());
         missing = Missing::join(missing, opened.signatures.proceed(facts, header, now).err());
         missing = Missing::join(missing, opened.chain.proceed(facts, header, now).err());
-        if let Some(question) = dmarc::first_question(&opened.author) {
-            missing = Missing::join(missing, facts.get(&question).err());
-        }
+        missing = Missing::join(missing, dmarc::opening(facts, &opened.author));
         if let Some(missing) = missing {
             return Err(missing);
         }

@@ -1,7 +1,6 @@
 //! The judges against worlds, vectors and public suites, over facts alone
 #![allow(clippy::unwrap_used, reason = "a test that cannot be set up must fail")]
 #![allow(clippy::disallowed_methods, reason = "the wall is for the judges; their tests read vectors")]
-#![allow(clippy::unwrap_used, clippy::disallowed_methods)]
 
 mod arc;
 mod authentication_results;
