@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use sekisho_core::name::DomainName;
 
 use crate::arc::Chain;
+use crate::arc::set::INSTANCES_MAX;
 use crate::body::{BodyDigests, BodyPlan, BodyWant, Canonicalization};
 use crate::dkim::canonical::{FieldIndex, HeaderInput};
 use crate::dkim::field_writer::FieldWriter;
@@ -47,7 +48,7 @@ impl Sealer {
     }
 
     /// Returns the three fields that go on top of the mail; nothing where a seal has said `cv=fail` already, since such
-    /// a chain is not carried on (§5.1, step 2).
+    /// a chain is not carried on (§5.1, step 2), nor where the mail has as many sets as it may have (§4.2.1).
     ///
     /// `results` is what this hop found, authserv-id first, as an Authentication-Results field would say it. `status` is
     /// the state in which this hop found the chain: [`Chain::status`], or what the filter before us said of it.
@@ -60,7 +61,8 @@ impl Sealer {
         digests: &BodyDigests,
         now: Timestamp,
     ) -> Result<Option<Vec<u8>>, SignError> {
-        if chain.status().is_none() {
+        // A broken chain may name any instance, the greatest there is among them.
+        if chain.status().is_none() || chain.instances >= INSTANCES_MAX {
             return Ok(None);
         }
         let digest = digests.get(BODY).ok_or(SignError::BodyNotHashed)?;
@@ -177,19 +179,32 @@ mod tests {
     use super::*;
     use crate::body::BodyHasher;
 
-    #[test]
-    fn a_mail_without_from_is_not_sealed() {
+    /// Seals the header of a mail without a body.
+    fn seal(raw: &[u8]) -> Result<Option<Vec<u8>>, SignError> {
         let name = DomainName::parse("sealer.example").unwrap();
         let sealer = Sealer::new(name.clone(), name, SigningKey::from_seed(&[7; 32]).unwrap());
         let mut plan = BodyPlan::new();
         sealer.plan(&mut plan);
         let digests = BodyHasher::new(&plan).finish();
-        for raw in [&b""[..], b"Subject: x\r\n", b"From : a\r\n"] {
-            let header = Header::parse(raw);
-            let chain = Chain::find(&header);
-            let sealed = sealer.seal(&header, &chain, ArcResult::None, b"mx.example", &digests, Timestamp::UNIX_EPOCH);
-            let has_from = raw.starts_with(b"From");
-            assert_eq!(sealed.err(), (!has_from).then_some(SignError::NoFrom), "{}", raw.escape_ascii());
-        }
+        let header = Header::parse(raw);
+        let chain = Chain::find(&header);
+        let status = chain.verdict().result;
+        sealer.seal(&header, &chain, status, b"mx.example", &digests, Timestamp::UNIX_EPOCH)
+    }
+
+    #[test]
+    fn a_mail_without_from_is_not_sealed() {
+        assert_eq!(seal(b""), Err(SignError::NoFrom));
+        assert_eq!(seal(b"Subject: x\r\n"), Err(SignError::NoFrom));
+        assert!(seal(b"From : a\r\n").unwrap().is_some());
+    }
+
+    #[test]
+    fn no_set_is_added_beyond_the_last_instance() {
+        let seal = |instance: &str| seal(format!("ARC-Seal: i={instance}; cv=none\r\nFrom: a\r\n").as_bytes()).unwrap();
+        assert!(seal("49").unwrap().windows(5).any(|octets| octets == b"i=50;"));
+        assert_eq!(seal("50"), None);
+        assert_eq!(seal("51"), None);
+        assert_eq!(seal("99999999999999999999"), None);
     }
 }

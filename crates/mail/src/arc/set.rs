@@ -12,7 +12,7 @@ use crate::header::{Field, Header};
 use crate::tags::{TagList, split_colons, trim_fws};
 
 /// The most sets that a chain may have (§4.2.1).
-const INSTANCES_MAX: u32 = 50;
+pub(crate) const INSTANCES_MAX: u32 = 50;
 
 /// One hop's set.
 #[derive(Debug)]
