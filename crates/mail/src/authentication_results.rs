@@ -1,7 +1,7 @@
 //! Authentication-Results: the field that tells others what was found (RFC 8601)
 //!
 //! [`AuthenticationResults`] is what such a field says; it is written from a [`Verdict`] and read from what others
-//! wrote. [`forged`] finds the fields that came with a mail and pretend to be ours: they are removed before ours is
+//! wrote. [`forged()`] finds the fields that came with a mail and pretend to be ours: they are removed before ours is
 //! added, or whoever trusts our name trusts the sender (RFC 8601 §5).
 
 mod forged;
