@@ -114,7 +114,7 @@ const ATTACKS: &[(&str, &[u8], AuthorResult, &str)] = &[
         "a header that ends at a bare empty line",
         b"Subject: x\n\r\nFrom: <a@attack.example>\r\n",
         AuthorResult::Unusable,
-        "bare line break that ends the header before From",
+        "bare line break that ends the header",
     ),
     (
         "a line that is no field, before From",

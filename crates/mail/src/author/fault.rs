@@ -39,12 +39,8 @@ pub static ODD_NAME: Fault = fault(AuthorResult::Unusable, "odd From field name"
 pub static NO_FIELD_BEFORE: Fault =
     fault(AuthorResult::Unusable, "a line that is no field before From", "author.no-field-before", "RFC 5322 §2.2");
 /// A bare line break makes an empty line before From, where some readers of mail end the header.
-pub static HIDDEN_END: Fault = fault(
-    AuthorResult::Unusable,
-    "bare line break that ends the header before From",
-    "author.hidden-end",
-    "RFC 5322 §2.2",
-);
+pub static HIDDEN_END: Fault =
+    fault(AuthorResult::Unusable, "bare line break that ends the header", "author.hidden-end", "RFC 5322 §2.2");
 /// From holds a NUL, where some readers of mail stop.
 pub static NUL: Fault = fault(AuthorResult::Unusable, "NUL in From", "author.nul", "RFC 5322 §4");
 /// From holds a CR or an LF that is no line end.

@@ -1,5 +1,7 @@
 //! The lines of a header: which are From fields, and which only look so (RFC 5322 §2.2, §3.6)
 
+use std::ops::Range;
+
 use super::Findings;
 use super::{fault, flag};
 use crate::header::{Field, Header, line_begins_with, line_reads_as};
@@ -19,6 +21,7 @@ pub(super) struct Lines<'h> {
 /// Finds the From fields, and everything that makes readers of mail disagree on them.
 pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h> {
     let mut from = Vec::new();
+    let mut authors_at = Vec::new();
     let mut last_from = None;
     let mut odd_name: Option<Field<'h>> = None;
     let mut no_field: Option<(usize, Field<'h>)> = None;
@@ -32,6 +35,7 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
                 found.flag(&flag::SPACE_BEFORE_COLON, &[]);
             }
             from.push(*field);
+            authors_at.push(start..offset);
             last_from = Some(start);
         } else if field.reads_as("From") {
             odd_name.get_or_insert(*field);
@@ -50,7 +54,7 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     if let Some(field) = odd_name {
         found.fault(&fault::ODD_NAME, field.raw);
     }
-    examine_breaks(header.raw(), last_from, found);
+    examine_breaks(header.raw(), &authors_at, found);
     if let Some((_, field)) = no_field.filter(|(start, _)| last_from.is_some_and(|last| *start < last)) {
         found.fault(&fault::NO_FIELD_BEFORE, field.raw);
     }
@@ -95,7 +99,7 @@ fn note_line(field: &Field<'_>, found: &mut Findings) {
 }
 
 /// Notes bare CR and LF, and what follows them: to some readers a new line begins there.
-fn examine_breaks(raw: &[u8], last_from: Option<usize>, found: &mut Findings) {
+fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings) {
     for at in memchr::memchr2_iter(b'\r', b'\n', raw) {
         let next = raw.get(at + 1);
         match raw.get(at) {
@@ -109,7 +113,10 @@ fn examine_breaks(raw: &[u8], last_from: Option<usize>, found: &mut Findings) {
         if line_reads_as(line, "From") || line_begins_with(line, "From") {
             found.fault(&fault::HIDDEN_FROM, line);
         }
-        if line.is_empty() && last_from.is_some_and(|last| at < last) {
+        // To some readers the header ends here: a From field behind it would be body, and so would whatever was put in
+        // front of the body that was signed.
+        // One inside of a From field is told of there.
+        if line.is_empty() && !authors_at.iter().any(|span| span.contains(&at)) {
             found.fault(&fault::HIDDEN_END, &[]);
         }
     }

@@ -141,3 +141,12 @@ fn addresses_are_named_harmlessly_and_not_without_end() {
     let many = from("a@x.org,".repeat(300_000));
     assert_eq!((many.addresses.len(), many.result), (ADDRESSES_MAX, AuthorResult::Ok));
 }
+
+#[test]
+fn a_header_that_ends_early_to_some_readers_is_no_ground_to_trust_what_follows() {
+    for hidden in ["X: a\n\nPAY\r\n", "X: a\r\rPAY\r\n", "X: a\n\r\nPAY: 1\r\n"] {
+        let raw = format!("From: a@x.org\r\nDate: x\r\n{hidden}Subject: y\r\n");
+        let (author, _) = judge(&Header::parse(raw.as_bytes()));
+        assert_eq!(author.reason, Some("bare line break that ends the header"), "{hidden:?}");
+    }
+}
