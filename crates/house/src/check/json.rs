@@ -2,10 +2,13 @@
 //!
 //! Everything that builds it stands here. Fields are added, never renamed; their order is that of the contract.
 
+use std::borrow::Cow;
+
 use jiff::Timestamp;
 use sekisho_core::facts::{Answer, Facts, Question};
 use sekisho_core::name::DomainName;
 use sekisho_core::step::Step;
+use sekisho_core::visible::is_harmless;
 use sekisho_mail::verdict::{ArcVerdict, Author, DkimVerdict, DmarcVerdict, SpfVerdict, Verdict};
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
@@ -23,7 +26,26 @@ pub(super) fn text(judged: &Judged, talk: &Talk, pretty: bool) -> String {
         what_if: judged.what_if.as_ref().map(|what_if| self::what_if(what_if, talk)),
     };
     let text = if pretty { serde_json::to_string_pretty(&whole) } else { serde_json::to_string(&whole) };
-    text.expect("names are text and values are JSON") + "\n"
+    harmless(&text.expect("names are text and values are JSON")).into_owned() + "\n"
+}
+
+/// Writes characters that could steer a terminal or hide text as `\uXXXX`: to a program the same, to eyes harmless.
+fn harmless(json: &str) -> Cow<'_, str> {
+    // Line ends are the layout's own: inside of strings JSON has escaped them already.
+    let is_fine = |c: char| c == '\n' || is_harmless(c);
+    if json.chars().all(is_fine) {
+        return Cow::Borrowed(json);
+    }
+    let mut text = String::with_capacity(json.len() + 16);
+    for character in json.chars() {
+        if is_fine(character) {
+            text.push(character);
+        } else {
+            let mut units = [0; 2];
+            text.extend(character.encode_utf16(&mut units).iter().map(|unit| format!("\\u{unit:04x}")));
+        }
+    }
+    Cow::Owned(text)
 }
 
 /// The whole object.
@@ -244,6 +266,16 @@ mod tests {
     };
 
     use super::*;
+
+    #[test]
+    fn characters_that_steer_terminals_are_written_as_escapes() {
+        let json = r#"{"helo":"h\u009b31m\u202e🙂関"}"#;
+        let value: Value = serde_json::from_str(json).unwrap();
+        let raw = serde_json::to_string(&value).unwrap();
+        let written = harmless(&raw);
+        assert_eq!(written, r#"{"helo":"h\u009b31m\u202e🙂関"}"#);
+        assert_eq!(serde_json::from_str::<Value>(&written).unwrap(), value);
+    }
 
     /// Reads a name.
     fn name_of(text: &str) -> DomainName {
