@@ -97,9 +97,10 @@ impl<R: Read> Mbox<R> {
     }
 }
 
-/// Tells whether a line may part two mails.
+/// Tells whether a line may part two mails. `From :` does not: that is a From field in obsolete syntax (RFC 5322 §4.5),
+/// and an author that a mail program may show is never dropped.
 pub(super) fn is_from_line(line: &[u8]) -> bool {
-    line.starts_with(b"From ")
+    line.strip_prefix(b"From ").is_some_and(|rest| !rest.trim_ascii_start().starts_with(b":"))
 }
 
 /// Tells whether a `From ` line parts the mail so far from what follows.
@@ -176,6 +177,13 @@ fn unquoted(line: &[u8]) -> &[u8] {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_from_field_in_obsolete_syntax_parts_nothing() {
+        assert!(is_from_line(b"From a@b Mon Jun  1 10:00:00 2026\r\n"));
+        assert!(!is_from_line(b"From : ceo@victim.example\r\n"));
+        assert!(!is_from_line(b"From \t: ceo@victim.example\r\n"));
+    }
 
     /// Cuts a text and returns the mails.
     fn cut(text: &str) -> Vec<String> {
