@@ -301,18 +301,20 @@ fn verify(
 }
 
 impl Set {
-    /// Tells whether this hop's results say that DMARC passed for that author.
+    /// Tells whether this hop's results say that DMARC passed for that author, and none of them says otherwise: results
+    /// that contradict each other may be somebody else's words in the hop's mouth.
     fn saw_dmarc_pass_for(&self, author: &DomainName) -> bool {
         let Ok(results) = AuthenticationResults::parse(&self.results) else { return false };
-        results.results.iter().any(|result| {
-            result.method.eq_ignore_ascii_case("dmarc")
-                && result.result.eq_ignore_ascii_case("pass")
-                && result.properties.iter().any(|property| {
-                    property.kind.eq_ignore_ascii_case("header")
-                        && property.name.eq_ignore_ascii_case("from")
-                        && DomainName::parse_unicode(&property.value).is_ok_and(|from| from == *author)
-                })
-        })
+        let mut dmarc = results.results.iter().filter(|result| result.method.eq_ignore_ascii_case("dmarc")).peekable();
+        dmarc.peek().is_some()
+            && dmarc.all(|result| {
+                result.result.eq_ignore_ascii_case("pass")
+                    && result.properties.iter().any(|property| {
+                        property.kind.eq_ignore_ascii_case("header")
+                            && property.name.eq_ignore_ascii_case("from")
+                            && DomainName::parse_unicode(&property.value).is_ok_and(|from| from == *author)
+                    })
+            })
     }
 }
 

@@ -86,6 +86,34 @@ fn every_seal_of_the_public_suite_is_written_as_it_says() {
 }
 
 #[test]
+fn results_that_contradict_each_other_vouch_for_nobody() {
+    let author = DomainName::parse("author.example").unwrap();
+    let vouched = |results: &str| {
+        let name = |text: &str| DomainName::parse(text).unwrap();
+        let sealer = Sealer::new(name("lists.example"), name("s"), TestKey::ed25519()());
+        let zone = Zone::parse(&format!("s._domainkey.lists.example TXT \"{}\"", sealer.key.record())).unwrap();
+        let mail = b"From: a@author.example\r\nSubject: x\r\n\r\nhello\r\n";
+        let message = Message::parse(mail);
+        let mut plan = BodyPlan::new();
+        sealer.plan(&mut plan);
+        let mut hasher = BodyHasher::new(&plan);
+        message.body().for_each(|piece| hasher.update(&piece));
+        let (chain, now) = (judge(mail, &zone), Timestamp::from_second(1_500_000_000).unwrap());
+        let results = format!("mx.lists.example; {results}");
+        let fields = sealer
+            .seal(&message.header(), &chain, ArcResult::None, results.as_bytes(), &hasher.finish(), now)
+            .unwrap()
+            .unwrap();
+        let policy = Policy { trusted_sealers: vec![name("lists.example")], ..Policy::default() };
+        judge(&[&fields, &mail[..]].concat(), &zone).vouches_for(&author, &policy)
+    };
+    assert!(vouched("spf=fail smtp.mailfrom=b.example; dmarc=pass header.from=author.example"));
+    assert!(!vouched("dmarc=pass header.from=author.example; dmarc=fail header.from=author.example"));
+    assert!(!vouched("dmarc=pass header.from=other.example"));
+    assert!(!vouched("spf=pass smtp.mailfrom=author.example"));
+}
+
+#[test]
 fn what_we_seal_verifies_and_counts_only_for_listed_sealers() {
     let author = DomainName::parse("author.example").unwrap();
     let raw = b"From: a@author.example\r\nTo: list@lists.example\r\nSubject: x\r\n\r\nhello\r\n";
