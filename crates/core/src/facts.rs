@@ -234,15 +234,25 @@ pub struct Facts(Vec<(Question, Arc<Answer>)>);
 impl Facts {
     /// Returns the answer to `question`, or names it as missing.
     pub fn get(&self, question: &Question) -> Result<&Answer, Missing> {
-        match self.0.binary_search_by(|(known, _)| known.cmp(question)) {
-            Ok(at) => Ok(&self.0[at].1),
-            Err(_) => Err(Missing(vec![question.clone()])),
-        }
+        self.find(question).ok_or_else(|| Missing(vec![question.clone()]))
+    }
+
+    /// Returns the answer to `question`, where there is one. While they are few, to look at the length of each name is
+    /// quicker than to compare some.
+    fn find(&self, question: &Question) -> Option<&Answer> {
+        /// How many are few.
+        const FEW: usize = 32;
+        let at = if self.0.len() <= FEW {
+            self.0.iter().position(|(known, _)| known == question)?
+        } else {
+            self.0.binary_search_by(|(known, _)| known.cmp(question)).ok()?
+        };
+        self.0.get(at).map(|(_, answer)| &**answer)
     }
 
     /// Tells whether `question` has been answered.
     pub fn has(&self, question: &Question) -> bool {
-        self.0.binary_search_by(|(known, _)| known.cmp(question)).is_ok()
+        self.find(question).is_some()
     }
 
     /// Returns those of `questions` that have not been answered; what a judge wants asked ahead of its need.

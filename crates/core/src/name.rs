@@ -45,11 +45,11 @@ impl DomainName {
 
     /// Builds a name from its labels, left-most first.
     pub fn from_labels<'a>(labels: impl IntoIterator<Item = &'a [u8]>) -> Result<DomainName, BadName> {
-        let mut wire = Vec::with_capacity(64);
+        let mut wire = Wire::new();
         for label in labels {
-            push_label(&mut wire, label)?;
+            wire.push_label(label)?;
         }
-        Ok(DomainName(wire.into()))
+        Ok(wire.into_name())
     }
 
     /// Reads a name as zone files write it, with `\.` and `\DDD` (RFC 1035 §5.1). `.` is the root.
@@ -78,13 +78,10 @@ impl DomainName {
 
     /// Returns the name with one more label on its left.
     pub fn child(&self, label: &[u8]) -> Result<DomainName, BadName> {
-        let mut wire = Vec::with_capacity(self.0.len() + label.len() + 1);
-        push_label(&mut wire, label)?;
-        wire.extend_from_slice(&self.0);
-        if wire.len() > NAME_MAX {
-            return Err(BadName::TooLong);
-        }
-        Ok(DomainName(wire.into()))
+        let mut wire = Wire::new();
+        wire.push_label(label)?;
+        wire.push(&self.0)?;
+        Ok(wire.into_name())
     }
 
     /// Returns the labels, left-most first.
@@ -225,16 +222,45 @@ impl fmt::Display for BadName {
 
 impl std::error::Error for BadName {}
 
-/// Appends a label in lower case behind its length.
-fn push_label(wire: &mut Vec<u8>, label: &[u8]) -> Result<(), BadName> {
-    if label.is_empty() {
-        return Err(BadName::EmptyLabel);
+/// A name that is being built, where nothing need be allocated until it is done: names are made all the time.
+struct Wire {
+    /// The octets so far, and room.
+    octets: [u8; NAME_MAX],
+    /// How many there are.
+    length: usize,
+}
+
+impl Wire {
+    /// Begins with nothing.
+    fn new() -> Wire {
+        Wire { octets: [0; NAME_MAX], length: 0 }
     }
-    let length =
-        u8::try_from(label.len()).ok().filter(|&n| usize::from(n) <= LABEL_MAX).ok_or(BadName::LabelTooLong)?;
-    wire.push(length);
-    wire.extend(label.iter().map(u8::to_ascii_lowercase));
-    if wire.len() > NAME_MAX { Err(BadName::TooLong) } else { Ok(()) }
+
+    /// Appends a label in lower case behind its length.
+    fn push_label(&mut self, label: &[u8]) -> Result<(), BadName> {
+        if label.is_empty() {
+            return Err(BadName::EmptyLabel);
+        }
+        let length = u8::try_from(label.len()).ok().filter(|&n| usize::from(n) <= LABEL_MAX);
+        self.push(&[length.ok_or(BadName::LabelTooLong)?])?;
+        let begin = self.length;
+        self.push(label)?;
+        self.octets[begin..self.length].make_ascii_lowercase();
+        Ok(())
+    }
+
+    /// Appends octets as they are.
+    fn push(&mut self, octets: &[u8]) -> Result<(), BadName> {
+        let end = self.length + octets.len();
+        self.octets.get_mut(self.length..end).ok_or(BadName::TooLong)?.copy_from_slice(octets);
+        self.length = end;
+        Ok(())
+    }
+
+    /// Ends the name.
+    fn into_name(self) -> DomainName {
+        DomainName(self.octets[..self.length].into())
+    }
 }
 
 /// Reads what follows a backslash: three digits, or a character that stands for itself (RFC 1035 §5.1).

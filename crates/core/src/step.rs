@@ -2,9 +2,12 @@
 //!
 //! Judges push [`Step`]s while they judge. [`crate::speech`] turns them into sentences; nothing else does.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::IpAddr;
 use std::sync::Arc;
+
+use smallvec::SmallVec;
 
 use crate::name::DomainName;
 use crate::visible::Visible;
@@ -65,8 +68,11 @@ pub struct Step {
     /// What it led to, in the check's result words; nothing where it only leads on to the next step.
     pub result: Option<&'static str>,
     /// What the sentence names.
-    pub arguments: Vec<(&'static str, Value)>,
+    pub arguments: Arguments,
 }
+
+/// What a sentence names: each thing behind the word that the sentence calls it.
+pub type Arguments = SmallVec<[(&'static str, Value); 2]>;
 
 /// Something that a step's sentence names.
 #[derive(Clone, Debug, PartialEq)]
@@ -108,6 +114,15 @@ impl From<&'static str> for Value {
 impl From<&[u8]> for Value {
     fn from(text: &[u8]) -> Value {
         Value::Text(text.into())
+    }
+}
+
+impl From<Cow<'static, str>> for Value {
+    fn from(text: Cow<'static, str>) -> Value {
+        match text {
+            Cow::Borrowed(word) => Value::Word(word),
+            Cow::Owned(text) => text.into(),
+        }
     }
 }
 
@@ -161,7 +176,7 @@ pub struct Trace {
 impl Trace {
     /// Starts the account of one check.
     pub fn new(check: Check) -> Trace {
-        Trace { check, depth: 0, steps: Vec::new() }
+        Trace { check, depth: 0, steps: Vec::with_capacity(8) }
     }
 
     /// Writes a step that leads on to the next one.
@@ -181,7 +196,13 @@ impl Trace {
 
     /// Writes a step that led to `result`, with arguments that were gathered elsewhere.
     pub fn conclude_with(&mut self, rule: &'static Rule, result: &'static str, arguments: Vec<(&'static str, Value)>) {
-        self.steps.push(Step { check: self.check, depth: self.depth, rule, result: Some(result), arguments });
+        self.steps.push(Step {
+            check: self.check,
+            depth: self.depth,
+            rule,
+            result: Some(result),
+            arguments: arguments.into(),
+        });
     }
 
     /// Goes one level deeper: what follows explains the step above.
@@ -217,6 +238,12 @@ impl Trace {
         result: Option<&'static str>,
         arguments: [(&'static str, Value); N],
     ) {
-        self.steps.push(Step { check: self.check, depth: self.depth, rule, result, arguments: arguments.into() });
+        self.steps.push(Step {
+            check: self.check,
+            depth: self.depth,
+            rule,
+            result,
+            arguments: SmallVec::from_iter(arguments),
+        });
     }
 }

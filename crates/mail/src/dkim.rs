@@ -404,8 +404,8 @@ fn check_header(
     input.pick(signature.canonicalization, header, index, names, own);
     input.push_without(signature.canonicalization, field, signature.signature_at.clone());
     key.verify(&input.sha256(), &signature.signature)?;
-    let count = signed_names(signature, field.value()).count();
-    trace.note(&HEADER_FITS, [("count", count.into()), ("way", word(signature.canonicalization).into())]);
+    trace
+        .note(&HEADER_FITS, [("count", signature.name_count.into()), ("way", word(signature.canonicalization).into())]);
     Ok(())
 }
 

@@ -63,8 +63,8 @@ pub fn judge(
 pub fn opening(facts: &Facts, author: &Author) -> Option<Missing> {
     let domain = author.domain.as_ref().filter(|_| author.result == AuthorResult::Ok)?;
     let first = walk::question(domain)?;
-    if !facts.has(&first) {
-        return Some(Missing(vec![first]));
+    if let Err(missing) = facts.get(&first) {
+        return Some(missing);
     }
     let needs_walk = matches!(walk::look(facts, domain), Found::Absent | Found::Several(_));
     let missing = if needs_walk { walk::unanswered(facts, domain) } else { Vec::new() };

@@ -33,8 +33,9 @@ impl<'a> Header<'a> {
         let mut fields = Vec::with_capacity(32);
         let mut rest = raw;
         while !rest.is_empty() {
-            let (field, after) = rest.split_at(field_length(rest));
-            fields.push(Field::new(field));
+            let (line_end, length) = field_length(rest);
+            let (field, after) = rest.split_at(length);
+            fields.push(Field::with_line_end(field, line_end));
             rest = after;
         }
         Header { raw, fields }
@@ -64,8 +65,12 @@ impl<'a> Header<'a> {
 impl<'a> Field<'a> {
     /// Reads one field from its octets.
     pub fn new(raw: &'a [u8]) -> Field<'a> {
+        Field::with_line_end(raw, find_crlf(raw).unwrap_or(raw.len()))
+    }
+
+    /// Reads one field whose first line is known to end there.
+    fn with_line_end(raw: &'a [u8], line_end: usize) -> Field<'a> {
         // §2.2: a name has no control characters and no spaces, so a colon behind the first line's end is no colon.
-        let line_end = find_crlf(raw).unwrap_or(raw.len());
         let colon = memchr::memchr(b':', &raw[..line_end]);
         let name = raw[..colon.unwrap_or(line_end)].trim_ascii_end();
         let short = |length: usize| u32::try_from(length).unwrap_or(NO_COLON);
@@ -109,16 +114,20 @@ impl<'a> Field<'a> {
     }
 }
 
-/// Returns how long the first field is, with its continuation lines and last CRLF.
-fn field_length(rest: &[u8]) -> usize {
-    let mut length = 0;
-    loop {
-        let Some(end) = find_crlf(&rest[length..]) else { return rest.len() };
-        length += end + 2;
-        if !matches!(rest.get(length), Some(b' ' | b'\t')) {
-            return length;
+/// Returns where the first line of the first field ends, and how long that field is with its continuation lines and
+/// last CRLF.
+fn field_length(rest: &[u8]) -> (usize, usize) {
+    let mut line_end = None;
+    for at in memchr::memchr_iter(b'\n', rest) {
+        if at == 0 || rest[at - 1] != b'\r' {
+            continue;
+        }
+        let line_end = *line_end.get_or_insert(at - 1);
+        if !matches!(rest.get(at + 1), Some(b' ' | b'\t')) {
+            return (line_end, at + 1);
         }
     }
+    (line_end.unwrap_or(rest.len()), rest.len())
 }
 
 /// Tells whether a line becomes `name:` without spaces, controls and octets beyond ASCII.

@@ -60,6 +60,8 @@ struct Opened {
     signatures: Signatures,
     /// The ARC chain.
     chain: Chain,
+    /// Whether all is there that DMARC is sure to need.
+    has_policy: bool,
 }
 
 /// SPF of one identity while it is being judged.
@@ -98,7 +100,7 @@ impl Hearing {
         missing = Missing::join(missing, spf_helo.proceed(facts, envelope, policy, now).err());
         missing = Missing::join(missing, opened.signatures.proceed(facts, header, now).err());
         missing = Missing::join(missing, opened.chain.proceed(facts, header, now).err());
-        missing = Missing::join(missing, dmarc::opening(facts, &opened.author));
+        missing = Missing::join(missing, opened.ask_ahead(facts));
         if let Some(missing) = missing {
             return Err(missing);
         }
@@ -189,7 +191,17 @@ impl Opened {
         let (author, author_steps) = author::judge(header);
         let signatures = Signatures::find(header, author.domain.as_ref(), policy);
         let chain = Chain::find(header);
-        Opened { author, author_steps, signatures, chain }
+        Opened { author, author_steps, signatures, chain, has_policy: false }
+    }
+
+    /// Returns what DMARC is sure to need and nobody has asked for yet.
+    fn ask_ahead(&mut self, facts: &Facts) -> Option<Missing> {
+        if self.has_policy {
+            return None;
+        }
+        let missing = dmarc::opening(facts, &self.author);
+        self.has_policy = missing.is_none();
+        missing
     }
 }
 

@@ -5,7 +5,7 @@
 
 use std::borrow::Cow;
 
-use crate::header::{Field, Header, find_crlf};
+use crate::header::{Field, Header};
 
 /// How much of a body with LF line ends is mended at a time.
 const PIECE: usize = 64 * 1024;
@@ -24,7 +24,7 @@ pub struct Message<'a> {
 impl<'a> Message<'a> {
     /// Cuts a mail where its header ends.
     pub fn parse(raw: &'a [u8]) -> Message<'a> {
-        let first = raw.iter().position(|&b| b == b'\n');
+        let first = memchr::memchr(b'\n', raw);
         let bare_lf = first.is_some_and(|at| at == 0 || raw[at - 1] != b'\r');
         if bare_lf {
             let (header, body) = split_lf(raw);
@@ -63,13 +63,12 @@ impl<'a> Message<'a> {
 
 /// Cuts a mail with CRLF at its first empty line.
 fn split_crlf(raw: &[u8]) -> (&[u8], &[u8]) {
-    let mut at = 0;
-    loop {
-        match find_crlf(&raw[at..]) {
-            Some(0) => return (&raw[..at], &raw[at + 2..]),
-            Some(end) => at += end + 2,
-            None => return (raw, &[]),
-        }
+    if let Some(body) = raw.strip_prefix(b"\r\n") {
+        return (&[], body);
+    }
+    match memchr::memmem::find(raw, b"\r\n\r\n") {
+        Some(at) => (&raw[..at + 2], &raw[at + 4..]),
+        None => (raw, &[]),
     }
 }
 

@@ -59,7 +59,7 @@ pub fn judge(
     let mut verdict = SpfVerdict {
         result: SpfResult::None,
         identity: request.identity,
-        domain: Visible(&sender.domain).to_string(),
+        domain: String::new(),
         name: None,
         explanation: None,
         lookups: 0,
@@ -69,6 +69,7 @@ pub fn judge(
         Ok(name) => name,
         Err((rule, name)) => {
             trace.conclude(rule, SpfResult::None.as_str(), [("domain", sender.domain.as_ref().into())]);
+            verdict.domain = Visible(&sender.domain).to_string();
             verdict.name = name;
             return Ok(verdict);
         }
@@ -83,6 +84,7 @@ pub fn judge(
         Err(Halt::Missing(missing)) => return Err(missing),
     }
     (verdict.lookups, verdict.void_lookups) = evaluation.spent();
+    verdict.domain = Visible(&sender.domain).to_string();
     verdict.name = Some(name);
     Ok(verdict)
 }

@@ -26,6 +26,8 @@ impl<'a> TagList<'a> {
     /// Reads a whole list.
     pub fn parse(text: &'a [u8]) -> Result<TagList<'a>, BadTags> {
         let mut tags = Vec::with_capacity(16);
+        // What holds for the whole holds for each part; only where it does not, the part is looked for.
+        let is_plain = is_value(text) && has_sound_folds(text);
         let mut at = 0;
         loop {
             let end = memchr::memchr(b';', &text[at..]).map_or(text.len(), |length| at + length);
@@ -33,7 +35,7 @@ impl<'a> TagList<'a> {
             if end == text.len() && !tags.is_empty() && trim_fws(&text[at..]).is_empty() {
                 break;
             }
-            tags.push(parse_tag(text, at..end)?);
+            tags.push(parse_tag(text, at..end, is_plain)?);
             if end == text.len() {
                 break;
             }
@@ -50,7 +52,7 @@ impl<'a> TagList<'a> {
 
     /// Returns a tag.
     pub fn tag(&self, name: &str) -> Option<&Tag<'a>> {
-        self.tags.iter().find(|tag| tag.name == name.as_bytes())
+        self.tags.iter().find(|tag| is_same(tag.name, name.as_bytes()))
     }
 
     /// Returns the tags in their order.
@@ -90,21 +92,19 @@ pub(crate) const fn is_space(byte: u8) -> bool {
     matches!(byte, b' ' | b'\t' | b'\r' | b'\n')
 }
 
-/// Which octets a value may have; RFC 8616 §4 lets UTF-8 in.
-static IS_VALUE: [bool; 256] = {
-    let mut table = [false; 256];
-    let mut octet = 0u8;
-    loop {
-        table[octet as usize] = is_space(octet) || octet.is_ascii_graphic() || octet >= 0x80;
-        if octet == u8::MAX {
-            break table;
-        }
-        octet += 1;
-    }
-};
+/// Tells whether a value has only octets that it may have, many of them at a time; RFC 8616 §4 lets UTF-8 in.
+fn is_value(text: &[u8]) -> bool {
+    let may = |b: u8| (b >= b' ') & (b != 0x7f) | (b == b'\t') | (b == b'\r') | (b == b'\n');
+    text.iter().fold(true, |all, &b| all & may(b))
+}
 
-/// Reads one `name = value`.
-fn parse_tag(text: &[u8], at: Range<usize>) -> Result<Tag<'_>, BadTags> {
+/// Compares two names: most are one letter, and differ in it.
+fn is_same(one: &[u8], other: &[u8]) -> bool {
+    one.len() == other.len() && one.first() == other.first() && one == other
+}
+
+/// Reads one `name = value` of a text that is known to be plain or not.
+fn parse_tag(text: &[u8], at: Range<usize>, is_plain: bool) -> Result<Tag<'_>, BadTags> {
     let spec = &text[at.clone()];
     let equals = memchr::memchr(b'=', spec).ok_or(BadTags::NoEquals)?;
     let name = trim_fws(&spec[..equals]);
@@ -112,12 +112,12 @@ fn parse_tag(text: &[u8], at: Range<usize>) -> Result<Tag<'_>, BadTags> {
         name.first().is_some_and(u8::is_ascii_alphabetic)
             && name.iter().all(|&b| b.is_ascii_alphanumeric() || b == b'_')
     };
-    if !is_name(name) || !has_sound_folds(&spec[..equals]) {
+    if !is_name(name) || !(is_plain || has_sound_folds(&spec[..equals])) {
         return Err(BadTags::BadName);
     }
     let span = at.start + equals + 1..at.end;
     let value = &text[span.clone()];
-    if !value.iter().all(|&b| IS_VALUE[usize::from(b)]) || !has_sound_folds(value) {
+    if !(is_plain || is_value(value) && has_sound_folds(value)) {
         return Err(BadTags::BadValue(name.into()));
     }
     Ok(Tag { name, value: trim_fws(value), span })
@@ -138,7 +138,7 @@ fn refuse_duplicates(tags: &[Tag<'_>]) -> Result<(), BadTags> {
     let duplicate = if tags.len() <= FEW {
         tags.iter()
             .enumerate()
-            .find(|(i, tag)| tags[..*i].iter().any(|other| other.name == tag.name))
+            .find(|(i, tag)| tags[..*i].iter().any(|other| is_same(other.name, tag.name)))
             .map(|(_, tag)| tag.name)
     } else {
         let mut names: Vec<&[u8]> = tags.iter().map(|tag| tag.name).collect();

@@ -1,5 +1,6 @@
 //! What the judges conclude, in the result words of RFC 8601
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use sekisho_core::name::DomainName;
@@ -191,7 +192,7 @@ pub struct DkimVerdict {
     /// `s=`, where it could be read.
     pub selector: Option<DomainName>,
     /// `a=` as written, shown harmlessly, where it could be read.
-    pub algorithm: Option<String>,
+    pub algorithm: Option<Cow<'static, str>>,
     /// Whether the key says `t=y`: the domain is only testing.
     pub testing: bool,
     /// Why it did not pass, as a stable phrase.

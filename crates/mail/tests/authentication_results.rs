@@ -29,7 +29,7 @@ fn verdict() -> Verdict {
         result,
         domain: Some(name("example.org")),
         selector: Some(name("s1")),
-        algorithm: Some("rsa-sha256".to_owned()),
+        algorithm: Some("rsa-sha256".into()),
         testing: false,
         reason,
         field,

@@ -89,7 +89,7 @@ fn dkim_verdict(passes: bool, domain: &DomainName) -> DkimVerdict {
         result: if passes { DkimResult::Pass } else { DkimResult::Temperror },
         domain: Some(domain.clone()),
         selector: Some(DomainName::parse("s").unwrap()),
-        algorithm: Some("ed25519-sha256".to_owned()),
+        algorithm: Some("ed25519-sha256".into()),
         testing: false,
         reason: None,
         field: 0,

@@ -65,7 +65,7 @@ pub static NO_DATE: Flag = flag("no-date", "author.no-date", "RFC 5322 §3.6");
 pub(crate) static DUPLICATE: Rule = Rule { id: "author.duplicate-field", section: "RFC 5322 §3.6" };
 
 /// The fields that a mail may have once (RFC 5322 §3.6, RFC 2045 §3), and the flag for a second one.
-pub(crate) const SINGLE: [(&str, &str); 13] = [
+pub(crate) static SINGLE: [(&str, &str); 13] = [
     ("Date", "duplicate-date"),
     ("Sender", "duplicate-sender"),
     ("Reply-To", "duplicate-reply-to"),

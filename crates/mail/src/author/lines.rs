@@ -60,7 +60,7 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     }
     examine_octets(header.raw(), found);
     note_counts(&counts, found);
-    let has_sender = counts.iter().zip(flag::SINGLE).any(|(&count, (name, _))| count > 0 && name == "Sender");
+    let has_sender = counts.iter().zip(&flag::SINGLE).any(|(&count, (name, _))| count > 0 && *name == "Sender");
     Lines { from, has_sender }
 }
 
@@ -79,7 +79,7 @@ fn before_colon<'a>(field: &Field<'a>) -> &'a [u8] {
 /// Counts a field that a mail may have once.
 fn count(field: &Field<'_>, counts: &mut [usize]) {
     let name = field.name();
-    for (count, (single, _)) in counts.iter_mut().zip(flag::SINGLE) {
+    for (count, (single, _)) in counts.iter_mut().zip(&flag::SINGLE) {
         if name.len() == single.len() && name.eq_ignore_ascii_case(single.as_bytes()) {
             *count += 1;
         }
@@ -100,6 +100,9 @@ fn note_line(field: &Field<'_>, found: &mut Findings) {
 
 /// Notes bare CR and LF, and what follows them: to some readers a new line begins there.
 fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings) {
+    if has_only_crlf(raw) {
+        return;
+    }
     for at in memchr::memchr2_iter(b'\r', b'\n', raw) {
         let next = raw.get(at + 1);
         match raw.get(at) {
@@ -122,24 +125,45 @@ fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings)
     }
 }
 
+/// Tells whether every CR and LF belongs to a CRLF, as in most headers; many octets are looked at together.
+fn has_only_crlf(raw: &[u8]) -> bool {
+    let behind = raw.get(1..).unwrap_or_default();
+    let pairs = raw.iter().zip(behind).fold(true, |all, (&one, &next)| all & ((one == b'\r') == (next == b'\n')));
+    pairs && raw.first() != Some(&b'\n') && raw.last() != Some(&b'\r')
+}
+
 /// Notes octets that no header has.
 fn examine_octets(raw: &[u8], found: &mut Findings) {
     if memchr::memchr(0, raw).is_some() {
         found.flag(&flag::NUL_IN_HEADER, &[]);
     }
-    if std::str::from_utf8(raw).is_err() {
+    if !raw.is_ascii() && std::str::from_utf8(raw).is_err() {
         found.flag(&flag::NOT_UTF8, &[]);
     }
 }
 
 /// Notes fields that come twice, and a date that does not come.
 fn note_counts(counts: &[usize], found: &mut Findings) {
-    for (&count, (name, word)) in counts.iter().zip(flag::SINGLE) {
+    for (&count, (name, word)) in counts.iter().zip(&flag::SINGLE) {
         if count > 1 {
             found.count(word, &flag::DUPLICATE, name, count);
         }
-        if count == 0 && name == "Date" {
+        if count == 0 && *name == "Date" {
             found.flag(&flag::NO_DATE, &[]);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn breaks_are_plain_where_nothing_is_left_without_the_pairs(raw in "(\r\n|\r|\n|[ab]{1,40}){0,12}") {
+            prop_assert_eq!(has_only_crlf(raw.as_bytes()), !raw.replace("\r\n", "").contains(['\r', '\n']));
         }
     }
 }

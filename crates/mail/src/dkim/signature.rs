@@ -2,6 +2,7 @@
 //!
 //! [`Claims`] is what can be said of any field, however broken; [`Signature`] is one that is worth asking a key for.
 
+use std::borrow::Cow;
 use std::ops::Range;
 
 use base64::Engine;
@@ -25,7 +26,7 @@ pub(crate) struct Claims {
     /// `s=`.
     pub(crate) selector: Option<DomainName>,
     /// `a=`, shown harmlessly.
-    pub(crate) algorithm: Option<String>,
+    pub(crate) algorithm: Option<Cow<'static, str>>,
 }
 
 /// The kinds of signature that are verified.
@@ -60,6 +61,8 @@ pub(crate) struct Signature {
     pub(crate) expiry: Option<u64>,
     /// Where `h=` stands in the value of the field.
     pub(crate) names_at: Range<usize>,
+    /// How many names stand there.
+    pub(crate) name_count: usize,
     /// Where `b=` stands in the value of the field.
     pub(crate) signature_at: Range<usize>,
 }
@@ -70,7 +73,10 @@ impl Claims {
         Claims {
             domain: tags.get("d").and_then(read_domain),
             selector: tags.get("s").and_then(read_domain),
-            algorithm: tags.get("a").map(|name| Visible(name).to_string()),
+            algorithm: tags.get("a").map(|name| match Algorithm::named(name) {
+                Some(algorithm) => Cow::Borrowed(algorithm.as_str()),
+                None => Cow::Owned(Visible(name).to_string()),
+            }),
         }
     }
 }
@@ -82,6 +88,11 @@ impl Algorithm {
             Algorithm::RsaSha256 => "rsa-sha256",
             Algorithm::Ed25519Sha256 => "ed25519-sha256",
         }
+    }
+
+    /// Returns the algorithm of this very name.
+    fn named(name: &[u8]) -> Option<Algorithm> {
+        [Algorithm::RsaSha256, Algorithm::Ed25519Sha256].into_iter().find(|known| known.as_str().as_bytes() == name)
     }
 
     /// Reads `a=`; a literal of the grammar has no case (RFC 5234 §2.3).
@@ -119,7 +130,7 @@ impl Signature {
         if !split_colons(query).any(|method| method.eq_ignore_ascii_case(b"dns/txt")) {
             return Err(fault::QUERY.with([("value", query.into())]));
         }
-        check_names(tags)?;
+        let name_count = count_names(tags)?;
         Ok(Signature {
             algorithm,
             key: key::question(selector, domain).ok_or_else(|| bad_value(tags, "s"))?,
@@ -131,6 +142,7 @@ impl Signature {
             time,
             expiry,
             names_at: tags.tag("h").map_or(0..0, |tag| tag.span.clone()),
+            name_count,
             signature_at: tags.tag("b").map_or(0..0, |tag| tag.span.clone()),
         })
     }
@@ -168,13 +180,15 @@ pub(crate) fn decode_base64(text: &[u8]) -> Option<Vec<u8>> {
         &alphabet::STANDARD,
         GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
     );
-    if !text.iter().copied().any(is_space) {
-        return BASE64.decode(text).ok();
-    }
     let mut joined = Vec::with_capacity(text.len());
-    for line in text.split(|&b| is_space(b)) {
-        joined.extend_from_slice(line);
+    let mut rest = text;
+    // A CR stands nowhere but before LF: the tag list saw to it.
+    while let Some(at) = memchr::memchr3(b' ', b'\t', b'\n', rest) {
+        let (line, space) = rest.split_at(at);
+        joined.extend_from_slice(line.strip_suffix(b"\r").unwrap_or(line));
+        rest = &space[1..];
     }
+    joined.extend_from_slice(rest);
     BASE64.decode(joined).ok()
 }
 
@@ -221,16 +235,17 @@ pub(crate) fn read_number(tags: &TagList<'_>, name: &'static str, digits: usize)
     Ok(Some(text.iter().fold(0, add)))
 }
 
-/// Checks `h=`: names, and From among them.
-fn check_names(tags: &TagList<'_>) -> Result<(), Finding> {
-    let mut has_from = false;
+/// Checks `h=`: names, and From among them. Returns how many.
+fn count_names(tags: &TagList<'_>) -> Result<usize, Finding> {
+    let (mut count, mut has_from) = (0, false);
     for name in split_colons(required(tags, "h")?) {
         if name.is_empty() || !name.iter().all(u8::is_ascii_graphic) {
             return Err(bad_value(tags, "h"));
         }
         has_from |= name.eq_ignore_ascii_case(b"from");
+        count += 1;
     }
-    if has_from { Ok(()) } else { Err((&fault::FROM_NOT_SIGNED).into()) }
+    if has_from { Ok(count) } else { Err((&fault::FROM_NOT_SIGNED).into()) }
 }
 
 /// Reads the domain of `i=` and tells whether it is `d=` itself; it must not lie outside of it.

@@ -27,13 +27,14 @@ pub(crate) struct Walk {
 
 /// Walks up from `start`, or names every question of the walk that is not answered yet.
 pub(crate) fn walk(facts: &Facts, start: &DomainName, trace: &mut Trace) -> Result<Walk, Missing> {
-    let missing = unanswered(facts, start);
+    let asked: Vec<_> = names(start).into_iter().map(|name| (question(&name), name)).collect();
+    let missing = facts.unanswered(asked.iter().filter_map(|(question, _)| question.clone()));
     if !missing.is_empty() {
         return Err(Missing(missing));
     }
     trace.note(&rules::WALK, [("name", start.into())]);
     trace.enter();
-    let walk = follow(facts, start, trace);
+    let walk = follow(facts, start, &asked, trace);
     trace.leave();
     Ok(walk)
 }
@@ -44,11 +45,11 @@ pub(crate) fn unanswered(facts: &Facts, start: &DomainName) -> Vec<Question> {
 }
 
 /// Reads the answers from the longest name to the shortest, and stops where the RFC says so.
-fn follow(facts: &Facts, start: &DomainName, trace: &mut Trace) -> Walk {
+fn follow(facts: &Facts, start: &DomainName, asked: &[(Option<Question>, DomainName)], trace: &mut Trace) -> Walk {
     let mut found: Vec<(DomainName, Arc<Record>)> = Vec::new();
     let mut unavailable = false;
-    for name in &names(start) {
-        match look(facts, name) {
+    for (question, name) in asked {
+        match read(facts, question.as_ref()) {
             Found::One(record) => {
                 trace.note(&rules::WALK_FOUND, [("name", name.into()), ("record", record.text.clone().into())]);
                 let stop = record.psd != Psd::Unknown;
@@ -94,7 +95,12 @@ fn choose(start: &DomainName, found: &[(DomainName, Arc<Record>)], trace: &mut T
 
 /// Returns what stands at `_dmarc.<name>`. A name too long to be asked has no record.
 pub(crate) fn look(facts: &Facts, name: &DomainName) -> Found {
-    match question(name).map(|question| facts.get(&question).map(|answer| answer.parsed(Found::read))) {
+    read(facts, question(name).as_ref())
+}
+
+/// Reads the answer to the question for a policy record.
+fn read(facts: &Facts, question: Option<&Question>) -> Found {
+    match question.map(|question| facts.get(question).map(|answer| answer.parsed(Found::read))) {
         Some(Ok(found)) => (*found).clone(),
         Some(Err(_)) => Found::Unavailable,
         None => Found::Absent,

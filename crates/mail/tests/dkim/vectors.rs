@@ -16,7 +16,10 @@ fn zone() -> Zone {
 /// Returns algorithm, result and reason of each signature of a vector.
 fn judged(mail: &[u8]) -> Vec<(String, DkimResult, Option<&'static str>)> {
     let verdicts = hear(mail, &zone(), SIGNED).0.verdicts();
-    verdicts.into_iter().map(|verdict| (verdict.algorithm.unwrap(), verdict.result, verdict.reason)).collect()
+    verdicts
+        .into_iter()
+        .map(|verdict| (verdict.algorithm.unwrap().into_owned(), verdict.result, verdict.reason))
+        .collect()
 }
 
 #[test]
