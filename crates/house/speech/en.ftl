@@ -99,6 +99,7 @@ fault-received-count = there is no Received field number { $number }: the mail h
 }
 fault-received-host = no Received field was written by `{ $host }`
 fault-received-client = Received field number { $number } names no client address: `{ $field }`
+fault-received-unsure = Received field number { $number } does not name the client in a way that only a server could have written, so its address is not taken; name it with --client-ip: `{ $field }`
 fault-what-if = --what-if `{ $text }` cannot be read
 fault-not-kept = `{ $facts }` holds no facts of this mail
 fault-dns = `{ $server }` does not name a DNS server

@@ -89,6 +89,7 @@ fault-received-count = { $number } 番目の Received フィールドがない: 
 }
 fault-received-host = `{ $host }` が書いた Received フィールドがない
 fault-received-client = { $number } 番目の Received フィールドに接続元アドレスがない: `{ $field }`
+fault-received-unsure = { $number } 番目の Received フィールドの接続元は、サーバーの書式に一致せず送信側の偽装と区別できないため採用しない: --client-ip で指定: `{ $field }`
 fault-what-if = --what-if の `{ $text }` を解釈できない
 fault-not-kept = `{ $facts }` にこのメールの記録がない
 fault-dns = `{ $server }` は DNS サーバーの指定ではない
