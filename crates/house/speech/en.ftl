@@ -87,6 +87,7 @@ fault-binary = `{ $path }` is a binary file, not a mail
 fault-no-mail = `{ $path }` is not a mail: it has no header field
 fault-large = `{ $path }` is larger than { $size } MiB, the most that is read
 fault-no-maildir = `{ $path }` is a folder but not a Maildir: it has neither `cur` nor `new`
+fault-mbox-empty = the mbox `{ $path }` has a postmark line, but no mail behind it
 fault-maildir-empty = the Maildir `{ $path }` holds no mail
 fault-stdin-twice = standard input can be read only once
 fault-line = { $path }:{ $line }

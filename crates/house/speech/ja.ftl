@@ -78,6 +78,7 @@ fault-binary = `{ $path }` はバイナリファイルで、メールではな�
 fault-no-mail = `{ $path }` はメールではない: ヘッダーフィールドが一つもない
 fault-large = `{ $path }` が読み込みの上限 { $size } MiB を超えている
 fault-no-maildir = `{ $path }` は Maildir ではないフォルダー: `cur` も `new` もない
+fault-mbox-empty = mbox `{ $path }` は区切りの行だけで、メールがない
 fault-maildir-empty = Maildir `{ $path }` にメールがない
 fault-stdin-twice = 標準入力は一度しか読めない
 fault-line = { $path }:{ $line }

@@ -84,6 +84,21 @@ fn a_trusted_hop_names_client_and_greeting() {
 }
 
 #[test]
+fn a_hop_that_a_greeting_could_have_written_is_refused() {
+    let folder = Folder::new();
+    folder.write("odd.eml", MAIL.replace("(mail.example.org [192.0.2.1])", "(a [192.0.2.1]) (b [192.0.2.2])"));
+    for (lang, why) in [
+        ("en", "Received field number 1 does not name the client in a way that only a server could have written"),
+        ("ja", "1 番目の Received フィールドの接続元は、サーバーの書式に一致せず"),
+    ] {
+        let said = folder.call(&format!("check @odd.eml --zone @zone --trust-received 1 --lang {lang}"));
+        assert_eq!((said.exit, said.stdout.as_str(), said.stderr.lines().count()), (2, "", 1));
+        assert!(said.stderr.starts_with(&format!("sekisho: DIR/odd.eml: {why}")), "{}", said.stderr);
+        assert!(said.stderr.contains("--client-ip"), "{}", said.stderr);
+    }
+}
+
+#[test]
 fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
     let folder = Folder::new();
     folder.write("empty", "");
@@ -91,6 +106,7 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
     folder.write("words", "just some words\nwithout any field\n");
     folder.write("folder/x", "");
     folder.write("maildir/cur/.hidden", "");
+    folder.write("box", "From a@b Thu Jan  1 00:00:00 1970\n");
     for (command, english, japanese) in [
         ("check @gone", "cannot read `DIR/gone`: there is no such file", "`DIR/gone` を読み込めない: ファイルがない"),
         ("check @empty", "`DIR/empty` is empty, so there is no mail in it", "`DIR/empty` は空で、メールがない"),
@@ -103,6 +119,11 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
             "check @words",
             "`DIR/words` is not a mail: it has no header field",
             "`DIR/words` はメールではない: ヘッダーフィールドが一つもない",
+        ),
+        (
+            "check @box",
+            "the mbox `DIR/box` has a postmark line, but no mail behind it",
+            "mbox `DIR/box` は区切りの行だけで、メールがない",
         ),
         (
             "check @folder",
