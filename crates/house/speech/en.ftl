@@ -52,6 +52,7 @@ what-if = If { $question } were { $answer }:
 what-if-nothing = nothing would change
 note-unasked = { $path }: no judge asked `{ $question }`, so --what-if changes nothing there
 
+note-unaligned = the mail is from `{ $author }`, so DMARC will not count a signature of `{ $domain }`; sign with --domain { $author } too
 note-offline = the answers come from `{ $path }`, and nobody else is asked
 
 ## Many mails
@@ -117,6 +118,7 @@ fault-bounds = `{ $name }` must be from { $low } to { $high }, not { $value }
 fault-lang = `{ $value }` is not a language spoken here; write `ja` or `en`
 fault-domain = `{ $value }` is not a domain name
 fault-selector = `{ $value }` is not a selector
+fault-expire = --expire 0 would make a signature that is void at once; give 1 day or more, or leave it out
 fault-pairs = every --selector needs its --key: there are { $selectors } and { $keys }
 fault-one-selector = a new key has exactly one --selector
 fault-key = the key in `{ $path }` cannot be used
@@ -135,6 +137,7 @@ why-exists = it exists already
 why-other = { $text }
 why-not-utf8 = it is not UTF-8
 why-name-empty = the name is empty
+why-name-characters = only letters, digits, hyphens, underscores and dots may stand in it
 why-label-empty = two dots meet, or the name begins with one
 why-label-long = a label has more than 63 octets
 why-name-long = the name has more than 255 octets

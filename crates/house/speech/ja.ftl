@@ -49,6 +49,7 @@ what-if = { $question } の応答が { $answer } の場合:
 what-if-nothing = 変化なし
 note-unasked = { $path }: `{ $question }` は判定に使われず、--what-if による変化なし
 
+note-unaligned = 差出人ドメインは `{ $author }` で、`{ $domain }` の署名は DMARC では無効: --domain { $author } の署名も必要
 note-offline = 応答は `{ $path }` から取り、ほかには問い合わせない
 
 ## 複数のメール
@@ -107,6 +108,7 @@ fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は�
 fault-lang = `{ $value }` という言語はない: `ja` か `en` を指定
 fault-domain = `{ $value }` はドメイン名ではない
 fault-selector = `{ $value }` はセレクターではない
+fault-expire = --expire 0 の署名は直ちに失効: 1 日以上を指定するか、指定しない
 fault-pairs = --selector と --key の数が合わない: { $selectors } 対 { $keys }
 fault-one-selector = 新しい鍵の --selector は一つだけ
 fault-key = `{ $path }` の鍵を使えない
@@ -125,6 +127,7 @@ why-exists = すでに存在する
 why-other = { $text }
 why-not-utf8 = UTF-8 ではない
 why-name-empty = 名前が空
+why-name-characters = 使えるのは英数字、ハイフン、下線、点だけ
 why-label-empty = 点が連続しているか、点で始まっている
 why-label-long = ラベルが 63 オクテットを超えている
 why-name-long = 名前が 255 オクテットを超えている

@@ -92,9 +92,40 @@ fn what_cannot_be_signed_is_said_in_one_line() {
             "sign @mail.eml --domain a..b --selector s --key @s.pem".to_owned(),
             "`a..b` is not a domain name: two dots meet, or the name begins with one",
         ),
+        (
+            "sign @mail.eml --domain vic~tim --selector s --key @s.pem".to_owned(),
+            "`vic tim` is not a domain name: only letters, digits, hyphens, underscores and dots may stand in it",
+        ),
+        (
+            "sign --new-key ed25519 --domain example.org --selector a;b --out @new.pem".to_owned(),
+            "`a;b` is not a selector: only letters, digits, hyphens, underscores and dots may stand in it",
+        ),
+        (
+            format!("sign @mail.eml {usual} --expire 0"),
+            "--expire 0 would make a signature that is void at once; give 1 day or more, or leave it out",
+        ),
     ] {
         let said = folder.call(&command);
         assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
         assert_eq!(said.stderr, format!("sekisho: {why}\n"));
     }
+}
+
+#[test]
+fn a_signature_that_dmarc_will_not_count_is_made_and_warned_of() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    for (domain, is_warned) in
+        [("example.org", false), ("mail.example.org", false), ("example.net", true), ("org", true)]
+    {
+        let said = folder.call(&format!("sign @mail.eml --domain {domain} --selector s --key @s.pem"));
+        assert!(said.exit == 0 && said.stdout.starts_with("DKIM-Signature: "), "{}", said.stderr);
+        let warning = format!(
+            "sekisho: the mail is from `example.org`, so DMARC will not count a signature of `{domain}`; \
+             sign with --domain example.org too\n"
+        );
+        assert_eq!(said.stderr, if is_warned { warning } else { String::new() });
+    }
+    let said = folder.call("sign @mail.eml --domain example.net --selector s --key @s.pem --lang ja");
+    assert!(said.stderr.contains("`example.net` の署名は DMARC では無効"), "{}", said.stderr);
 }
