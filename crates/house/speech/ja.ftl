@@ -93,6 +93,7 @@ fault-received-host = `{ $host }` が書いた Received フィールドがない
 fault-received-client = { $number } 番目の Received フィールドに接続元アドレスがない: `{ $field }`
 fault-received-unsure = { $number } 番目の Received フィールドの接続元は、サーバーの書式に一致せず送信側の偽装と区別できないため採用しない: --client-ip で指定: `{ $field }`
 fault-what-if = --what-if の `{ $text }` を解釈できない
+fault-facts = `{ $path }` は --facts に使えない
 fault-not-kept = `{ $facts }` にこのメールの記録がない
 fault-dns = `{ $server }` は DNS サーバーの指定ではない
 fault-resolver = DNS に問い合わせできない
@@ -108,7 +109,6 @@ fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は�
 fault-lang = `{ $value }` という言語はない: `ja` か `en` を指定
 fault-domain = `{ $value }` はドメイン名ではない
 fault-selector = `{ $value }` はセレクターではない
-fault-expire = --expire 0 の署名は直ちに失効: 1 日以上を指定するか、指定しない
 fault-pairs = --selector と --key の数が合わない: { $selectors } 対 { $keys }
 fault-one-selector = 新しい鍵の --selector は一つだけ
 fault-key = `{ $path }` の鍵を使えない
@@ -118,6 +118,31 @@ fault-sign = `{ $path }` に署名できない
 fault-stuck = 判定が同じ問いを繰り返した: Sekisho の不具合のため要報告
 fault-ours = 判定が内部エラーで終了: Sekisho の不具合のため要報告
 
+## 読めないコマンドライン
+
+refusal-usage = 使い方: { $usage }
+refusal-unknown = 引数 `{ $argument }` はここでは使えない{ $known ->
+    [yes] {": "}`{ $nearest }` の誤りか
+   *[no] { "" }
+}
+refusal-command = `{ $command }` というコマンドはない{ $known ->
+    [yes] {": "}`{ $nearest }` の誤りか
+   *[no] { "" }
+}
+refusal-no-value = `{ $argument }` には値が必要{ $open ->
+    [yes] { "" }
+   *[no] {": "}{ $choices } のいずれか
+}
+refusal-choice = `{ $value }` は `{ $argument }` の選択肢にない{ $known ->
+    [yes] {": "}`{ $nearest }` の誤りか（選択肢は { $choices }）
+   *[no] {": "}{ $choices } のいずれかを指定
+}
+refusal-value = `{ $value }` は `{ $argument }` の値として使えない
+refusal-missing = 必要な引数がない: { $arguments }
+refusal-twice = `{ $argument }` は一度しか指定できない
+refusal-conflict = `{ $argument }` と `{ $other }` は同時に指定できない
+refusal-utf8 = 文字列であるべき引数が UTF-8 ではない
+
 ## 理由
 
 why-not-found = ファイルがない
@@ -125,6 +150,12 @@ why-denied = 権限がない
 why-directory = フォルダーである
 why-exists = すでに存在する
 why-other = { $text }
+why-not-address = IP アドレスを指定（例: 192.0.2.1、2001:db8::1）
+why-not-seconds = 0.001 から 600 までの秒数を指定
+why-not-time = RFC 3339 の時刻を指定（例: 2026-05-01T12:00:00Z）
+why-not-days = 1 から 36500 までの日数を指定
+why-not-lang = `ja` か `en` を指定
+why-not-hop = 先頭を 1 とする Received フィールドの番号か、書いたホストの名前を指定
 why-not-utf8 = UTF-8 ではない
 why-name-empty = 名前が空
 why-name-characters = 使えるのは英数字、ハイフン、下線、点だけ
@@ -141,9 +172,13 @@ why-line-short = レコードの書式は `名前 型 データ`
 why-kind = 型は { $kinds } のいずれか
 why-failure = 失敗の指定は `!servfail`、`!timeout`、`!refused`、`!truncated` のいずれか
 why-proposal = 書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`
+why-proposal-name = `{ $name }` は空白を含み、名前ではない。書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`
 why-proposal-twice = 失敗は単独で指定: この名前には別の応答が指定済み
 why-outcome = 指定できる結果は `!nxdomain`、`!nodata`、`!servfail`、`!timeout`、`!refused`、`!truncated`
-why-no-facts = Sekisho の記録ファイルではない
+why-no-facts = Sekisho の記録ファイルではない: --save-facts で書いたファイルを指定
+why-facts-json = この行は完全ではない: ファイルが途中で切れている可能性がある
+why-facts-exist = すでに存在し、保存した記録は上書きしない: 新しいファイル名を指定
+why-no-folder = 保存先のフォルダーがない: 先に作成が必要
 why-facts-version = 書式の版が { $version } で、このプログラムが読めるのは版 1
 why-facts-field = `{ $field }` がないか、解釈できない
 why-dns-scheme = ADDR:PORT、tls://ADDR:PORT、https://HOST/PATH のいずれかで指定

@@ -16,7 +16,7 @@ use sekisho_core::zone::BadLine;
 use crate::speech::Talk;
 
 /// Something that could not be done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fault {
     /// The id of its message.
     message: &'static str,

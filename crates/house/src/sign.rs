@@ -32,9 +32,6 @@ const DAY: u64 = 24 * 60 * 60;
 impl SignArguments {
     /// Signs a mail, or makes a key.
     pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-        if self.expire == Some(0) {
-            return Err(Fault::new("fault-expire", []).into());
-        }
         let domain = read_name("fault-domain", &self.domain)?;
         let selectors: Vec<DomainName> =
             self.selector.iter().map(|text| read_name("fault-selector", text)).collect::<Result<_, _>>()?;

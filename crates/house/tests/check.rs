@@ -161,20 +161,87 @@ fn a_broken_zone_is_named_with_its_line() {
 }
 
 #[test]
-fn the_command_line_refuses_what_contradicts_itself() {
+fn the_command_line_is_refused_in_the_readers_language() {
     let folder = Folder::new();
-    for command in [
-        "check",
-        "check @mail.eml --client-ip 192.0.2.1 --trust-received 1",
-        "check @mail.eml --client-ip nowhere",
-        "check @mail.eml --trust-received 0",
-        "check @mail.eml --at yesterday",
-        "check @mail.eml --zone @zone --dns 192.0.2.53:53",
-        "judge @mail.eml",
+    let time = (
+        "write a time as RFC 3339 has it, such as 2026-05-01T12:00:00Z",
+        "RFC 3339 の時刻を指定（例: 2026-05-01T12:00:00Z）",
+    );
+    let seconds = ("write a number of seconds from 0.001 to 600", "0.001 から 600 までの秒数を指定");
+    let of = |value: &str, argument: &str, why: (&str, &str)| {
+        (
+            format!("`{value}` cannot be used for `{argument}`: {}", why.0),
+            format!("`{value}` は `{argument}` の値として使えない: {}", why.1),
+        )
+    };
+    let both = |english: &str, japanese: &str| (english.to_owned(), japanese.to_owned());
+    for (command, (english, japanese)) in [
+        ("check", both("this is missing: <FILE>...", "必要な引数がない: <FILE>...")),
+        (
+            "check @mail.eml --client-ip 192.0.2.1 --trust-received 1",
+            both(
+                "`--client-ip <ADDRESS>` cannot be combined with `--trust-received <N|HOST>`",
+                "`--client-ip <ADDRESS>` と `--trust-received <N|HOST>` は同時に指定できない",
+            ),
+        ),
+        ("check @mail.eml --json --json", both("`--json` can be given only once", "`--json` は一度しか指定できない")),
+        (
+            "check @mail.eml --clientip 192.0.2.1",
+            both(
+                "the argument `--clientip` is not known here; did you mean `--client-ip`?",
+                "引数 `--clientip` はここでは使えない: `--client-ip` の誤りか",
+            ),
+        ),
+        ("check @mail.eml --zone", both("`--zone <FILE>` needs a value", "`--zone <FILE>` には値が必要")),
+        (
+            "check @mail.eml --steps al",
+            both(
+                "`al` is no choice for `--steps <WHICH>`; did you mean `all`? The choices are none, failed, all",
+                "`al` は `--steps <WHICH>` の選択肢にない: `all` の誤りか（選択肢は none, failed, all）",
+            ),
+        ),
+        (
+            "chek @mail.eml",
+            both("there is no command `chek`; did you mean `check`?", "`chek` というコマンドはない: `check` の誤りか"),
+        ),
+        (
+            "check @mail.eml --client-ip nowhere",
+            of(
+                "nowhere",
+                "--client-ip <ADDRESS>",
+                (
+                    "write an IP address, such as 192.0.2.1 or 2001:db8::1",
+                    "IP アドレスを指定（例: 192.0.2.1、2001:db8::1）",
+                ),
+            ),
+        ),
+        (
+            "check @mail.eml --trust-received 0",
+            of(
+                "0",
+                "--trust-received <N|HOST>",
+                (
+                    "write the number of a Received field, counted from 1 at the top, or the name of the host that wrote it",
+                    "先頭を 1 とする Received フィールドの番号か、書いたホストの名前を指定",
+                ),
+            ),
+        ),
+        ("check @mail.eml --at yesterday", of("yesterday", "--at <TIME>", time)),
+        ("check @mail.eml --timeout -1", of("-1", "--timeout <SECONDS>", seconds)),
+        ("check @mail.eml --timeout NaN", of("NaN", "--timeout <SECONDS>", seconds)),
     ] {
-        let said = folder.call(command);
-        assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
-        assert!(said.stderr.starts_with("error: ") || said.stderr.contains("Usage"), "{}", said.stderr);
+        let setting = Setting { locale: Some("ja_JP.UTF-8".to_owned()), ..Setting::default() };
+        for (said, expected, usage) in [
+            (folder.call(command), &english, "Usage: sekisho"),
+            (folder.call_with(command, "", setting), &japanese, "使い方: sekisho"),
+            (folder.call(&format!("{command} --lang=ja")), &japanese, "使い方: sekisho"),
+        ] {
+            let mut lines = said.stderr.lines();
+            assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
+            assert_eq!(lines.next().unwrap(), format!("sekisho: {expected}"), "{command}");
+            assert!(lines.next().is_none_or(|line| line.starts_with(usage)), "{}", said.stderr);
+            assert_eq!(lines.next(), None);
+        }
     }
 }
 

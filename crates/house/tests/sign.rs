@@ -100,14 +100,23 @@ fn what_cannot_be_signed_is_said_in_one_line() {
             "sign --new-key ed25519 --domain example.org --selector a;b --out @new.pem".to_owned(),
             "`a;b` is not a selector: only letters, digits, hyphens, underscores and dots may stand in it",
         ),
-        (
-            format!("sign @mail.eml {usual} --expire 0"),
-            "--expire 0 would make a signature that is void at once; give 1 day or more, or leave it out",
-        ),
     ] {
         let said = folder.call(&command);
         assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
         assert_eq!(said.stderr, format!("sekisho: {why}\n"));
+    }
+}
+
+#[test]
+fn a_signature_never_expires_at_once() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    for days in ["0", "-1", "x", "99999999999"] {
+        let said =
+            folder.call(&format!("sign @mail.eml --domain example.org --selector s --key @s.pem --expire {days}"));
+        let why = "cannot be used for `--expire <DAYS>`: write a number of days from 1 to 36500";
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""));
+        assert_eq!(said.stderr, format!("sekisho: `{days}` {why}\n"));
     }
 }
 

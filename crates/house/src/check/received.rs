@@ -31,16 +31,14 @@ pub(crate) enum Hop {
 }
 
 impl FromStr for Hop {
-    type Err = String;
+    type Err = Fault;
 
-    fn from_str(text: &str) -> Result<Hop, String> {
-        if text.bytes().all(|b| b.is_ascii_digit()) {
-            return match text.parse() {
-                Ok(number) if number > 0 => Ok(Hop::Number(number)),
-                _ => Err("the fields are counted from 1".to_owned()),
-            };
+    fn from_str(text: &str) -> Result<Hop, Fault> {
+        let wrong = || Fault::new("why-not-hop", []);
+        if text.strip_prefix('-').unwrap_or(text).bytes().all(|b| b.is_ascii_digit()) {
+            return text.parse().ok().filter(|number| *number > 0).map(Hop::Number).ok_or_else(wrong);
         }
-        DomainName::parse_unicode(text).map(Hop::Host).map_err(|why| why.to_string())
+        DomainName::parse_unicode(text).map(Hop::Host).map_err(|why| wrong().because(why))
     }
 }
 
