@@ -180,6 +180,8 @@ why-quotes = the quotes of the TXT strings do not match
 why-string-long = a TXT string has more than 255 octets; split it
 why-line-short = a record is `name TYPE data`
 why-kind = the type must be one of { $kinds }
+why-zone-kind = the type must be one of { $kinds } and CNAME, or `*` for all types before a failure such as `!timeout`; a TTL and `IN` may stand before it
+why-parenthesis = a parenthesis is not closed, or something other than a comment follows where it is
 why-failure = a failure is `!servfail`, `!timeout`, `!refused` or `!truncated`
 why-proposal = write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`
 why-proposal-name = `{ $name }` is no name, since names have no spaces; write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`

@@ -170,6 +170,8 @@ why-quotes = TXT 文字列の引用符が対応していない
 why-string-long = TXT 文字列が 255 オクテットを超えている: 分割が必要
 why-line-short = レコードの書式は `名前 型 データ`
 why-kind = 型は { $kinds } のいずれか
+why-zone-kind = 型は { $kinds }, CNAME のいずれか、または `!timeout` などの失敗の前に置いて全型を表す `*`（型の前に TTL と `IN` を書いてもよい）
+why-parenthesis = 括弧が閉じていないか、閉じた後に注釈以外のものがある
 why-failure = 失敗の指定は `!servfail`、`!timeout`、`!refused`、`!truncated` のいずれか
 why-proposal = 書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`
 why-proposal-name = `{ $name }` は空白を含み、名前ではない。書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`

@@ -124,7 +124,8 @@ impl From<BadLine> for Fault {
         match why {
             BadLine::TooShort => Fault::new("why-line-short", []),
             BadLine::Name(why) => why.into(),
-            BadLine::Kind => Fault::new("why-kind", [("kinds", kinds().into())]),
+            BadLine::Kind => Fault::new("why-zone-kind", [("kinds", kinds().into())]),
+            BadLine::Parenthesis => Fault::new("why-parenthesis", []),
             BadLine::Failure => Fault::new("why-failure", []),
             BadLine::Record(why) => why.into(),
             other => Fault::quote(other.to_string()),

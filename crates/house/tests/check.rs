@@ -155,9 +155,25 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
 fn a_broken_zone_is_named_with_its_line() {
     let folder = Folder::new();
     folder.write("broken", format!("{ZONE}example.org SRV x\n"));
-    let said = folder.call("check @mail.eml --zone @broken");
-    assert_eq!(said.exit, 2);
-    assert_eq!(said.stderr, "sekisho: DIR/broken:9: the type must be one of A, AAAA, MX, TXT, PTR\n");
+    for (lang, why) in [
+        (
+            "en",
+            "the type must be one of A, AAAA, MX, TXT, PTR and CNAME, or `*` for all types before a failure such as \
+             `!timeout`; a TTL and `IN` may stand before it",
+        ),
+        (
+            "ja",
+            "型は A, AAAA, MX, TXT, PTR, CNAME のいずれか、または `!timeout` などの失敗の前に置いて全型を表す `*`\
+             （型の前に TTL と `IN` を書いてもよい）",
+        ),
+    ] {
+        let said = folder.call(&format!("check @mail.eml --zone @broken --lang {lang}"));
+        assert_eq!((said.exit, said.stderr), (2, format!("sekisho: DIR/broken:9: {why}\n")));
+    }
+    folder.write("open", "example.org TXT ( \"x\"");
+    let said = folder.call("check @mail.eml --zone @open");
+    let why = "a parenthesis is not closed, or something other than a comment follows where it is";
+    assert_eq!((said.exit, said.stderr), (2, format!("sekisho: DIR/open:1: {why}\n")));
 }
 
 #[test]

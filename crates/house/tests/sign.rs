@@ -34,6 +34,19 @@ fn a_new_key_signs_a_mail_that_passes_by_the_record_to_publish() {
 }
 
 #[test]
+fn the_printed_record_is_a_line_of_a_zone_for_check() {
+    for kind in ["ed25519", "rsa2048", "rsa3072"] {
+        let folder = Folder::new();
+        let said = folder.call(&format!("sign --new-key {kind} --domain example.org --selector s1 --out @s1.pem"));
+        folder.write("zone", said.stdout);
+        let said = folder.call("sign @mail.eml --domain example.org --selector s1 --key @s1.pem");
+        folder.write("signed.eml", &said.stdout);
+        let object = folder.call("check @signed.eml --zone @zone --json").json();
+        assert_eq!(object["dkim"][0]["result"], "pass", "{kind}: {}", object["steps"]);
+    }
+}
+
+#[test]
 fn a_key_that_exists_is_never_overwritten() {
     let folder = Folder::new();
     folder.write("s1.pem", "precious");
