@@ -125,7 +125,7 @@ pub(crate) struct CheckArguments {
     #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "Answers")]
     pub(crate) at: Option<Timestamp>,
 
-    /// Whose steps are shown.
+    /// Whose steps are shown; JSON has all of them unless none are wanted.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH", help_heading = "Account")]
     pub(crate) steps: StepsShown,
 

@@ -262,6 +262,48 @@ fn the_command_line_is_refused_in_the_readers_language() {
 }
 
 #[test]
+fn the_json_has_all_steps_or_on_request_an_empty_list() {
+    let folder = Folder::new();
+    let what_if = "--what-if TXT~_dmarc.example.org=v=DMARC1;~p=reject";
+    let command = format!("check @mail.eml --zone @zone --trust-received 1 {what_if} --json");
+    let all = folder.call(&command).json();
+    assert!(all["steps"].as_array().unwrap().len() > 5);
+    for (steps, is_there) in [("all", true), ("failed", true), ("none", false)] {
+        let mut object = folder.call(&format!("{command} --steps {steps} --at 2026-01-01T00:00:00Z")).json();
+        for place in ["/steps", "/what_if/steps"] {
+            let found = object.pointer_mut(place).unwrap();
+            let expected = if is_there { all.pointer(place).unwrap().clone() } else { serde_json::json!([]) };
+            assert_eq!(*found, expected, "{steps} {place}");
+        }
+    }
+}
+
+#[test]
+fn the_facts_are_in_the_documented_order() {
+    let folder = Folder::new();
+    let mut zone = "example.org TXT \"v=spf1 a:bb.example a:a.example a:c.bb.example mx:z.example -all\"\n".to_owned();
+    for record in ["bb.example A", "a.example A", "c.bb.example A", "www.z.example A"] {
+        zone += &format!("{record} 203.0.113.1\n");
+    }
+    folder.write("zone", zone + "z.example MX 1 www.z.example\n");
+    let object = folder.call("check @mail.eml --zone @zone --trust-received 1 --json").json();
+    let facts: Vec<_> = object["facts"].as_array().unwrap().iter().collect();
+    let told: Vec<String> =
+        facts.iter().map(|fact| format!("{} {}", fact["type"], fact["name"]).replace('"', "")).collect();
+    let mut expected = told.clone();
+    let wire = |name: &str| -> Vec<u8> {
+        name.split('.').flat_map(|label| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat()).collect()
+    };
+    expected.sort_by_key(|told| {
+        let (kind, name) = told.split_once(' ').unwrap();
+        (["A", "AAAA", "MX", "TXT", "PTR"].iter().position(|known| *known == kind), wire(name))
+    });
+    assert_eq!(told, expected);
+    let addresses: Vec<&str> = told.iter().filter_map(|told| told.strip_prefix("A ")).collect();
+    assert_eq!(addresses, ["a.example", "c.bb.example", "bb.example", "www.z.example"]);
+}
+
+#[test]
 fn help_and_version_are_data() {
     let folder = Folder::new();
     let said = folder.call("--version");
