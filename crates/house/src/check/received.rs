@@ -242,8 +242,9 @@ fn before_greeting(name: &[u8], comment: &[u8]) -> Option<IpAddr> {
 /// Tells whether a comment describes the connection: encryption, certificate, login. None of these beginnings fits a
 /// comment that holds a name and an address.
 fn is_of_connection(comment: &[u8]) -> bool {
-    let beginnings: [&[u8]; 10] = [
+    let beginnings: [&[u8]; 11] = [
         b"using TLS",
+        b"Using TLS",
         b"using SSL",
         b"Client CN \"",
         b"Client did not ",
