@@ -1,6 +1,6 @@
 //! A small DNS of one's own: records in a text file, answered as an authoritative server would
 //!
-//! One record a line, `name TYPE data`, as zone files write them but with the name always in full and no TTL:
+//! One record a line, `name TYPE data`, as zone files write them but with the name always in full:
 //!
 //! ```text
 //! # examples/zone
@@ -12,9 +12,13 @@
 //! broken.example.org   *      !servfail
 //! ```
 //!
+//! A record can be pasted from a zone file: a TTL and the class `IN` may stand before the type, and the data in
+//! parentheses, then also over several lines and with `;` comments. The TTL is read over, since every answer lives as long.
+//!
 //! `!servfail`, `!timeout`, `!refused` and `!truncated` stand for servers that fail; `*` for every type. Names in
 //! between that have no records of their own exist (RFC 8020), so they answer NODATA and not NXDOMAIN.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt;
 
@@ -24,6 +28,8 @@ use crate::presentation::BadRecord;
 
 /// The time to live of every answer, in seconds.
 const TTL: u32 = 300;
+/// The most octets of one record, and the most lines: more than the DNS could carry.
+const RECORD_MAX: usize = 128 * 1024;
 /// The most CNAME records that are followed.
 const CNAME_MAX: usize = 8;
 
@@ -49,28 +55,41 @@ impl Zone {
     /// Reads a zone from text.
     pub fn parse(text: &str) -> Result<Zone, BadZone> {
         let mut zone = Zone::default();
-        for (index, line) in text.lines().enumerate() {
+        let mut lines = text.lines().enumerate();
+        while let Some((index, line)) = lines.next() {
             let line = line.trim();
             if line.is_empty() || line.starts_with(['#', ';']) {
                 continue;
             }
-            zone.parse_line(line).map_err(|why| BadZone { line: index + 1, why })?;
+            let bad = |why| BadZone { line: index + 1, why };
+            let head = Head::read(line).map_err(bad)?;
+            let mut data = Cow::Borrowed(head.data);
+            if let Some(first) = head.data.strip_prefix('(') {
+                data = gathered(first, lines.by_ref().map(|(_, line)| line)).map_err(bad)?.into();
+            }
+            zone.add_read(&head, data.trim()).map_err(bad)?;
         }
         Ok(zone)
     }
 
-    /// Reads one line, `name TYPE data`.
+    /// Reads one record in one line, `name TYPE data`.
     pub fn parse_line(&mut self, line: &str) -> Result<(), BadLine> {
-        let (name, rest) = line.split_once(char::is_whitespace).ok_or(BadLine::TooShort)?;
-        let (kind, data) = rest.trim_start().split_once(char::is_whitespace).ok_or(BadLine::TooShort)?;
-        let name = DomainName::from_presentation(name).map_err(BadLine::Name)?;
-        let data = data.trim();
-        if kind.eq_ignore_ascii_case("CNAME") {
+        let head = Head::read(line)?;
+        match head.data.strip_prefix('(') {
+            Some(first) => self.add_read(&head, gathered(first, std::iter::empty())?.trim()),
+            None => self.add_read(&head, head.data),
+        }
+    }
+
+    /// Adds what was read.
+    fn add_read(&mut self, head: &Head<'_>, data: &str) -> Result<(), BadLine> {
+        let name = DomainName::from_presentation(head.name).map_err(BadLine::Name)?;
+        if head.kind.eq_ignore_ascii_case("CNAME") {
             let target = DomainName::from_presentation(data).map_err(BadLine::Name)?;
             self.add_cname(name, target);
             return Ok(());
         }
-        let kind = if kind == "*" { None } else { Some(Kind::parse(kind).ok_or(BadLine::Kind)?) };
+        let kind = if head.kind == "*" { None } else { Some(Kind::parse(head.kind).ok_or(BadLine::Kind)?) };
         if let Some(failure) = data.strip_prefix('!') {
             self.add_failure(name, kind, parse_failure(failure)?);
             return Ok(());
@@ -166,6 +185,81 @@ pub enum Here<'a> {
     Outcome(Outcome),
 }
 
+/// A record as it is written, up to the end of its first line.
+struct Head<'a> {
+    /// Whose it is.
+    name: &'a str,
+    /// Its type.
+    kind: &'a str,
+    /// What is left.
+    data: &'a str,
+}
+
+impl<'a> Head<'a> {
+    /// Cuts a line into name, type and data, and reads over a TTL and the class in whichever order (RFC 1035 §5.1).
+    fn read(line: &'a str) -> Result<Head<'a>, BadLine> {
+        let cut = |text: &'a str| -> Result<(&'a str, &'a str), BadLine> {
+            let (word, rest) = text.split_once(char::is_whitespace).ok_or(BadLine::TooShort)?;
+            Ok((word, rest.trim_start()))
+        };
+        let (name, mut rest) = cut(line.trim())?;
+        let (mut ttl, mut class) = (false, false);
+        loop {
+            let (word, behind) = cut(rest)?;
+            if !class && word.eq_ignore_ascii_case("IN") {
+                class = true;
+            } else if !ttl && word.parse::<u32>().is_ok() {
+                ttl = true;
+            } else {
+                return Ok(Head { name, kind: word, data: behind });
+            }
+            rest = behind;
+        }
+    }
+}
+
+/// Returns what stands between parentheses that have been opened: `first`, and as many `lines` as they go on. Outside of
+/// quotes a `;` begins a comment, behind the closing parenthesis too; nothing else may follow it.
+fn gathered<'a>(first: &'a str, mut lines: impl Iterator<Item = &'a str>) -> Result<String, BadLine> {
+    let mut data = String::new();
+    let (mut line, mut read) = (first, 0);
+    loop {
+        read += line.len() + 1;
+        if read > RECORD_MAX {
+            return Err(BadLine::Parenthesis);
+        }
+        match end_of_line(line) {
+            (inside, Some(behind)) => {
+                data.push_str(inside);
+                let behind = behind.trim_start();
+                return if behind.is_empty() || behind.starts_with(';') { Ok(data) } else { Err(BadLine::Parenthesis) };
+            }
+            (inside, None) => {
+                data.push_str(inside);
+                data.push(' ');
+                line = lines.next().ok_or(BadLine::Parenthesis)?;
+            }
+        }
+    }
+}
+
+/// Returns what a line holds before its comment or the closing parenthesis, and in the latter case what follows that.
+fn end_of_line(line: &str) -> (&str, Option<&str>) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, character) in line.char_indices() {
+        let (before, behind) = line.split_at(at);
+        match character {
+            _ if escaped => escaped = false,
+            '\\' => escaped = true,
+            '"' => quoted = !quoted,
+            ';' if !quoted => return (before, None),
+            ')' if !quoted => return (before, behind.get(1..)),
+            _ => {}
+        }
+    }
+    (line, None)
+}
+
 /// Reads the word of a failure.
 fn parse_failure(word: &str) -> Result<Outcome, BadLine> {
     [Outcome::Servfail, Outcome::Timeout, Outcome::Refused, Outcome::Truncated]
@@ -203,6 +297,8 @@ pub enum BadLine {
     Kind,
     /// The failure is none of the known ones.
     Failure,
+    /// A parenthesis is not closed, or something follows where it is.
+    Parenthesis,
     /// The data cannot be read.
     Record(BadRecord),
 }
@@ -212,7 +308,10 @@ impl fmt::Display for BadLine {
         match self {
             BadLine::TooShort => f.write_str("a record is `name TYPE data`"),
             BadLine::Name(why) => write!(f, "{why}"),
-            BadLine::Kind => f.write_str("the type is none of A, AAAA, MX, TXT, PTR and CNAME"),
+            BadLine::Kind => f.write_str(
+                "the type is none of A, AAAA, MX, TXT, PTR and CNAME, nor `*` before a failure such as `!timeout`",
+            ),
+            BadLine::Parenthesis => f.write_str("a parenthesis is not closed, or something follows where it is"),
             BadLine::Failure => f.write_str("a failure is `!servfail`, `!timeout`, `!refused` or `!truncated`"),
             BadLine::Record(why) => write!(f, "{why}"),
         }
@@ -241,6 +340,43 @@ mod tests {
         assert_eq!(ask(&zone, Kind::A, "c.example"), Outcome::NoName);
         assert_eq!(ask(&zone, Kind::Mx, "slow.example"), Outcome::Timeout);
         assert_eq!(ask(&zone, Kind::Mx, "loop.example"), Outcome::Servfail);
+    }
+
+    #[test]
+    fn records_can_be_pasted_from_zone_files() {
+        let zone = Zone::parse(concat!(
+            "a.example. 3600 IN TXT \"v=spf1 -all\"\n",
+            "b.example. in 3600 A 192.0.2.1\n",
+            "c.example. IN TXT ( \"one; (\" \"two\" )\n",
+            "d.example. IN MX ( 10 ; the first\n  mail.example. ) ; and the only one\n",
+            "e.example IN TXT ( \"v=DKIM1; k=rsa; \"\n\t  \"p=AA\\\")BB\" )  ; ----- key e\n",
+            "f.example TXT v=spf1 (all) ; as it is\n",
+        ))
+        .unwrap();
+        let said = |kind, name| ask(&zone, kind, name).records().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(said(Kind::Txt, "a.example"), ["\"v=spf1 -all\""]);
+        assert_eq!(said(Kind::A, "b.example"), ["192.0.2.1"]);
+        assert_eq!(said(Kind::Txt, "c.example"), ["\"one; (\" \"two\""]);
+        assert_eq!(said(Kind::Mx, "d.example"), ["10 mail.example"]);
+        assert_eq!(said(Kind::Txt, "e.example"), ["\"v=DKIM1; k=rsa; \" \"p=AA\\\")BB\""]);
+        assert_eq!(said(Kind::Txt, "f.example"), ["\"v=spf1 (all) ; as it is\""]);
+        let mut zone = Zone::default();
+        assert_eq!(zone.parse_line("a.example IN TXT ( \"x\" )"), Ok(()));
+        assert_eq!(zone.parse_line("a.example IN TXT ( \"x\""), Err(BadLine::Parenthesis));
+    }
+
+    #[test]
+    fn parentheses_and_headers_that_cannot_be_read_are_named_by_the_records_first_line() {
+        let why = |text: &str| Zone::parse(text).map(|_| ()).unwrap_err();
+        let bad = |line, why| BadZone { line, why };
+        assert_eq!(why("\na.example TXT (\n\"x\"\n"), bad(2, BadLine::Parenthesis));
+        assert_eq!(why("a.example TXT ( \"x\" ) y"), bad(1, BadLine::Parenthesis));
+        assert_eq!(why("a.example TXT ( \"x\n\" )"), bad(1, BadLine::Parenthesis));
+        assert_eq!(why(&format!("a.example TXT (\n{}", "\"x\"\n".repeat(RECORD_MAX))), bad(1, BadLine::Parenthesis));
+        assert_eq!(why("a.example IN 300"), bad(1, BadLine::TooShort));
+        assert_eq!(why("a.example IN IN A 192.0.2.1").why, BadLine::Kind);
+        assert_eq!(why("a.example CH TXT x").why, BadLine::Kind);
+        assert_eq!(why("a.example 99999999999 TXT x").why, BadLine::Kind);
     }
 
     #[test]

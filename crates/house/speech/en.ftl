@@ -52,6 +52,7 @@ what-if = If { $question } were { $answer }:
 what-if-nothing = nothing would change
 note-unasked = { $path }: no judge asked `{ $question }`, so --what-if changes nothing there
 
+note-unaligned = the mail is from `{ $author }`, so DMARC will not count a signature of `{ $domain }`; sign with --domain { $author } too
 note-offline = the answers come from `{ $path }`, and nobody else is asked
 
 ## Many mails
@@ -87,6 +88,7 @@ fault-binary = `{ $path }` is a binary file, not a mail
 fault-no-mail = `{ $path }` is not a mail: it has no header field
 fault-large = `{ $path }` is larger than { $size } MiB, the most that is read
 fault-no-maildir = `{ $path }` is a folder but not a Maildir: it has neither `cur` nor `new`
+fault-mbox-empty = the mbox `{ $path }` has a postmark line, but no mail behind it
 fault-maildir-empty = the Maildir `{ $path }` holds no mail
 fault-stdin-twice = standard input can be read only once
 fault-line = { $path }:{ $line }
@@ -99,7 +101,9 @@ fault-received-count = there is no Received field number { $number }: the mail h
 }
 fault-received-host = no Received field was written by `{ $host }`
 fault-received-client = Received field number { $number } names no client address: `{ $field }`
+fault-received-unsure = Received field number { $number } does not name the client in a way that only a server could have written, so its address is not taken; name it with --client-ip: `{ $field }`
 fault-what-if = --what-if `{ $text }` cannot be read
+fault-facts = cannot use `{ $path }` for --facts
 fault-not-kept = `{ $facts }` holds no facts of this mail
 fault-dns = `{ $server }` does not name a DNS server
 fault-resolver = the DNS cannot be asked
@@ -124,6 +128,31 @@ fault-sign = `{ $path }` cannot be signed
 fault-stuck = a judge asked again for what it was told; this is a fault in Sekisho, please report it
 fault-ours = judging ended in an internal error; this is a fault in Sekisho, please report it
 
+## Command lines that cannot be read
+
+refusal-usage = Usage: { $usage }
+refusal-unknown = the argument `{ $argument }` is not known here{ $known ->
+    [yes] ; did you mean `{ $nearest }`?
+   *[no] { "" }
+}
+refusal-command = there is no command `{ $command }`{ $known ->
+    [yes] ; did you mean `{ $nearest }`?
+   *[no] { "" }
+}
+refusal-no-value = `{ $argument }` needs a value{ $open ->
+    [yes] { "" }
+   *[no] : one of { $choices }
+}
+refusal-choice = `{ $value }` is no choice for `{ $argument }`{ $known ->
+    [yes] ; did you mean `{ $nearest }`? The choices are { $choices }
+   *[no] ; write one of { $choices }
+}
+refusal-value = `{ $value }` cannot be used for `{ $argument }`
+refusal-missing = this is missing: { $arguments }
+refusal-twice = `{ $argument }` can be given only once
+refusal-conflict = `{ $argument }` cannot be combined with `{ $other }`
+refusal-utf8 = an argument that must be text is not UTF-8
+
 ## Why
 
 why-not-found = there is no such file
@@ -131,8 +160,15 @@ why-denied = no permission
 why-directory = it is a folder
 why-exists = it exists already
 why-other = { $text }
+why-not-address = write an IP address, such as 192.0.2.1 or 2001:db8::1
+why-not-seconds = write a number of seconds from 0.001 to 600
+why-not-time = write a time as RFC 3339 has it, such as 2026-05-01T12:00:00Z
+why-not-days = write a number of days from 1 to 36500
+why-not-lang = write `ja` or `en`
+why-not-hop = write the number of a Received field, counted from 1 at the top, or the name of the host that wrote it
 why-not-utf8 = it is not UTF-8
 why-name-empty = the name is empty
+why-name-characters = only letters, digits, hyphens, underscores and dots may stand in it
 why-label-empty = two dots meet, or the name begins with one
 why-label-long = a label has more than 63 octets
 why-name-long = the name has more than 255 octets
@@ -144,11 +180,17 @@ why-quotes = the quotes of the TXT strings do not match
 why-string-long = a TXT string has more than 255 octets; split it
 why-line-short = a record is `name TYPE data`
 why-kind = the type must be one of { $kinds }
+why-zone-kind = the type must be one of { $kinds } and CNAME, or `*` for all types before a failure such as `!timeout`; a TTL and `IN` may stand before it
+why-parenthesis = a parenthesis is not closed, or something other than a comment follows where it is
 why-failure = a failure is `!servfail`, `!timeout`, `!refused` or `!truncated`
 why-proposal = write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`
+why-proposal-name = `{ $name }` is no name, since names have no spaces; write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`
 why-proposal-twice = a failure stands alone: that name has another answer already
 why-outcome = the outcomes are `!nxdomain`, `!nodata`, `!servfail`, `!timeout`, `!refused` and `!truncated`
-why-no-facts = this is not a facts file of Sekisho
+why-no-facts = this is not a facts file of Sekisho; such a file is written by --save-facts
+why-facts-json = this line is not whole; the file may have been cut off
+why-facts-exist = it exists already, and facts that were kept are never overwritten; name a new file
+why-no-folder = its folder does not exist; make it first
 why-facts-version = it has the format version { $version }, and this program reads version 1
 why-facts-field = `{ $field }` is missing or cannot be read
 why-dns-scheme = write ADDR:PORT, tls://ADDR:PORT or https://HOST/PATH

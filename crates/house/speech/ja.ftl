@@ -49,6 +49,7 @@ what-if = { $question } の応答が { $answer } の場合:
 what-if-nothing = 変化なし
 note-unasked = { $path }: `{ $question }` は判定に使われず、--what-if による変化なし
 
+note-unaligned = 差出人ドメインは `{ $author }` で、`{ $domain }` の署名は DMARC では無効: --domain { $author } の署名も必要
 note-offline = 応答は `{ $path }` から取り、ほかには問い合わせない
 
 ## 複数のメール
@@ -78,6 +79,7 @@ fault-binary = `{ $path }` はバイナリファイルで、メールではな�
 fault-no-mail = `{ $path }` はメールではない: ヘッダーフィールドが一つもない
 fault-large = `{ $path }` が読み込みの上限 { $size } MiB を超えている
 fault-no-maildir = `{ $path }` は Maildir ではないフォルダー: `cur` も `new` もない
+fault-mbox-empty = mbox `{ $path }` は区切りの行だけで、メールがない
 fault-maildir-empty = Maildir `{ $path }` にメールがない
 fault-stdin-twice = 標準入力は一度しか読めない
 fault-line = { $path }:{ $line }
@@ -89,7 +91,9 @@ fault-received-count = { $number } 番目の Received フィールドがない: 
 }
 fault-received-host = `{ $host }` が書いた Received フィールドがない
 fault-received-client = { $number } 番目の Received フィールドに接続元アドレスがない: `{ $field }`
+fault-received-unsure = { $number } 番目の Received フィールドの接続元は、サーバーの書式に一致せず送信側の偽装と区別できないため採用しない: --client-ip で指定: `{ $field }`
 fault-what-if = --what-if の `{ $text }` を解釈できない
+fault-facts = `{ $path }` は --facts に使えない
 fault-not-kept = `{ $facts }` にこのメールの記録がない
 fault-dns = `{ $server }` は DNS サーバーの指定ではない
 fault-resolver = DNS に問い合わせできない
@@ -114,6 +118,31 @@ fault-sign = `{ $path }` に署名できない
 fault-stuck = 判定が同じ問いを繰り返した: Sekisho の不具合のため要報告
 fault-ours = 判定が内部エラーで終了: Sekisho の不具合のため要報告
 
+## 読めないコマンドライン
+
+refusal-usage = 使い方: { $usage }
+refusal-unknown = 引数 `{ $argument }` はここでは使えない{ $known ->
+    [yes] {": "}`{ $nearest }` の誤りか
+   *[no] { "" }
+}
+refusal-command = `{ $command }` というコマンドはない{ $known ->
+    [yes] {": "}`{ $nearest }` の誤りか
+   *[no] { "" }
+}
+refusal-no-value = `{ $argument }` には値が必要{ $open ->
+    [yes] { "" }
+   *[no] {": "}{ $choices } のいずれか
+}
+refusal-choice = `{ $value }` は `{ $argument }` の選択肢にない{ $known ->
+    [yes] {": "}`{ $nearest }` の誤りか（選択肢は { $choices }）
+   *[no] {": "}{ $choices } のいずれかを指定
+}
+refusal-value = `{ $value }` は `{ $argument }` の値として使えない
+refusal-missing = 必要な引数がない: { $arguments }
+refusal-twice = `{ $argument }` は一度しか指定できない
+refusal-conflict = `{ $argument }` と `{ $other }` は同時に指定できない
+refusal-utf8 = 文字列であるべき引数が UTF-8 ではない
+
 ## 理由
 
 why-not-found = ファイルがない
@@ -121,8 +150,15 @@ why-denied = 権限がない
 why-directory = フォルダーである
 why-exists = すでに存在する
 why-other = { $text }
+why-not-address = IP アドレスを指定（例: 192.0.2.1、2001:db8::1）
+why-not-seconds = 0.001 から 600 までの秒数を指定
+why-not-time = RFC 3339 の時刻を指定（例: 2026-05-01T12:00:00Z）
+why-not-days = 1 から 36500 までの日数を指定
+why-not-lang = `ja` か `en` を指定
+why-not-hop = 先頭を 1 とする Received フィールドの番号か、書いたホストの名前を指定
 why-not-utf8 = UTF-8 ではない
 why-name-empty = 名前が空
+why-name-characters = 使えるのは英数字、ハイフン、下線、点だけ
 why-label-empty = 点が連続しているか、点で始まっている
 why-label-long = ラベルが 63 オクテットを超えている
 why-name-long = 名前が 255 オクテットを超えている
@@ -134,11 +170,17 @@ why-quotes = TXT 文字列の引用符が対応していない
 why-string-long = TXT 文字列が 255 オクテットを超えている: 分割が必要
 why-line-short = レコードの書式は `名前 型 データ`
 why-kind = 型は { $kinds } のいずれか
+why-zone-kind = 型は { $kinds }, CNAME のいずれか、または `!timeout` などの失敗の前に置いて全型を表す `*`（型の前に TTL と `IN` を書いてもよい）
+why-parenthesis = 括弧が閉じていないか、閉じた後に注釈以外のものがある
 why-failure = 失敗の指定は `!servfail`、`!timeout`、`!refused`、`!truncated` のいずれか
 why-proposal = 書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`
+why-proposal-name = `{ $name }` は空白を含み、名前ではない。書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`
 why-proposal-twice = 失敗は単独で指定: この名前には別の応答が指定済み
 why-outcome = 指定できる結果は `!nxdomain`、`!nodata`、`!servfail`、`!timeout`、`!refused`、`!truncated`
-why-no-facts = Sekisho の記録ファイルではない
+why-no-facts = Sekisho の記録ファイルではない: --save-facts で書いたファイルを指定
+why-facts-json = この行は完全ではない: ファイルが途中で切れている可能性がある
+why-facts-exist = すでに存在し、保存した記録は上書きしない: 新しいファイル名を指定
+why-no-folder = 保存先のフォルダーがない: 先に作成が必要
 why-facts-version = 書式の版が { $version } で、このプログラムが読めるのは版 1
 why-facts-field = `{ $field }` がないか、解釈できない
 why-dns-scheme = ADDR:PORT、tls://ADDR:PORT、https://HOST/PATH のいずれかで指定

@@ -11,6 +11,8 @@ use jiff::Timestamp;
 use sekisho_core::speech::Lang;
 
 use crate::check::received::Hop;
+use crate::fault::Fault;
+use crate::refusal;
 
 /// What `--help` shows below the options of `sekisho`.
 const EXAMPLES: &str = "\
@@ -80,7 +82,7 @@ pub(crate) struct CheckArguments {
     pub(crate) files: Vec<PathBuf>,
 
     /// The address of the client that handed the mail over; without it SPF is not asked.
-    #[arg(long, value_name = "ADDRESS", help_heading = "Envelope")]
+    #[arg(long, value_name = "ADDRESS", value_parser = parse_address, help_heading = "Envelope")]
     pub(crate) client_ip: Option<IpAddr>,
 
     /// The name that the client gave in HELO or EHLO.
@@ -92,7 +94,7 @@ pub(crate) struct CheckArguments {
     pub(crate) mail_from: Option<OsString>,
 
     /// Take client and greeting from the N-th Received field from the top, or from the first one written by HOST.
-    #[arg(long, value_name = "N|HOST", conflicts_with = "client_ip", help_heading = "Envelope")]
+    #[arg(long, value_name = "N|HOST", conflicts_with = "client_ip", value_parser = Hop::from_str, allow_negative_numbers = true, help_heading = "Envelope")]
     pub(crate) trust_received: Option<Hop>,
 
     /// Ask this server: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
@@ -116,14 +118,14 @@ pub(crate) struct CheckArguments {
     pub(crate) what_if: Vec<String>,
 
     /// Wait this many seconds for the answers to one mail [default: 20].
-    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, help_heading = "Answers")]
+    #[arg(long, value_name = "SECONDS", value_parser = parse_seconds, allow_negative_numbers = true, help_heading = "Answers")]
     pub(crate) timeout: Option<Duration>,
 
     /// Judge as of this time, such as 2026-05-01T12:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::from_str, help_heading = "Answers")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, help_heading = "Answers")]
     pub(crate) at: Option<Timestamp>,
 
-    /// Whose steps are shown.
+    /// Whose steps are shown; JSON has all of them unless none are wanted.
     #[arg(long, value_enum, default_value_t, value_name = "WHICH", help_heading = "Account")]
     pub(crate) steps: StepsShown,
 
@@ -216,7 +218,7 @@ pub(crate) struct SignArguments {
     pub(crate) headers: Option<String>,
 
     /// Let the signature expire after this many days.
-    #[arg(long, value_name = "DAYS", conflicts_with = "new_key")]
+    #[arg(long, value_name = "DAYS", value_parser = parse_days, allow_negative_numbers = true, conflicts_with = "new_key")]
     pub(crate) expire: Option<u32>,
 
     /// How header and body are canonicalized, each relaxed or simple [default: relaxed/relaxed].
@@ -236,7 +238,7 @@ pub(crate) struct SignArguments {
     pub(crate) json: bool,
 
     /// Sign as of this time, such as 2026-05-01T12:00:00Z.
-    #[arg(long, value_name = "TIME", value_parser = Timestamp::from_str, conflicts_with = "new_key")]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "new_key")]
     pub(crate) at: Option<Timestamp>,
 
     /// Speak Japanese or English; otherwise the locale says.
@@ -255,15 +257,31 @@ pub(crate) enum KeyKind {
     Ed25519,
 }
 
+/// Reads an address.
+fn parse_address(text: &str) -> Result<IpAddr, Fault> {
+    text.parse().map_err(|_| Fault::new("why-not-address", []))
+}
+
 /// Reads a number of seconds, fractions allowed.
-fn parse_seconds(text: &str) -> Result<Duration, String> {
+fn parse_seconds(text: &str) -> Result<Duration, Fault> {
     let seconds = text.parse().ok().filter(|seconds| (0.001..=600.0).contains(seconds));
-    seconds.map(Duration::from_secs_f64).ok_or_else(|| "a number above 0 and up to 600".to_owned())
+    seconds.map(Duration::from_secs_f64).ok_or_else(|| Fault::new("why-not-seconds", []))
+}
+
+/// Reads a moment.
+fn parse_time(text: &str) -> Result<Timestamp, Fault> {
+    text.parse().map_err(|_| Fault::new("why-not-time", []))
+}
+
+/// Reads a number of days: a signature that lives for none is void, and one for a century has a slip of the pen in it.
+fn parse_days(text: &str) -> Result<u32, Fault> {
+    let days = text.parse().ok().filter(|days| (1..=36_500).contains(days));
+    days.ok_or_else(|| Fault::new("why-not-days", []))
 }
 
 /// Reads a language.
-fn parse_lang(text: &str) -> Result<Lang, String> {
-    Lang::ALL.into_iter().find(|lang| lang.as_str() == text).ok_or_else(|| "either `ja` or `en`".to_owned())
+fn parse_lang(text: &str) -> Result<Lang, Fault> {
+    refusal::named(text).ok_or_else(|| Fault::new("why-not-lang", []))
 }
 
 #[cfg(test)]

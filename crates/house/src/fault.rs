@@ -16,7 +16,7 @@ use sekisho_core::zone::BadLine;
 use crate::speech::Talk;
 
 /// Something that could not be done.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Fault {
     /// The id of its message.
     message: &'static str,
@@ -124,7 +124,8 @@ impl From<BadLine> for Fault {
         match why {
             BadLine::TooShort => Fault::new("why-line-short", []),
             BadLine::Name(why) => why.into(),
-            BadLine::Kind => Fault::new("why-kind", [("kinds", kinds().into())]),
+            BadLine::Kind => Fault::new("why-zone-kind", [("kinds", kinds().into())]),
+            BadLine::Parenthesis => Fault::new("why-parenthesis", []),
             BadLine::Failure => Fault::new("why-failure", []),
             BadLine::Record(why) => why.into(),
             other => Fault::quote(other.to_string()),

@@ -22,6 +22,7 @@ mod check;
 mod cli;
 mod config;
 mod fault;
+mod refusal;
 mod sign;
 mod speech;
 mod terminal;
@@ -29,11 +30,12 @@ mod terminal;
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, mut streams: Streams<'_>) -> u8
 where
-    A: Into<OsString> + Clone,
+    A: Into<OsString>,
 {
-    let cli = match Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let cli = match Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(refusal) => return refuse(&refusal, &mut streams),
+        Err(refusal) => return refuse(&refusal, &args, &mut streams),
     };
     let lang = cli.command.lang().or_else(|| streams.setting.lang()).unwrap_or_default();
     let talk = Talk::new(lang);
@@ -52,7 +54,12 @@ where
 }
 
 /// Tells what clap has to say: help and version are data, a refusal is talk.
-fn refuse(refusal: &clap::Error, streams: &mut Streams<'_>) -> u8 {
+fn refuse(refusal: &clap::Error, args: &[OsString], streams: &mut Streams<'_>) -> u8 {
+    let lang = refusal::lang(args).or_else(|| streams.setting.lang()).unwrap_or_default();
+    if let Some(said) = refusal::say(refusal, &Talk::new(lang)) {
+        streams.talk_of_fault(&said);
+        return Exit::NotDone.into();
+    }
     let text = refusal.render();
     let (out, colour) = if refusal.use_stderr() {
         (&mut *streams.stderr, streams.setting.stderr_colour)
@@ -84,6 +91,11 @@ impl Streams<'_> {
             Some(fault) => fault.say(talk),
             None => format!("{error:#}"),
         };
+        self.talk_of_fault(&said);
+    }
+
+    /// Says on stderr, with our name before it, what could not be done.
+    fn talk_of_fault(&mut self, said: &str) {
         let paint = Paint { on: self.setting.stderr_colour };
         // Nobody is left to hear that stderr is closed.
         let _ = writeln!(self.stderr, "{} {said}", paint.bad("sekisho:"));

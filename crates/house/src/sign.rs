@@ -10,6 +10,7 @@ use std::path::Path;
 use aws_lc_rs::rand::SystemRandom;
 use jiff::Timestamp;
 use sekisho_core::name::DomainName;
+use sekisho_mail::author;
 use sekisho_mail::body::{BodyHasher, BodyPlan, Canonicalization};
 use sekisho_mail::dkim::sign::{SignError, Signer, sign_all};
 use sekisho_mail::dkim::signing_key::{BadKey, NewKey, SigningKey};
@@ -36,7 +37,7 @@ impl SignArguments {
             self.selector.iter().map(|text| read_name("fault-selector", text)).collect::<Result<_, _>>()?;
         let said = match (self.new_key, &self.out, &self.file) {
             (Some(kind), Some(out), _) => self.make_key(kind, out, &domain, &selectors, talk, streams)?.into_bytes(),
-            (_, _, Some(file)) => self.sign(file, &domain, &selectors, streams)?,
+            (_, _, Some(file)) => self.sign(file, &domain, &selectors, talk, streams)?,
             // The command line asks for one of the two.
             _ => return Err(Fault::new("fault-ours", []).into()),
         };
@@ -85,6 +86,7 @@ impl SignArguments {
         file: &Path,
         domain: &DomainName,
         selectors: &[DomainName],
+        talk: &Talk,
         streams: &mut Streams<'_>,
     ) -> Result<Vec<u8>, Fault> {
         let signers = self.signers(domain, selectors)?;
@@ -98,8 +100,14 @@ impl SignArguments {
         let mut hasher = BodyHasher::new(&plan);
         message.body().for_each(|piece| hasher.update(&piece));
         let now = self.at.unwrap_or_else(Timestamp::now);
-        let fields = sign_all(&signers, &message.header(), &hasher.finish(), now)
+        let header = message.header();
+        let fields = sign_all(&signers, &header, &hasher.finish(), now)
             .map_err(|why| Fault::new("fault-sign", [("path", shown(file))]).because(bad_sign(&why)))?;
+        if let Some(author) = author::judge(&header).0.domain.filter(|author| !is_aligned(domain, author)) {
+            let named = [("domain", domain.into()), ("author", (&author).into())];
+            // Nobody is left to hear that stderr is closed.
+            let _ = writeln!(streams.stderr, "sekisho: {}", talk.say("note-unaligned", &named));
+        }
         Ok([with_line_ends_of(&raw, fields), raw].concat())
     }
 
@@ -130,9 +138,22 @@ impl SignArguments {
     }
 }
 
-/// Reads a domain or a selector.
+/// Reads a domain or a selector: a name that may stand in a signature.
 fn read_name(message: &'static str, text: &str) -> Result<DomainName, Fault> {
-    DomainName::parse_unicode(text).map_err(|why| Fault::new(message, [("value", text.to_owned().into())]).because(why))
+    let wrong = || Fault::new(message, [("value", text.to_owned().into())]);
+    let name = DomainName::parse_unicode(text).map_err(|why| wrong().because(why))?;
+    let is_plain = |label: &[u8]| label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
+    if name.labels().all(is_plain) && !name.is_root() {
+        return Ok(name);
+    }
+    Err(wrong().because(Fault::new("why-name-characters", [])))
+}
+
+/// Tells whether DMARC can be expected to count a signature of `domain` for `author`: both belong to one organization.
+/// The suffix list is enough for a hint; the DNS, which decides, is not asked where mails are signed.
+fn is_aligned(domain: &DomainName, author: &DomainName) -> bool {
+    let organization = |name: &DomainName| psl::domain(&name.to_dotted()).map(|found| found.as_bytes().to_vec());
+    domain == author || organization(domain).is_some_and(|found| organization(author) == Some(found))
 }
 
 /// Reads `relaxed/simple`; one word alone is the header's, and the body's is then simple (RFC 6376 §3.5).

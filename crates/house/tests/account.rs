@@ -60,3 +60,42 @@ fn colours_add_nothing_but_colours() {
     assert!(said.contains('\x1b'));
     assert_eq!(plain + rest, folder.call(command).stdout);
 }
+
+#[test]
+fn the_steps_of_each_signature_stand_under_its_own_line() {
+    let folder = Folder::new();
+    let mut zone = String::new();
+    for selector in ["a", "b", "c"] {
+        zone += &folder
+            .call(&format!("sign --new-key ed25519 --domain example.org --selector {selector} --out @{selector}"))
+            .stdout;
+    }
+    let pairs = "--selector a --key @a --selector b --key @b --selector c --key @c";
+    folder.write("signed.eml", folder.call(&format!("sign @mail.eml --domain example.org {pairs}")).stdout);
+    folder.write("without-a", zone.lines().skip(1).collect::<Vec<_>>().join("\n"));
+    folder.write("two.toml", "[check]\nmax_signatures = 2\n");
+    let lines = |options: &str| -> Vec<String> {
+        let said = folder.call(&format!("check @signed.eml --zone @without-a {options}")).stdout;
+        let lines = said.lines().skip_while(|line| !line.starts_with("  DKIM "));
+        lines.take_while(|line| !line.starts_with("  ARC ")).map(str::to_owned).collect()
+    };
+    // What decided stands under the first signature, and the good ones behind it have nothing to explain.
+    let said = lines("");
+    let heads: Vec<usize> = (0..said.len()).filter(|at| said[*at].starts_with("  DKIM ")).collect();
+    assert_eq!(heads, [0, said.len() - 2, said.len() - 1], "{said:#?}");
+    assert!(said[0].contains("permerror") && said.iter().any(|line| line.contains("a._domainkey.example.org")));
+    // All steps: each line is followed by those of its own selector.
+    let said = lines("--steps all");
+    let parts: Vec<String> =
+        said.chunk_by(|_, next| !next.starts_with("  DKIM ")).map(|part| part.join("\n")).collect();
+    assert_eq!(parts.len(), 3);
+    for (part, selector) in parts.iter().zip(["a", "b", "c"]) {
+        assert!(part.starts_with("  DKIM ") && part.contains(&format!("s={selector}")), "{part}");
+        let others: Vec<&str> = ["a", "b", "c"].into_iter().filter(|other| *other != selector).collect();
+        assert!(part.lines().count() > 2 && part.contains(&format!("{selector}._domainkey")), "{part}");
+        assert!(others.iter().all(|other| !part.contains(&format!("{other}._domainkey"))), "{part}");
+    }
+    // Of those that are not examined one step speaks, behind the last.
+    let said = lines("--config @two.toml");
+    assert!(said[said.len() - 2].contains("s=c") && said[said.len() - 1].contains("not examined"), "{said:#?}");
+}

@@ -84,6 +84,21 @@ fn a_trusted_hop_names_client_and_greeting() {
 }
 
 #[test]
+fn a_hop_that_a_greeting_could_have_written_is_refused() {
+    let folder = Folder::new();
+    folder.write("odd.eml", MAIL.replace("(mail.example.org [192.0.2.1])", "(a [192.0.2.1]) (b [192.0.2.2])"));
+    for (lang, why) in [
+        ("en", "Received field number 1 does not name the client in a way that only a server could have written"),
+        ("ja", "1 番目の Received フィールドの接続元は、サーバーの書式に一致せず"),
+    ] {
+        let said = folder.call(&format!("check @odd.eml --zone @zone --trust-received 1 --lang {lang}"));
+        assert_eq!((said.exit, said.stdout.as_str(), said.stderr.lines().count()), (2, "", 1));
+        assert!(said.stderr.starts_with(&format!("sekisho: DIR/odd.eml: {why}")), "{}", said.stderr);
+        assert!(said.stderr.contains("--client-ip"), "{}", said.stderr);
+    }
+}
+
+#[test]
 fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
     let folder = Folder::new();
     folder.write("empty", "");
@@ -91,6 +106,7 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
     folder.write("words", "just some words\nwithout any field\n");
     folder.write("folder/x", "");
     folder.write("maildir/cur/.hidden", "");
+    folder.write("box", "From a@b Thu Jan  1 00:00:00 1970\n");
     for (command, english, japanese) in [
         ("check @gone", "cannot read `DIR/gone`: there is no such file", "`DIR/gone` を読み込めない: ファイルがない"),
         ("check @empty", "`DIR/empty` is empty, so there is no mail in it", "`DIR/empty` は空で、メールがない"),
@@ -103,6 +119,11 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
             "check @words",
             "`DIR/words` is not a mail: it has no header field",
             "`DIR/words` はメールではない: ヘッダーフィールドが一つもない",
+        ),
+        (
+            "check @box",
+            "the mbox `DIR/box` has a postmark line, but no mail behind it",
+            "mbox `DIR/box` は区切りの行だけで、メールがない",
         ),
         (
             "check @folder",
@@ -134,27 +155,152 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
 fn a_broken_zone_is_named_with_its_line() {
     let folder = Folder::new();
     folder.write("broken", format!("{ZONE}example.org SRV x\n"));
-    let said = folder.call("check @mail.eml --zone @broken");
-    assert_eq!(said.exit, 2);
-    assert_eq!(said.stderr, "sekisho: DIR/broken:9: the type must be one of A, AAAA, MX, TXT, PTR\n");
+    for (lang, why) in [
+        (
+            "en",
+            "the type must be one of A, AAAA, MX, TXT, PTR and CNAME, or `*` for all types before a failure such as \
+             `!timeout`; a TTL and `IN` may stand before it",
+        ),
+        (
+            "ja",
+            "型は A, AAAA, MX, TXT, PTR, CNAME のいずれか、または `!timeout` などの失敗の前に置いて全型を表す `*`\
+             （型の前に TTL と `IN` を書いてもよい）",
+        ),
+    ] {
+        let said = folder.call(&format!("check @mail.eml --zone @broken --lang {lang}"));
+        assert_eq!((said.exit, said.stderr), (2, format!("sekisho: DIR/broken:9: {why}\n")));
+    }
+    folder.write("open", "example.org TXT ( \"x\"");
+    let said = folder.call("check @mail.eml --zone @open");
+    let why = "a parenthesis is not closed, or something other than a comment follows where it is";
+    assert_eq!((said.exit, said.stderr), (2, format!("sekisho: DIR/open:1: {why}\n")));
 }
 
 #[test]
-fn the_command_line_refuses_what_contradicts_itself() {
+fn the_command_line_is_refused_in_the_readers_language() {
     let folder = Folder::new();
-    for command in [
-        "check",
-        "check @mail.eml --client-ip 192.0.2.1 --trust-received 1",
-        "check @mail.eml --client-ip nowhere",
-        "check @mail.eml --trust-received 0",
-        "check @mail.eml --at yesterday",
-        "check @mail.eml --zone @zone --dns 192.0.2.53:53",
-        "judge @mail.eml",
+    let time = (
+        "write a time as RFC 3339 has it, such as 2026-05-01T12:00:00Z",
+        "RFC 3339 の時刻を指定（例: 2026-05-01T12:00:00Z）",
+    );
+    let seconds = ("write a number of seconds from 0.001 to 600", "0.001 から 600 までの秒数を指定");
+    let of = |value: &str, argument: &str, why: (&str, &str)| {
+        (
+            format!("`{value}` cannot be used for `{argument}`: {}", why.0),
+            format!("`{value}` は `{argument}` の値として使えない: {}", why.1),
+        )
+    };
+    let both = |english: &str, japanese: &str| (english.to_owned(), japanese.to_owned());
+    for (command, (english, japanese)) in [
+        ("check", both("this is missing: <FILE>...", "必要な引数がない: <FILE>...")),
+        (
+            "check @mail.eml --client-ip 192.0.2.1 --trust-received 1",
+            both(
+                "`--client-ip <ADDRESS>` cannot be combined with `--trust-received <N|HOST>`",
+                "`--client-ip <ADDRESS>` と `--trust-received <N|HOST>` は同時に指定できない",
+            ),
+        ),
+        ("check @mail.eml --json --json", both("`--json` can be given only once", "`--json` は一度しか指定できない")),
+        (
+            "check @mail.eml --clientip 192.0.2.1",
+            both(
+                "the argument `--clientip` is not known here; did you mean `--client-ip`?",
+                "引数 `--clientip` はここでは使えない: `--client-ip` の誤りか",
+            ),
+        ),
+        ("check @mail.eml --zone", both("`--zone <FILE>` needs a value", "`--zone <FILE>` には値が必要")),
+        (
+            "check @mail.eml --steps al",
+            both(
+                "`al` is no choice for `--steps <WHICH>`; did you mean `all`? The choices are none, failed, all",
+                "`al` は `--steps <WHICH>` の選択肢にない: `all` の誤りか（選択肢は none, failed, all）",
+            ),
+        ),
+        (
+            "chek @mail.eml",
+            both("there is no command `chek`; did you mean `check`?", "`chek` というコマンドはない: `check` の誤りか"),
+        ),
+        (
+            "check @mail.eml --client-ip nowhere",
+            of(
+                "nowhere",
+                "--client-ip <ADDRESS>",
+                (
+                    "write an IP address, such as 192.0.2.1 or 2001:db8::1",
+                    "IP アドレスを指定（例: 192.0.2.1、2001:db8::1）",
+                ),
+            ),
+        ),
+        (
+            "check @mail.eml --trust-received 0",
+            of(
+                "0",
+                "--trust-received <N|HOST>",
+                (
+                    "write the number of a Received field, counted from 1 at the top, or the name of the host that wrote it",
+                    "先頭を 1 とする Received フィールドの番号か、書いたホストの名前を指定",
+                ),
+            ),
+        ),
+        ("check @mail.eml --at yesterday", of("yesterday", "--at <TIME>", time)),
+        ("check @mail.eml --timeout -1", of("-1", "--timeout <SECONDS>", seconds)),
+        ("check @mail.eml --timeout NaN", of("NaN", "--timeout <SECONDS>", seconds)),
     ] {
-        let said = folder.call(command);
-        assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
-        assert!(said.stderr.starts_with("error: ") || said.stderr.contains("Usage"), "{}", said.stderr);
+        let setting = Setting { locale: Some("ja_JP.UTF-8".to_owned()), ..Setting::default() };
+        for (said, expected, usage) in [
+            (folder.call(command), &english, "Usage: sekisho"),
+            (folder.call_with(command, "", setting), &japanese, "使い方: sekisho"),
+            (folder.call(&format!("{command} --lang=ja")), &japanese, "使い方: sekisho"),
+        ] {
+            let mut lines = said.stderr.lines();
+            assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
+            assert_eq!(lines.next().unwrap(), format!("sekisho: {expected}"), "{command}");
+            assert!(lines.next().is_none_or(|line| line.starts_with(usage)), "{}", said.stderr);
+            assert_eq!(lines.next(), None);
+        }
     }
+}
+
+#[test]
+fn the_json_has_all_steps_or_on_request_an_empty_list() {
+    let folder = Folder::new();
+    let what_if = "--what-if TXT~_dmarc.example.org=v=DMARC1;~p=reject";
+    let command = format!("check @mail.eml --zone @zone --trust-received 1 {what_if} --json");
+    let all = folder.call(&command).json();
+    assert!(all["steps"].as_array().unwrap().len() > 5);
+    for (steps, is_there) in [("all", true), ("failed", true), ("none", false)] {
+        let mut object = folder.call(&format!("{command} --steps {steps} --at 2026-01-01T00:00:00Z")).json();
+        for place in ["/steps", "/what_if/steps"] {
+            let found = object.pointer_mut(place).unwrap();
+            let expected = if is_there { all.pointer(place).unwrap().clone() } else { serde_json::json!([]) };
+            assert_eq!(*found, expected, "{steps} {place}");
+        }
+    }
+}
+
+#[test]
+fn the_facts_are_in_the_documented_order() {
+    let folder = Folder::new();
+    let mut zone = "example.org TXT \"v=spf1 a:bb.example a:a.example a:c.bb.example mx:z.example -all\"\n".to_owned();
+    for record in ["bb.example A", "a.example A", "c.bb.example A", "www.z.example A"] {
+        zone += &format!("{record} 203.0.113.1\n");
+    }
+    folder.write("zone", zone + "z.example MX 1 www.z.example\n");
+    let object = folder.call("check @mail.eml --zone @zone --trust-received 1 --json").json();
+    let facts: Vec<_> = object["facts"].as_array().unwrap().iter().collect();
+    let told: Vec<String> =
+        facts.iter().map(|fact| format!("{} {}", fact["type"], fact["name"]).replace('"', "")).collect();
+    let mut expected = told.clone();
+    let wire = |name: &str| -> Vec<u8> {
+        name.split('.').flat_map(|label| [&[u8::try_from(label.len()).unwrap()], label.as_bytes()].concat()).collect()
+    };
+    expected.sort_by_key(|told| {
+        let (kind, name) = told.split_once(' ').unwrap();
+        (["A", "AAAA", "MX", "TXT", "PTR"].iter().position(|known| *known == kind), wire(name))
+    });
+    assert_eq!(told, expected);
+    let addresses: Vec<&str> = told.iter().filter_map(|told| told.strip_prefix("A ")).collect();
+    assert_eq!(addresses, ["a.example", "c.bb.example", "bb.example", "www.z.example"]);
 }
 
 #[test]

@@ -178,3 +178,50 @@ fn the_samples_of_the_readmes_are_what_is_printed() {
         assert!(sample.lines().count() > 5);
     }
 }
+
+/// Runs the lines of a block as a shell would: `sekisho …` and `cat …`, with `> FILE` behind; returns what stays unsaved.
+fn run_block(folder: &Folder, block: &str) -> String {
+    let mut said = String::new();
+    for line in block.lines() {
+        let (line, file) = line.split_once(" > ").map_or((line, None), |(line, file)| (line, Some(file)));
+        let words: Vec<&str> = line.split(' ').collect();
+        let output = match words.as_slice() {
+            ["cat", files @ ..] => {
+                files.iter().map(|file| std::fs::read_to_string(folder.path(file)).unwrap()).collect::<String>()
+            }
+            ["sekisho", rest @ ..] => {
+                let is_file = |word: &str| folder.path(word).is_file() || word.ends_with(".pem");
+                let words = rest.iter().map(|word| if is_file(word) { format!("@{word}") } else { (*word).to_owned() });
+                let said = folder.call(&words.collect::<Vec<_>>().join(" "));
+                assert_eq!(said.exit, 0, "{line}: {}", said.stderr);
+                said.stdout
+            }
+            _ => panic!("the test does not know how to run {line}"),
+        };
+        match file {
+            Some(file) => drop(folder.write(file, output)),
+            None => said += &output,
+        }
+    }
+    said.replace("DIR/", "")
+}
+
+#[test]
+fn the_readmes_way_to_sign_works_as_printed() {
+    for page in ["README.md", "README.ja.md"] {
+        let folder = Folder::new();
+        folder.write("examples/good.eml", read("examples/good.eml"));
+        folder.write("examples/zone", read("examples/zone"));
+        let text = read(page);
+        let blocks: Vec<&str> = text.split("```").skip(1).step_by(2).collect();
+        let at = blocks.iter().position(|block| block.contains("sign --new-key")).unwrap();
+        let said = run_block(&folder, blocks[at].trim());
+        let sample = blocks[at + 1].trim_start_matches("text").trim();
+        assert!(sample.lines().count() >= 5);
+        let mut rest = said.as_str();
+        for part in sample.split("\n…\n") {
+            let (_, behind) = rest.split_once(part).unwrap_or_else(|| panic!("{page} shows\n{part}\nbut:\n{said}"));
+            rest = behind;
+        }
+    }
+}

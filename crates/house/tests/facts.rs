@@ -77,7 +77,8 @@ fn many_mails_are_kept_line_by_line_and_found_by_their_octets() {
 fn a_file_that_keeps_no_facts_is_named_with_its_line() {
     let folder = Folder::new();
     for (text, why) in [
-        ("{}\n", "this is not a facts file of Sekisho"),
+        ("{}\n", "this is not a facts file of Sekisho; such a file is written by --save-facts"),
+        ("{\"format\":\"sekisho-fa", "this line is not whole; the file may have been cut off"),
         (
             "{\"format\":\"sekisho-facts\",\"version\":7}\n",
             "it has the format version 7, and this program reads version 1",
@@ -88,6 +89,57 @@ fn a_file_that_keeps_no_facts_is_named_with_its_line() {
         let said = folder.call("check @mail.eml --facts @facts");
         assert_eq!(said.stderr, format!("sekisho: DIR/facts:1: {why}\n"));
         assert_eq!(said.exit, 2);
+    }
+}
+
+#[test]
+fn facts_are_kept_in_a_new_file_or_not_at_all() {
+    let folder = Folder::new();
+    folder.write("precious", "precious");
+    for (name, english, japanese) in [
+        (
+            "precious",
+            "it exists already, and facts that were kept are never overwritten; name a new file",
+            "すでに存在し、保存した記録は上書きしない: 新しいファイル名を指定",
+        ),
+        ("nowhere/x", "its folder does not exist; make it first", "保存先のフォルダーがない: 先に作成が必要"),
+    ] {
+        let said = folder.call(&format!("check @mail.eml --zone @zone --save-facts @{name}"));
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""));
+        assert_eq!(said.stderr, format!("sekisho: cannot write `DIR/{name}`: {english}\n"));
+        let said = folder.call(&format!("check @mail.eml --zone @zone --save-facts @{name} --lang ja"));
+        assert_eq!(said.stderr, format!("sekisho: `DIR/{name}` に書き込めない: {japanese}\n"));
+    }
+    assert_eq!(std::fs::read_to_string(folder.path("precious")).unwrap(), "precious");
+    let said = folder.call("check @gone --zone @zone --save-facts @empty");
+    assert!(said.exit == 2 && !folder.path("empty").exists(), "what was never kept blocks no second try");
+}
+
+#[test]
+fn a_file_of_another_kind_is_no_facts_file() {
+    let folder = Folder::new();
+    folder.write("program", b"\x7fELF\x02\x01\x01\0\0\n\xff");
+    for file in ["program", "mail.eml"] {
+        let said = folder.call(&format!("check @mail.eml --facts @{file}"));
+        let why = "this is not a facts file of Sekisho; such a file is written by --save-facts";
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""));
+        assert_eq!(said.stderr, format!("sekisho: cannot use `DIR/{file}` for --facts: {why}\n"));
+    }
+}
+
+#[test]
+fn a_proposal_for_a_name_with_a_space_is_refused() {
+    let folder = Folder::new();
+    for (lang, why) in [
+        (
+            "en",
+            "--what-if `TXT a b=c` cannot be read: `a b` is no name, since names have no spaces; write `TYPE NAME=DATA`",
+        ),
+        ("ja", "--what-if の `TXT a b=c` を解釈できない: `a b` は空白を含み、名前ではない。書式は `型 名前=データ`"),
+    ] {
+        let said = folder.call(&format!("check @mail.eml --zone @zone --what-if TXT~a~b=c --lang {lang}"));
+        assert_eq!((said.exit, said.stdout.as_str(), said.stderr.lines().count()), (2, "", 1));
+        assert!(said.stderr.starts_with(&format!("sekisho: {why}")), "{}", said.stderr);
     }
 }
 

@@ -11,7 +11,9 @@ use crate::whole::{Check, side_by_side};
 
 /// Judges once over the loopback and keeps the facts, then by these alone with the server gone; both must tell the same.
 fn assert_replays(what: &str, server: DnsServer, first: impl Fn(&DnsServer) -> Check, mail: &[u8], folder: &Path) {
-    let kept = folder.join(format!("{:x}", server.address().port()));
+    // Ports come again, and kept facts are never overwritten.
+    let own = tempfile::tempdir_in(folder).unwrap();
+    let kept = own.path().join("facts");
     let path = kept.as_os_str().as_encoded_bytes();
     let asked = first(&server).and("--save-facts", path).run();
     assert!(asked.exit < 2, "{what}: {}", asked.stderr);

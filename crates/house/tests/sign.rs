@@ -34,6 +34,19 @@ fn a_new_key_signs_a_mail_that_passes_by_the_record_to_publish() {
 }
 
 #[test]
+fn the_printed_record_is_a_line_of_a_zone_for_check() {
+    for kind in ["ed25519", "rsa2048", "rsa3072"] {
+        let folder = Folder::new();
+        let said = folder.call(&format!("sign --new-key {kind} --domain example.org --selector s1 --out @s1.pem"));
+        folder.write("zone", said.stdout);
+        let said = folder.call("sign @mail.eml --domain example.org --selector s1 --key @s1.pem");
+        folder.write("signed.eml", &said.stdout);
+        let object = folder.call("check @signed.eml --zone @zone --json").json();
+        assert_eq!(object["dkim"][0]["result"], "pass", "{kind}: {}", object["steps"]);
+    }
+}
+
+#[test]
 fn a_key_that_exists_is_never_overwritten() {
     let folder = Folder::new();
     folder.write("s1.pem", "precious");
@@ -92,9 +105,49 @@ fn what_cannot_be_signed_is_said_in_one_line() {
             "sign @mail.eml --domain a..b --selector s --key @s.pem".to_owned(),
             "`a..b` is not a domain name: two dots meet, or the name begins with one",
         ),
+        (
+            "sign @mail.eml --domain vic~tim --selector s --key @s.pem".to_owned(),
+            "`vic tim` is not a domain name: only letters, digits, hyphens, underscores and dots may stand in it",
+        ),
+        (
+            "sign --new-key ed25519 --domain example.org --selector a;b --out @new.pem".to_owned(),
+            "`a;b` is not a selector: only letters, digits, hyphens, underscores and dots may stand in it",
+        ),
     ] {
         let said = folder.call(&command);
         assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}");
         assert_eq!(said.stderr, format!("sekisho: {why}\n"));
     }
+}
+
+#[test]
+fn a_signature_never_expires_at_once() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    for days in ["0", "-1", "x", "99999999999"] {
+        let said =
+            folder.call(&format!("sign @mail.eml --domain example.org --selector s --key @s.pem --expire {days}"));
+        let why = "cannot be used for `--expire <DAYS>`: write a number of days from 1 to 36500";
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""));
+        assert_eq!(said.stderr, format!("sekisho: `{days}` {why}\n"));
+    }
+}
+
+#[test]
+fn a_signature_that_dmarc_will_not_count_is_made_and_warned_of() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    for (domain, is_warned) in
+        [("example.org", false), ("mail.example.org", false), ("example.net", true), ("org", true)]
+    {
+        let said = folder.call(&format!("sign @mail.eml --domain {domain} --selector s --key @s.pem"));
+        assert!(said.exit == 0 && said.stdout.starts_with("DKIM-Signature: "), "{}", said.stderr);
+        let warning = format!(
+            "sekisho: the mail is from `example.org`, so DMARC will not count a signature of `{domain}`; \
+             sign with --domain example.org too\n"
+        );
+        assert_eq!(said.stderr, if is_warned { warning } else { String::new() });
+    }
+    let said = folder.call("sign @mail.eml --domain example.net --selector s --key @s.pem --lang ja");
+    assert!(said.stderr.contains("`example.net` の署名は DMARC では無効"), "{}", said.stderr);
 }

@@ -17,6 +17,8 @@ use crate::terminal::{Piece, Tone, pad, width, wrap};
 
 /// How wide the column with the results is: `permerror` and its distance.
 const RESULT_COLUMNS: usize = 11;
+/// The stable reason of a signature that was left aside: there were too many.
+const UNEXAMINED: &str = "beyond the signature limit";
 /// How wide the longest action is.
 const ACTION_COLUMNS: usize = "quarantine".len();
 
@@ -188,11 +190,18 @@ impl Account<'_> {
         if verdict.dkim.is_empty() {
             self.check("label-dkim", "none", vec![self.talk.word("detail-unsigned")], text);
         }
+        let steps: Vec<&Step> = verdict.steps.iter().filter(|step| step.check == Check::Dkim).collect();
+        // Each signature that was examined has steps of its own, in the order of the header.
+        let mut groups = steps.chunk_by(|_, next| next.depth > 0).peekable();
         for signature in &verdict.dkim {
             self.check("label-dkim", signature.result.as_str(), self.signature(signature), text);
+            if signature.reason != Some(UNEXAMINED) && groups.peek().is_some_and(|group| is_of_one_signature(group)) {
+                let group = groups.next().unwrap_or_default();
+                self.draw(group, signature.result != DkimResult::Pass, text);
+            }
         }
-        let bad = verdict.dkim.iter().any(|signature| signature.result != DkimResult::Pass);
-        self.steps(Check::Dkim, verdict, bad, text);
+        // What is said of all that were not examined.
+        groups.for_each(|group| self.draw(group, true, text));
     }
 
     /// Returns what names one signature.
@@ -271,9 +280,14 @@ impl Account<'_> {
 
     /// Writes the steps of one check, where they are wanted.
     fn steps(&self, check: Check, verdict: &Verdict, failed: bool, text: &mut String) {
+        let steps: Vec<&Step> = verdict.steps.iter().filter(|step| step.check == check).collect();
+        self.draw(&steps, failed, text);
+    }
+
+    /// Draws steps that belong together, where they are wanted.
+    fn draw(&self, steps: &[&Step], failed: bool, text: &mut String) {
         if self.shown == StepsShown::All || failed {
-            let steps: Vec<&Step> = verdict.steps.iter().filter(|step| step.check == check).collect();
-            text.push_str(&tree::draw(&steps, self.shown, self.talk, self.layout));
+            text.push_str(&tree::draw(steps, self.shown, self.talk, self.layout));
         }
     }
 
@@ -312,6 +326,11 @@ impl Account<'_> {
 fn shown_name(name: &sekisho_core::name::DomainName) -> String {
     let (ascii, unicode) = (name.to_string(), name.to_unicode());
     if ascii == unicode { ascii } else { format!("{ascii} ({})", Visible(unicode.as_bytes())) }
+}
+
+/// Tells whether steps begin with the signature that they are about.
+fn is_of_one_signature(group: &[&Step]) -> bool {
+    group.first().is_some_and(|step| step.rule.id == "dkim.signature")
 }
 
 /// Names the place of a change as the JSON does.

@@ -122,7 +122,7 @@ impl Desk {
             notes.extend(unasked.map(|question| unasked_note(&judged.source, question)));
         }
         let text = if self.options.json {
-            json::text(&judged, &self.talk, self.on_terminal && !judged.many)
+            json::text(&judged, self.options.steps, &self.talk, self.on_terminal && !judged.many)
         } else {
             account::text(&judged, self.options.steps, &self.talk, self.layout)
         };

@@ -27,23 +27,34 @@ const VERSION: u64 = 1;
 /// The most octets of a file that is read.
 const FILE_MAX: u64 = 1024 * 1024 * 1024;
 
-/// The file that facts are kept in.
+/// The file that facts are kept in. A file that exists is never overwritten, and one in which nothing was kept is not
+/// left behind.
 pub(super) struct Keeper {
     /// Its path.
     path: PathBuf,
     /// Its end.
     file: BufWriter<File>,
+    /// Whether something was kept.
+    is_used: bool,
 }
 
 impl Keeper {
-    /// Creates the file, or empties it.
+    /// Creates the file.
     pub(super) fn create(path: &Path) -> Result<Keeper, Fault> {
-        let file = File::create(path).map_err(|error| Fault::io("fault-write", path, &error))?;
-        Ok(Keeper { path: path.to_owned(), file: BufWriter::new(file) })
+        let file = File::create_new(path).map_err(|error| {
+            let why = match error.kind() {
+                io::ErrorKind::AlreadyExists => Fault::new("why-facts-exist", []),
+                io::ErrorKind::NotFound => Fault::new("why-no-folder", []),
+                _ => Fault::system(&error),
+            };
+            Fault::new("fault-write", [("path", shown(path))]).because(why)
+        })?;
+        Ok(Keeper { path: path.to_owned(), file: BufWriter::new(file), is_used: false })
     }
 
     /// Keeps one verdict's facts.
     pub(super) fn keep(&mut self, judged: &Judged) -> Result<(), Fault> {
+        self.is_used = true;
         writeln!(self.file, "{}", write(judged)).map_err(|error| self.fault(&error))
     }
 
@@ -55,6 +66,15 @@ impl Keeper {
     /// Says that the file cannot be written.
     fn fault(&self, error: &io::Error) -> Fault {
         Fault::io("fault-write", &self.path, error)
+    }
+}
+
+impl Drop for Keeper {
+    fn drop(&mut self) {
+        if !self.is_used {
+            // An empty file that cannot be removed does no harm.
+            let _ = fs::remove_file(&self.path);
+        }
     }
 }
 
@@ -96,6 +116,10 @@ impl Keeping {
             ));
         }
         let text = fs::read(path).map_err(refused)?;
+        // Whatever file this is, its first octets tell whether it is one of ours.
+        if !text.trim_ascii_start().starts_with(b"{") {
+            return Err(Fault::new("fault-facts", [("path", shown(path))]).because(Fault::new("why-no-facts", [])));
+        }
         let mut kept = Vec::new();
         for (index, line) in text.split(|&b| b == b'\n').enumerate().filter(|(_, line)| !line.trim_ascii().is_empty()) {
             kept.push(read(line).map_err(|why| {
@@ -158,7 +182,7 @@ fn octets(octets: Option<&[u8]>) -> Value {
 
 /// Reads one line.
 fn read(line: &[u8]) -> Result<Kept, Fault> {
-    let object: Value = serde_json::from_slice(line).map_err(|error| Fault::quote(error.to_string()))?;
+    let object: Value = serde_json::from_slice(line).map_err(|_| Fault::new("why-facts-json", []))?;
     if object["format"] != FORMAT {
         return Err(Fault::new("why-no-facts", []));
     }

@@ -137,6 +137,11 @@ impl<'a> Input<'a> {
                 let source = if is_one_of_many { format!("{name}#{}", mbox.number()) } else { name.clone() };
                 let place = PathBuf::from(&source);
                 Some(match read {
+                    Ok(None) if alone => {
+                        let fault = Fault::new("fault-mbox-empty", [("path", shown(&place))]);
+                        self.open = None;
+                        Err(fault)
+                    }
                     Ok(None) => return None,
                     Ok(Some(Ok(raw))) => Ok(Mail { source, raw, many }),
                     Ok(Some(Err(_))) => Err(too_large(&place)),

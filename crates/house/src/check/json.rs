@@ -15,18 +15,29 @@ use serde_json::{Value, json};
 
 use super::desk::{Judged, WhatIf};
 use super::what_if::Change;
+use crate::cli::StepsShown;
 use crate::speech::Talk;
 
-/// Returns the whole object as text with its line end.
-pub(super) fn text(judged: &Judged, talk: &Talk, pretty: bool) -> String {
+/// Returns the whole object as text with its line end; `steps` is always there, and empty where none are wanted.
+pub(super) fn text(judged: &Judged, shown: StepsShown, talk: &Talk, pretty: bool) -> String {
+    let telling = Telling { talk, with_steps: shown != StepsShown::None };
     let whole = Whole {
         input: input(judged),
         judged_at: time(judged.judged_at),
-        proof: verdict(&judged.verdict, &judged.facts, talk),
-        what_if: judged.what_if.as_ref().map(|what_if| self::what_if(what_if, talk)),
+        proof: verdict(&judged.verdict, &judged.facts, telling),
+        what_if: judged.what_if.as_ref().map(|what_if| self::what_if(what_if, telling)),
     };
     let text = if pretty { serde_json::to_string_pretty(&whole) } else { serde_json::to_string(&whole) };
     harmless(&text.expect("names are text and values are JSON")).into_owned() + "\n"
+}
+
+/// How an object is told.
+#[derive(Clone, Copy)]
+struct Telling<'a> {
+    /// The language of the steps.
+    talk: &'a Talk,
+    /// Whether there are any.
+    with_steps: bool,
 }
 
 /// Writes characters that could steer a terminal or hide text as `\uXXXX`: to a program the same, to eyes harmless.
@@ -124,7 +135,8 @@ pub(super) fn time(at: Timestamp) -> Value {
 }
 
 /// Builds everything from `verdict` to `facts`.
-fn verdict<'a>(verdict: &'a Verdict, facts: &Facts, talk: &Talk) -> Proof<'a> {
+fn verdict<'a>(verdict: &'a Verdict, facts: &Facts, telling: Telling<'_>) -> Proof<'a> {
+    let steps = verdict.steps.iter().filter(|_| telling.with_steps);
     Proof {
         verdict: verdict.action.as_str(),
         grounds: verdict.grounds.iter().map(|ground| ground.as_str()).collect(),
@@ -134,7 +146,7 @@ fn verdict<'a>(verdict: &'a Verdict, facts: &Facts, talk: &Talk) -> Proof<'a> {
         dkim: &verdict.dkim,
         arc: arc(&verdict.arc),
         dmarc: dmarc(&verdict.dmarc),
-        steps: verdict.steps.iter().map(|step| self::step(step, talk)).collect(),
+        steps: steps.map(|step| self::step(step, telling.talk)).collect(),
         facts: self::facts(facts),
     }
 }
@@ -235,10 +247,10 @@ fn fact((question, answer): (&Question, &Answer)) -> Value {
 }
 
 /// Builds `what_if`.
-fn what_if<'a>(what_if: &'a WhatIf, talk: &Talk) -> WhatIfTold<'a> {
+fn what_if<'a>(what_if: &'a WhatIf, telling: Telling<'_>) -> WhatIfTold<'a> {
     WhatIfTold {
         replaced: facts(&what_if.proposed),
-        proof: verdict(&what_if.verdict, &what_if.facts, talk),
+        proof: verdict(&what_if.verdict, &what_if.facts, telling),
         changes: what_if.changes.iter().map(change).collect(),
     }
 }
@@ -370,7 +382,7 @@ mod tests {
             r#""steps":[],"facts":[{"type":"A","name":"gone.example","outcome":"nxdomain","records":[],"ttl":60}]}"#,
             "\n"
         );
-        assert_eq!(text(&judged(), &Talk::new(Lang::En), false), expected);
-        assert_eq!(text(&judged(), &Talk::new(Lang::En), true).lines().next(), Some("{"));
+        assert_eq!(text(&judged(), StepsShown::Failed, &Talk::new(Lang::En), false), expected);
+        assert_eq!(text(&judged(), StepsShown::Failed, &Talk::new(Lang::En), true).lines().next(), Some("{"));
     }
 }

@@ -21,9 +21,8 @@ pub(super) fn draw(steps: &[&Step], shown: StepsShown, talk: &Talk, layout: Layo
         StepsShown::None => return String::new(),
         StepsShown::All => steps.to_vec(),
         StepsShown::Failed => match steps.first().map(|step| step.check) {
-            // What is odd about the author lies below what is fine about it.
-            Some(Check::Author) => steps.to_vec(),
-            Some(Check::Dkim) => bad_signatures(steps),
+            // What is odd about the author lies below what is fine about it; the steps of a signature are few.
+            Some(Check::Author | Check::Dkim) => steps.to_vec(),
             _ => decisive(steps),
         },
     };
@@ -58,17 +57,6 @@ fn decisive<'a>(steps: &[&'a Step]) -> Vec<&'a Step> {
     }
     kept.reverse();
     kept
-}
-
-/// Leaves out what lies below the head of each signature that passes.
-fn bad_signatures<'a>(steps: &[&'a Step]) -> Vec<&'a Step> {
-    let groups = steps.chunk_by(|_, next| next.depth > 0);
-    groups
-        .flat_map(|group| {
-            let is_good = group.iter().any(|step| step.result == Some("pass"));
-            group.iter().take(if is_good { 1 } else { group.len() }).copied()
-        })
-        .collect()
 }
 
 /// Returns how deep each step is drawn: never more than one deeper than the one before.

@@ -33,6 +33,9 @@ fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
     let (name, data) = rest.split_once('=').ok_or_else(shape)?;
     let kind = Kind::parse(kind).ok_or_else(|| Fault::new("why-kind", [("kinds", crate::fault::kinds().into())]))?;
     let name = name.trim();
+    if name.contains(|c: char| c.is_whitespace() || c.is_control()) {
+        return Err(Fault::new("why-proposal-name", [("name", name.to_owned().into())]));
+    }
     let name = if name.is_ascii() { DomainName::from_presentation(name) } else { DomainName::parse_unicode(name) };
     let question = Question::new(kind, name.map_err(Fault::from)?);
     let outcome = match data.trim().strip_prefix('!') {
@@ -162,6 +165,8 @@ mod tests {
             &["SRV a.example=x"],
             &["A a.example=1.2.3"],
             &["TXT a..b=x"],
+            &["TXT a b=c"],
+            &["TXT v=spf1 -all a.example=x", "TXT a\tb=c"],
             &["TXT a.example=x", "TXT a.example=!timeout"],
         ] {
             assert!(proposals(texts).is_err(), "{texts:?}");

@@ -21,10 +21,8 @@ pub const SIGNED: &[&str] = &[
     "Sender",
     "In-Reply-To",
     "References",
-    "Content-Transfer-Encoding",
     "Content-ID",
     "Content-Description",
-    "Content-Disposition",
     "List-Id",
     "List-Help",
     "List-Unsubscribe",
@@ -37,9 +35,21 @@ pub const SIGNED: &[&str] = &[
     "Autocrypt",
 ];
 
-/// The fields that are signed once more than they are there, so that none can be added (§5.4.2, §8.15).
-pub const OVERSIGNED: &[&str] =
-    &["From", "Reply-To", "To", "Cc", "Subject", "Date", "Message-ID", "MIME-Version", "Content-Type"];
+/// The fields that are signed once more than they are there, so that none can be added (§5.4.2, §8.15): those that mail
+/// programs show, and those that say how the body is read. Sender is not one of them, since lists honestly add it.
+pub const OVERSIGNED: &[&str] = &[
+    "From",
+    "Reply-To",
+    "To",
+    "Cc",
+    "Subject",
+    "Date",
+    "Message-ID",
+    "MIME-Version",
+    "Content-Type",
+    "Content-Transfer-Encoding",
+    "Content-Disposition",
+];
 
 /// Signs for one domain with one key.
 #[derive(Debug)]

@@ -83,9 +83,19 @@ fn fields_are_folded_and_always_the_same() {
 fn fields_that_are_added_break_what_was_oversigned() {
     let signers = [signer("rsa2048")];
     let mail = signed(&signers, MAIL);
-    for added in
-        ["From: x@example.com", "Subject: other", "Reply-To: x@example.com", "Content-Type: text/html", "Cc: x"]
-    {
+    for added in [
+        "From: x@example.com",
+        "Subject: other",
+        "Reply-To: x@example.com",
+        "To: x",
+        "Cc: x",
+        "Date: Thu, 1 Jan 2026 00:00:00 +0000",
+        "Message-ID: <x@example.com>",
+        "MIME-Version: 1.0",
+        "Content-Type: text/html",
+        "Content-Transfer-Encoding: base64",
+        "Content-Disposition: attachment",
+    ] {
         let mail = [added.as_bytes(), b"\r\n", &mail].concat();
         assert_eq!(reasons(&mail, &world(&signers)), [Some("header differs")], "{added}");
     }
