@@ -11,7 +11,7 @@ use sekisho_core::facts::{Facts, Missing};
 use sekisho_core::step::{Check, Rule, Step, Trace};
 
 use crate::arc::Chain;
-use crate::author;
+use crate::author::{self, flag};
 use crate::body::{BodyDigests, BodyPlan};
 use crate::dkim::Signatures;
 use crate::dmarc;
@@ -144,6 +144,8 @@ impl Hearing {
         let mut arc = opened.chain.verdict();
         arc.overrides = dmarc.result == DmarcResult::Fail
             && dmarc.disposition != Disposition::None
+            // A seal, like a signature, holds for the header as we read it.
+            && !flag::header_may_end_early(&opened.author.flags)
             && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
         let mut trace = Trace::new(Check::Verdict);
         let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);

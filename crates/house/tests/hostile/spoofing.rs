@@ -206,6 +206,39 @@ fn a_greeting_never_stands_in_for_a_mail_from() {
 }
 
 #[test]
+fn what_was_signed_as_header_vouches_for_nothing_where_it_may_be_shown_as_body() {
+    let server = DnsServer::start(zone());
+    let own = String::from_utf8(signed_by("victim.example", &claim("", "", "Hi.\r\n"))).unwrap();
+    let turned = |from: &str, to: &str| {
+        assert!(own.contains(from));
+        own.replacen(from, to, 1).into_bytes()
+    };
+    // Each of these leaves the signature valid, and some readers take what follows for the body.
+    for (from, to) in [
+        ("Subject: Pay at once\r\n", "Subject: Pay at once\r\n \r\nX: to the attacker\r\n"),
+        ("Subject: Pay at once\r\n", "Subject: Pay at once\r\nX:\r\n\t \r\nX: to the attacker\r\n"),
+        ("Subject: Pay at once\r\n", "Subject : Pay at once\r\nX: to the attacker\r\n"),
+    ] {
+        let mail = turned(from, to);
+        let json = from_attacker(mail.clone(), &server).judge();
+        assert_eq!((&json["dkim"][0]["result"], gist(&json)), (&json!("pass"), exposed()), "{to:?}");
+        let steps = json["steps"].as_array().unwrap();
+        assert!(steps.iter().any(|step| step["rule"] == "dmarc.signatures-uncounted"), "{to:?}");
+        // From the victim's own host it comes as the victim wrote it.
+        let own = Check::mail(mail).dns(&server).and("--at", NOW);
+        let json = own.envelope(VICTIM, "mail.victim.example", "x@victim.example").judge();
+        assert_eq!(gist(&json), json!(["accept", [], "ok", "pass", ["spf"]]), "{to:?}");
+    }
+    for to in ["Pay the attacker\r\nSubject: Pay at once\r\n", "Pay the attacker: x\r\nSubject: Pay at once\r\n"] {
+        let json = from_attacker(turned("Subject: Pay at once\r\n", to), &server).judge();
+        assert_eq!((&json["dkim"][0]["result"], gist(&json)), (&json!("pass"), refused("unusable")), "{to:?}");
+    }
+    // A line of white space that the field goes on behind is old, and no reader ends the header there.
+    let folded = turned("Subject: Pay at once\r\n", "Subject: Pay\r\n \r\n at once\r\n");
+    assert_eq!(gist(&from_attacker(folded, &server).judge()), genuine());
+}
+
+#[test]
 fn the_victims_own_mail_passes_through_all_that() {
     let server = DnsServer::start(zone());
     let mail = claim("", "", "Hi.\r\n");

@@ -38,6 +38,12 @@ pub static ODD_NAME: Fault = fault(AuthorResult::Unusable, "odd From field name"
 /// A line before From is no header field, so some readers of mail end the header there.
 pub static NO_FIELD_BEFORE: Fault =
     fault(AuthorResult::Unusable, "a line that is no field before From", "author.no-field-before", "RFC 5322 §2.2");
+/// A line behind From is no header field, so some readers of mail end the header there: what was signed is body to them.
+pub static NO_FIELD: Fault =
+    fault(AuthorResult::Unusable, "a line that is no field", "author.no-field", "RFC 5322 §2.2");
+/// A field before From ends with a line of white space, where some readers of mail end the header.
+pub static BLANK_BEFORE: Fault =
+    fault(AuthorResult::Unusable, "a line of white space before From", "author.blank-before", "RFC 5322 §4.2");
 /// A bare line break makes an empty line before From, where some readers of mail end the header.
 pub static HIDDEN_END: Fault =
     fault(AuthorResult::Unusable, "bare line break that ends the header", "author.hidden-end", "RFC 5322 §2.2");
@@ -155,6 +161,8 @@ pub(crate) const RULES: &[&Rule] = &[
     &HIDDEN_FROM.rule,
     &ODD_NAME.rule,
     &NO_FIELD_BEFORE.rule,
+    &NO_FIELD.rule,
+    &BLANK_BEFORE.rule,
     &HIDDEN_END.rule,
     &NUL.rule,
     &BARE_BREAK.rule,

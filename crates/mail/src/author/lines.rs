@@ -31,9 +31,6 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
         let start = offset;
         offset += field.raw.len();
         if is_plain_from(field) {
-            if !before_colon(field).is_empty() {
-                found.flag(&flag::SPACE_BEFORE_COLON, &[]);
-            }
             from.push(*field);
             authors_at.push(start..offset);
             last_from = Some(start);
@@ -54,9 +51,14 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     if let Some(field) = odd_name {
         found.fault(&fault::ODD_NAME, field.raw);
     }
-    examine_breaks(header.raw(), &authors_at, found);
-    if let Some((_, field)) = no_field.filter(|(start, _)| last_from.is_some_and(|last| *start < last)) {
-        found.fault(&fault::NO_FIELD_BEFORE, field.raw);
+    let first_blank = examine_breaks(header.raw(), &authors_at, found);
+    let is_before = |at: usize| last_from.is_some_and(|last| at < last);
+    if let Some((start, field)) = no_field {
+        // What is no field is no obsolete syntax either: Postfix, Python and others end the header there.
+        found.fault(if is_before(start) { &fault::NO_FIELD_BEFORE } else { &fault::NO_FIELD }, field.raw);
+    }
+    if first_blank.is_some_and(is_before) {
+        found.fault(&fault::BLANK_BEFORE, &[]);
     }
     examine_octets(header.raw(), found);
     note_counts(&counts, found);
@@ -92,18 +94,36 @@ fn note_line(field: &Field<'_>, found: &mut Findings) {
         found.flag(&flag::COLONLESS_LINE, field.raw);
     } else if !field.is_well_formed() {
         found.flag(&flag::ODD_FIELD_NAME, field.name());
+    } else if !before_colon(field).is_empty() {
+        found.flag(&flag::SPACE_BEFORE_COLON, field.name());
     }
     if field.raw.len() > LINE_MAX && field.raw.split(|&b| b == b'\n').any(|line| line.len() > LINE_MAX + 1) {
         found.flag(&flag::LONG_LINE, &[]);
     }
 }
 
-/// Notes bare CR and LF, and what follows them: to some readers a new line begins there.
-fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings) {
+/// Notes bare CR and LF, and what follows them: to some readers a new line begins there. Returns where the first line
+/// of white space stands that ends a field.
+fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings) -> Option<usize> {
+    let mut first_blank = None;
+    let mut line_start = 0;
     for at in memchr::memchr2_iter(b'\r', b'\n', raw) {
         let next = raw.get(at + 1);
+        let is_pair = raw.get(at) == Some(&b'\r') && next == Some(&b'\n');
+        let line = raw.get(line_start..at).unwrap_or_default();
+        line_start = if is_pair { at + 2 } else { at + 1 };
+        if is_folded_blank(line) && at > line.len() {
+            match raw.get(line_start) {
+                // At the end of the header it moves nothing.
+                None | Some(b' ' | b'\t') => found.flag(&flag::BLANK_FOLDED_LINE, &[]),
+                Some(_) => {
+                    found.flag(&flag::BLANK_LAST_LINE, &[]);
+                    first_blank.get_or_insert(at);
+                }
+            }
+        }
         match raw.get(at) {
-            Some(b'\r') if next == Some(&b'\n') => continue,
+            _ if is_pair => continue,
             Some(b'\r') => found.flag(&flag::BARE_CR, &[]),
             _ if at > 0 && raw.get(at - 1) == Some(&b'\r') => continue,
             _ => found.flag(&flag::BARE_LF, &[]),
@@ -120,6 +140,12 @@ fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings)
             found.fault(&fault::HIDDEN_END, &[]);
         }
     }
+    first_blank
+}
+
+/// Tells whether a line is white space and nothing else.
+fn is_folded_blank(line: &[u8]) -> bool {
+    !line.is_empty() && line.iter().all(|b| matches!(b, b' ' | b'\t'))
 }
 
 /// Notes octets that no header has.

@@ -143,6 +143,40 @@ fn addresses_are_named_harmlessly_and_not_without_end() {
 }
 
 #[test]
+fn a_line_that_is_no_field_is_never_part_of_a_header() {
+    for line in ["PAY", "PAY me: now", "P\u{1}: x", "Pé: x", ": x", "\u{a0}", "--", "<html>"] {
+        let reason = |raw: String| judge(&Header::parse(raw.as_bytes())).0.reason;
+        let before = format!("Date: x\r\n{line}\r\nFrom: a@x.org\r\nTo: b@y.org\r\n");
+        assert_eq!(reason(before), Some(fault::NO_FIELD_BEFORE.reason), "{line:?}");
+        for end in ["To: b@y.org\r\n", ""] {
+            let behind = format!("Date: x\r\nFrom: a@x.org\r\n{line}\r\n{end}");
+            assert_eq!(reason(behind), Some(fault::NO_FIELD.reason), "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_white_space_are_told_apart_by_what_follows() {
+    let author = |raw: &str| judge(&Header::parse(raw.as_bytes())).0;
+    for (lines, flags) in [
+        ("X: a\r\n \r\n b\r\nTo: c\r\n", &["blank-folded-line"][..]),
+        ("X:\r\n\t\r\n \t \r\n\tb\r\nTo: c\r\n", &["blank-folded-line"]),
+        ("X: a\r\n \r\n", &["blank-folded-line"]),
+        ("X: a\r\n \r\nTo: c\r\n", &["blank-last-line"]),
+        ("Subject:\r\n \t\r\nTo: c\r\n", &["blank-last-line"]),
+        ("X: a\n \nTo: c\r\n", &["bare-lf-in-header", "blank-last-line"]),
+        ("X: a\r\n \u{a0}\r\nTo: c\r\n", &[]),
+        ("X : a\r\nTo: c\r\n", &["space-before-colon"]),
+    ] {
+        let behind = author(&format!("Date: x\r\nFrom: a@x.org\r\n{lines}"));
+        assert_eq!((behind.reason, &*behind.flags), (None, flags), "{lines:?}");
+        let before = author(&format!("Date: x\r\n{lines}From: a@x.org\r\n"));
+        let is_last = flags.contains(&"blank-last-line") || lines.ends_with(" \r\n");
+        assert_eq!(before.reason, is_last.then_some(fault::BLANK_BEFORE.reason), "{lines:?}");
+    }
+}
+
+#[test]
 fn a_header_that_ends_early_to_some_readers_is_no_ground_to_trust_what_follows() {
     for hidden in ["X: a\n\nPAY\r\n", "X: a\r\rPAY\r\n", "X: a\n\r\nPAY: 1\r\n"] {
         let raw = format!("From: a@x.org\r\nDate: x\r\n{hidden}Subject: y\r\n");
