@@ -259,6 +259,7 @@ fn fault_of(oddity: Oddity) -> Option<&'static Fault> {
     Some(match oddity {
         Oddity::Nul => &fault::NUL,
         Oddity::BareBreak => &fault::BARE_BREAK,
+        Oddity::HiddenBreak => &fault::HIDDEN_BREAK,
         Oddity::BlankLine => &fault::BLANK_LINE,
         Oddity::Control => &fault::CONTROL,
         Oddity::UndeclaredCharset => &fault::UNDECLARED_CHARSET,
@@ -295,7 +296,14 @@ fn fault_of(oddity: Oddity) -> Option<&'static Fault> {
 
 /// Notes what is wrong with the octets of From, whatever they mean.
 fn note_octets(odd: Oddities, value: &[u8], found: &mut Findings) {
-    for oddity in [Oddity::Nul, Oddity::BareBreak, Oddity::BlankLine, Oddity::Control, Oddity::UndeclaredCharset] {
+    for oddity in [
+        Oddity::Nul,
+        Oddity::BareBreak,
+        Oddity::HiddenBreak,
+        Oddity::BlankLine,
+        Oddity::Control,
+        Oddity::UndeclaredCharset,
+    ] {
         if let Some(fault) = fault_of(oddity).filter(|_| odd.contains(oddity)) {
             found.fault(fault, value);
         }

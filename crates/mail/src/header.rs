@@ -97,6 +97,12 @@ impl<'a> Field<'a> {
         self.has_colon() && !self.name().is_empty() && self.name().iter().all(u8::is_ascii_graphic)
     }
 
+    /// Tells whether this is a well-formed field but for NULs in its name.
+    pub fn is_field_with_nuls(&self) -> bool {
+        let mut name = self.name().iter().filter(|&&b| b != 0).peekable();
+        self.has_colon() && name.peek().is_some() && name.all(u8::is_ascii_graphic)
+    }
+
     /// Tells whether this is a field of that name.
     pub fn is(&self, name: &str) -> bool {
         self.has_colon() && self.name().eq_ignore_ascii_case(name.as_bytes())

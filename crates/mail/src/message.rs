@@ -55,9 +55,9 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Tells whether this can be a mail at all: at least one well-formed field.
+    /// Tells whether this can be a mail at all: at least one well-formed field, were there no NULs in its name.
     pub fn is_plausible(&self) -> bool {
-        self.header().fields().iter().any(Field::is_well_formed)
+        self.header().fields().iter().any(Field::is_field_with_nuls)
     }
 }
 

@@ -59,6 +59,18 @@ fn encoded_words_and_parameters_by_the_hundred_thousand_are_judged() {
 }
 
 #[test]
+fn a_nul_makes_no_binary_of_a_mail() {
+    let server = DnsServer::start(zone());
+    let judge = |above: &[u8]| gist(&from_attacker(claim(above, "", "Hi.\r\n"), &server).judge());
+    assert_eq!(judge(b"Su\0bject: x\r\n"), refused("unusable"));
+    assert_eq!(judge(b"\0\0\0\0\r\n"), refused("unusable"));
+    assert_eq!(judge(b"Subject: \0\0\0\0\r\n"), exposed());
+    let told = from_attacker(std::fs::read("/proc/self/exe").unwrap(), &server).run();
+    assert_eq!((told.exit, &*told.stdout), (2, ""));
+    assert!(told.stderr.contains("is a binary file"), "{}", told.stderr);
+}
+
+#[test]
 fn a_display_name_of_a_megabyte_is_judged() {
     let server = DnsServer::start(zone());
     for (name, expected) in [

@@ -52,6 +52,9 @@ pub static NUL: Fault = fault(AuthorResult::Unusable, "NUL in From", "author.nul
 /// From holds a CR or an LF that is no line end.
 pub static BARE_BREAK: Fault =
     fault(AuthorResult::Unusable, "bare line break in From", "author.bare-break", "RFC 5322 §2.3");
+/// From holds a character beyond ASCII at which some programs begin a new line.
+pub static HIDDEN_BREAK: Fault =
+    fault(AuthorResult::Unusable, "hidden line break in From", "author.hidden-break", "RFC 5322 §2.2");
 /// From is folded over a line of white space, where some readers of mail end the header.
 pub static BLANK_LINE: Fault =
     fault(AuthorResult::Unusable, "blank line in From", "author.blank-line", "RFC 5322 §3.2.2");
@@ -166,6 +169,7 @@ pub(crate) const RULES: &[&Rule] = &[
     &HIDDEN_END.rule,
     &NUL.rule,
     &BARE_BREAK.rule,
+    &HIDDEN_BREAK.rule,
     &BLANK_LINE.rule,
     &CONTROL.rule,
     &UNDECLARED_CHARSET.rule,

@@ -58,6 +58,8 @@ pub static NUL_IN_HEADER: Flag = flag("nul-in-header", "author.nul-in-header", "
 pub static BARE_CR: Flag = flag("bare-cr-in-header", "author.bare-cr", "RFC 5322 §2.3");
 /// The header holds an LF without a CR.
 pub static BARE_LF: Flag = flag("bare-lf-in-header", "author.bare-lf", "RFC 5322 §2.3");
+/// A character that some programs take for a line break stands before what looks like a field.
+pub static HIDDEN_LINE_BREAK: Flag = flag("hidden-line-break", "author.hidden-line-break", "RFC 5322 §2.2");
 /// The header holds octets beyond ASCII that are no UTF-8.
 pub static NOT_UTF8: Flag = flag("not-utf8", "author.not-utf8", "RFC 6532 §3.1");
 /// A line of the header has more than 998 octets.
@@ -117,6 +119,7 @@ pub(crate) const RULES: &[&Rule] = &[
     &NUL_IN_HEADER.rule,
     &BARE_CR.rule,
     &BARE_LF.rule,
+    &HIDDEN_LINE_BREAK.rule,
     &NOT_UTF8.rule,
     &LONG_LINE.rule,
     &NO_DATE.rule,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Findings;
 use super::{fault, flag};
+use crate::address::HIDDEN_BREAKS;
 use crate::header::{Field, Header, line_begins_with, line_reads_as};
 
 /// The longest line that a header may have, without CRLF (RFC 5322 §2.1.1).
@@ -60,6 +61,7 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     if first_blank.is_some_and(is_before) {
         found.fault(&fault::BLANK_BEFORE, &[]);
     }
+    examine_hidden_breaks(header.raw(), found);
     examine_octets(header.raw(), found);
     note_counts(&counts, found);
     let has_sender = counts.iter().zip(flag::SINGLE).any(|(&count, (name, _))| count > 0 && name == "Sender");
@@ -146,6 +148,29 @@ fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings)
 /// Tells whether a line is white space and nothing else.
 fn is_folded_blank(line: &[u8]) -> bool {
     !line.is_empty() && line.iter().all(|b| matches!(b, b' ' | b'\t'))
+}
+
+/// Notes what looks like a field behind a character that some programs take for a line break: `str.splitlines` of Python
+/// breaks lines at all of these.
+fn examine_hidden_breaks(raw: &[u8], found: &mut Findings) {
+    let controls = memchr::memchr3_iter(0x0b, 0x0c, 0x1e, raw).chain(memchr::memchr2_iter(0x1c, 0x1d, raw));
+    let mut behind = controls.map(|at| at + 1).find_map(|at| field_at(raw, at));
+    if behind.is_none() && !raw.is_ascii() {
+        behind = HIDDEN_BREAKS.into_iter().find_map(|hidden| {
+            let mut places = memchr::memmem::find_iter(raw, hidden.as_bytes());
+            places.find_map(|at| field_at(raw, at + hidden.len()))
+        });
+    }
+    if let Some(field) = behind {
+        found.flag(&flag::HIDDEN_LINE_BREAK, field);
+    }
+}
+
+/// Returns the rest of the line where it looks like a field; a name has fewer octets than a line should (§2.1.1).
+fn field_at(raw: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = raw.get(at..raw.len().min(at + 80)).unwrap_or_default();
+    let line = rest.get(..memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
+    Field::new(line).is_well_formed().then_some(line)
 }
 
 /// Notes octets that no header has.

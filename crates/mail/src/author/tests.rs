@@ -49,6 +49,9 @@ fn every_doubt_has_its_reason() {
         (b"a@x.org\0", fault::NUL.reason),
         (b"a@x.org\n b", fault::BARE_BREAK.reason),
         (b"a@x.org\r", fault::BARE_BREAK.reason),
+        ("a\u{2028} <a@x.org>".as_bytes(), fault::HIDDEN_BREAK.reason),
+        ("a@x.org\u{85}From: <v@v.org>".as_bytes(), fault::HIDDEN_BREAK.reason),
+        (b"a@x.org\x0bFrom: <v@v.org>", fault::CONTROL.reason),
         (b"a\r\n \r\n <a@x.org>", fault::BLANK_LINE.reason),
         (b"\x1b$B4X\x1b(B <a@x.org>", fault::CONTROL.reason),
         (b"\"\x83\\\" <v@v.org>, \" <a@x.org>", fault::UNDECLARED_CHARSET.reason),
@@ -115,6 +118,12 @@ fn what_is_odd_but_clear_is_flagged() {
         (b"\"v@v.org\" <a@x.org>", flag::NAME_ADDRESS.word),
         (b"=?utf-8?b?PHZAdi5vcmc+?= <a@x.org>", flag::NAME_ADDRESS.word),
         ("v＠v.org <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("ｖ＠ｖ．ｏｒｇ <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("\"v@v。org\" <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("\"v@v｡org\" <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("\"v@v\u{200b}.org\" <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("=?utf-8?b?dkB277yOb3Jn?= <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        (b"=?utf-7?q?v+AEA-v+AC4-org?= <a@x.org>", flag::NAME_ADDRESS.word),
         (b"a@x.org (v@v.org)", flag::COMMENT_ADDRESS.word),
         ("Рaypal <a@x.org>".as_bytes(), flag::MIXED_SCRIPTS.word),
         ("a@раураl.example".as_bytes(), flag::MIXED_SCRIPTS.word),
@@ -128,8 +137,13 @@ fn what_is_odd_but_clear_is_flagged() {
         assert_eq!(author.result, AuthorResult::Ok, "{} {:?}", Visible(value), author.reason);
         assert!(author.flags.contains(&flag), "{} {:?}", Visible(value), author.flags);
     }
-    for value in ["a@x.org", "\"a@x.org\" <a@x.org>", "山田 Taro太郎 <a@日本語.example>", "👩‍👧 x <a@münchen.example>"]
-    {
+    for value in [
+        "a@x.org",
+        "\"a@x.org\" <a@x.org>",
+        "ａ＠ｘ．ｏｒｇ <a@x.org>",
+        "山田 Taro太郎 <a@日本語.example>",
+        "👩‍👧 x <a@münchen.example>",
+    ] {
         assert_eq!(from(value).flags, [""; 0], "{value}");
     }
 }
@@ -173,6 +187,19 @@ fn lines_of_white_space_are_told_apart_by_what_follows() {
         let before = author(&format!("Date: x\r\n{lines}From: a@x.org\r\n"));
         let is_last = flags.contains(&"blank-last-line") || lines.ends_with(" \r\n");
         assert_eq!(before.reason, is_last.then_some(fault::BLANK_BEFORE.reason), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_some_take_for_a_line_break_is_flagged_before_what_looks_like_a_field() {
+    for hidden in ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\u{85}", "\u{2028}", "\u{2029}"] {
+        for (rest, is_flagged) in [("From: v@v.org", true), ("X-Any :", true), ("just words", false), (" X: y", false)]
+        {
+            let raw = format!("Date: x\r\nFrom: a@x.org\r\nSubject: é{hidden}.{hidden}{rest}\r\n");
+            let (author, _) = judge(&Header::parse(raw.as_bytes()));
+            let expected: &[&str] = if is_flagged { &["hidden-line-break"] } else { &[] };
+            assert_eq!((author.reason, &*author.flags), (None, expected), "{raw:?}");
+        }
     }
 }
 
