@@ -17,6 +17,7 @@ use sekisho_core::visible::Visible;
 
 use crate::address::{Addresses, Entry, Mailbox, Oddities, Oddity};
 use crate::header::Header;
+use crate::policy::Policy;
 use crate::verdict::{Author, AuthorResult};
 use fault::Fault;
 use flag::Flag;
@@ -42,6 +43,17 @@ pub fn judge(header: &Header<'_>) -> (Author, Vec<Step>) {
     }
     authors.close(&lines, &mut found);
     conclude(authors, found)
+}
+
+/// Says that the header is too large to look for an author in it.
+pub(crate) fn too_large(policy: &Policy) -> (Author, Vec<Step>) {
+    let fault = &fault::TOO_LARGE;
+    let mut trace = Trace::new(Check::Author);
+    let arguments = [("octets", policy.max_header_bytes.into()), ("fields", policy.max_fields.into())];
+    trace.conclude(&fault.rule, fault.result.as_str(), arguments);
+    let (result, reason) = (fault.result, Some(fault.reason));
+    let author = Author { result, domain: None, addresses: Vec::new(), reason, flags: Vec::new() };
+    (author, trace.into_steps())
 }
 
 /// Makes the verdict and its account of what was found.

@@ -188,6 +188,13 @@ impl Dmarc {
 impl Opened {
     /// Reads what the header alone tells.
     fn read(header: &Header<'_>, policy: &Policy) -> Opened {
+        if !header.is_within(policy) {
+            // Nothing of it is judged, and no signature could make up for it.
+            let (author, author_steps) = author::too_large(policy);
+            let nothing = Header::parse(&[]);
+            let (signatures, chain) = (Signatures::find(&nothing, None, policy), Chain::find(&nothing));
+            return Opened { author, author_steps, signatures, chain };
+        }
         let (author, author_steps) = author::judge(header);
         let signatures = Signatures::find(header, author.domain.as_ref(), policy);
         let chain = Chain::find(header);

@@ -1,6 +1,7 @@
 ### Who the author is
 
 author-domain = the author domain is { $domain }
+author-header-too-large = the header is too large to be judged: it may have { $octets } octets and { $fields } fields at most
 author-no-from = the mail has no From field
 author-empty-from = the From field names nobody
 author-several-fields = the mail has several From fields, and a mail program may show any of them: { $text }

@@ -1,6 +1,7 @@
 ### 差出人は誰か
 
 author-domain = 差出人ドメインは { $domain }
+author-header-too-large = ヘッダーが大きすぎるため判定しない（上限は { $octets } オクテット、{ $fields } フィールド）
 author-no-from = From フィールドがない
 author-empty-from = From フィールドに誰も書かれていない
 author-several-fields = From フィールドが複数あり、メールソフトがどれを表示するか定まらない: { $text }

@@ -20,6 +20,9 @@ const fn fault(result: AuthorResult, reason: &'static str, id: &'static str, sec
     Fault { result, reason, rule: Rule { id, section } }
 }
 
+/// The header has more octets or fields than are read.
+pub static TOO_LARGE: Fault =
+    fault(AuthorResult::Unusable, "header too large", "author.header-too-large", "RFC 5321 §4.5.3.1");
 /// The mail has no From field.
 pub static NO_FROM: Fault = fault(AuthorResult::Missing, "no From field", "author.no-from", "RFC 5322 §3.6");
 /// The From field names nobody.
@@ -157,6 +160,7 @@ pub static UNPARSEABLE: Fault =
 
 /// The rules of all faults.
 pub(crate) const RULES: &[&Rule] = &[
+    &TOO_LARGE.rule,
     &NO_FROM.rule,
     &EMPTY_FROM.rule,
     &SEVERAL_FIELDS.rule,
