@@ -60,6 +60,12 @@ pub fn judge(
     Ok(inquiry.conclude(&policy, applied, findings))
 }
 
+/// Says that a judgement did not come to its end, by our own fault.
+pub(crate) fn break_off(author: &Author, trace: &mut Trace) -> DmarcVerdict {
+    trace.conclude(&rules::BROKEN_OFF, DmarcResult::Temperror.as_str(), []);
+    verdict(DmarcResult::Temperror, author.domain.as_ref())
+}
+
 /// Returns the questions that a judgement needs whatever SPF and DKIM conclude: the author domain's own record, and the
 /// walk where it has none. They are asked beside the others', so that a slow sender's SPF does not use up their time.
 pub fn opening(facts: &Facts, author: &Author) -> Option<Missing> {

@@ -56,15 +56,7 @@ pub fn judge(
     trace.restart();
     let sender = sender(request, now);
     note_request(request, &sender, trace);
-    let mut verdict = SpfVerdict {
-        result: SpfResult::None,
-        identity: request.identity,
-        domain: Visible(&sender.domain).to_string(),
-        name: None,
-        explanation: None,
-        lookups: 0,
-        void_lookups: 0,
-    };
+    let mut verdict = opening(request, &sender);
     let name = match usable_domain(&sender.domain) {
         Ok(name) => name,
         Err((rule, name)) => {
@@ -85,6 +77,29 @@ pub fn judge(
     (verdict.lookups, verdict.void_lookups) = evaluation.spent();
     verdict.name = Some(name);
     Ok(verdict)
+}
+
+/// Says that a judgement did not come to its end, by our own fault.
+pub(crate) fn break_off(request: &Request<'_>, now: Timestamp, trace: &mut Trace) -> SpfVerdict {
+    trace.restart();
+    let sender = sender(request, now);
+    note_request(request, &sender, trace);
+    trace.conclude(&rules::BROKEN_OFF, SpfResult::Temperror.as_str(), []);
+    let name = usable_domain(&sender.domain).ok();
+    SpfVerdict { result: SpfResult::Temperror, name, ..opening(request, &sender) }
+}
+
+/// Returns a verdict that says nothing yet.
+fn opening(request: &Request<'_>, sender: &Sender<'_>) -> SpfVerdict {
+    SpfVerdict {
+        result: SpfResult::None,
+        identity: request.identity,
+        domain: Visible(&sender.domain).to_string(),
+        name: None,
+        explanation: None,
+        lookups: 0,
+        void_lookups: 0,
+    }
 }
 
 /// Follows the record, says what decided, and fetches the domain's own words for a fail.

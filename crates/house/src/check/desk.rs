@@ -72,6 +72,8 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
     /// What that rests on.
     pub(super) facts: Facts,
+    /// Whether a judge never came to its end, by our fault.
+    pub(super) is_broken_off: bool,
     /// What it would prove with other answers.
     pub(super) what_if: Option<WhatIf>,
 }
@@ -117,6 +119,9 @@ impl Desk {
     pub(super) async fn judge(self: Arc<Desk>, mail: Mail) -> Result<Told, Fault> {
         let judged = self.hear(&mail).await?;
         let mut notes = Vec::new();
+        if judged.is_broken_off {
+            notes.push(Fault::new("note-stuck", [("path", judged.source.as_bytes().into())]));
+        }
         if let Some(what_if) = &judged.what_if {
             let unasked = what_if::unasked(&what_if.proposed, &what_if.facts);
             notes.extend(unasked.map(|question| unasked_note(&judged.source, question)));
@@ -155,13 +160,13 @@ impl Desk {
         drop(header);
         let hearing = self.judge.prepare(&message, &envelope, &policy, judged_at);
         let base = kept.map(|kept| &kept.facts);
-        let Heard { verdict, facts } = hearing.hear(Layers { over: None, under: base }).await?;
+        let Heard { verdict, facts, mut is_broken_off } = hearing.hear(Layers { over: None, under: base }).await;
         let what_if = match &self.options.what_if {
             None => None,
             Some(proposed) => {
                 let layers = Layers { over: Some(proposed), under: Some(&facts) };
-                let second =
-                    self.judge.prepare(&message, &envelope, &policy, judged_at).after(base).hear(layers).await?;
+                let second = self.judge.prepare(&message, &envelope, &policy, judged_at).after(base).hear(layers).await;
+                is_broken_off |= second.is_broken_off;
                 let changes = what_if::changes(&verdict, &second.verdict);
                 Some(WhatIf { verdict: second.verdict, facts: second.facts, proposed: proposed.clone(), changes })
             }
@@ -178,6 +183,7 @@ impl Desk {
             many,
             verdict,
             facts,
+            is_broken_off,
             what_if,
         })
     }

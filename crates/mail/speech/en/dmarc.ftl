@@ -44,3 +44,4 @@ dmarc-pass = { $domain } vouches for this mail
 dmarc-fail = nothing proves that the mail comes from { $domain }
 dmarc-temperror = { $domain } cannot be judged until the DNS answers
 dmarc-testing = the domain is only testing (t=y), so { $policy } is lowered to { $disposition }
+dmarc-broken-off = DMARC could not be judged to its end, by a fault in Sekisho

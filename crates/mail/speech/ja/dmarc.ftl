@@ -44,3 +44,4 @@ dmarc-pass = { $domain } が、このメールを自らのものと認めてい�
 dmarc-fail = { $domain } からのメールであることを示すものがない
 dmarc-temperror = DNS の応答が得られるまで { $domain } を判定できない
 dmarc-testing = ドメインは試験運用中（t=y）のため、{ $policy } を { $disposition } に下げる
+dmarc-broken-off = Sekisho の不具合により、DMARC を最後まで判定できなかった

@@ -45,5 +45,6 @@ rules! {
     PASS = "dmarc.pass", "RFC 9989 §5.3.5";
     FAIL = "dmarc.fail", "RFC 9989 §5.3.5";
     TEMPERROR = "dmarc.temperror", "RFC 9989 §5.3.6";
+    BROKEN_OFF = "dmarc.broken-off", "RFC 9989 §5.3.6";
     TESTING = "dmarc.testing", "RFC 9989 §4.7 (t)";
 }
