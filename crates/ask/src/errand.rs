@@ -10,10 +10,6 @@ use tokio::time::Instant;
 
 use crate::{Source, unanswered};
 
-/// The most rounds of one errand. The longest honest one is a chain of ten SPF includes, each behind the other, then the
-/// walks of DMARC: about thirty. It bounds a judge that never comes to an end, even where time and budget are used up.
-const ROUNDS_MAX: usize = 256;
-
 /// What one verdict may cost: a deadline that begins with the errand, and a number of questions.
 #[derive(Debug)]
 pub struct Errand {
@@ -27,6 +23,8 @@ pub struct Errand {
     denied: usize,
     /// How often the judge was sent back.
     rounds: usize,
+    /// How often it may be.
+    rounds_max: usize,
 }
 
 impl Errand {
@@ -34,10 +32,25 @@ impl Errand {
     pub const DEADLINE: Duration = Duration::from_secs(20);
     /// How many questions a verdict may ask: a mail that uses every limit of SPF, with ten signatures, asks about 140.
     pub const QUESTIONS: usize = 250;
+    /// The most rounds of one errand. The longest honest one is a chain of ten SPF includes, each behind the other, then
+    /// the walks of DMARC: about thirty. It bounds a judge that never ends, even where time and budget are used up.
+    pub const ROUNDS: usize = 256;
 
     /// Begins an errand.
     pub fn new(deadline: Duration, questions: usize) -> Errand {
-        Errand { deadline: Instant::now() + deadline, left: questions, asked: 0, denied: 0, rounds: 0 }
+        Errand {
+            deadline: Instant::now() + deadline,
+            left: questions,
+            asked: 0,
+            denied: 0,
+            rounds: 0,
+            rounds_max: Errand::ROUNDS,
+        }
+    }
+
+    /// Lets the judge be sent back so often at most.
+    pub fn within_rounds(self, rounds: usize) -> Errand {
+        Errand { rounds_max: rounds, ..self }
     }
 
     /// Returns when it is too late.
@@ -94,7 +107,7 @@ impl Source {
                 Err(Missing(missing)) => missing,
             };
             let questions = unknown(facts, &missing);
-            if questions.is_empty() || errand.rounds == ROUNDS_MAX {
+            if questions.is_empty() || errand.rounds >= errand.rounds_max {
                 return Err(Stuck { asked: missing });
             }
             errand.rounds += 1;
@@ -115,7 +128,8 @@ fn unknown(facts: &Facts, missing: &[Question]) -> Vec<Question> {
     missing.iter().filter(|question| !facts.has(question) && seen.insert(*question)).cloned().collect()
 }
 
-/// The judge asked again for what it was told, or never came to an end: our fault, so the verdict is a temperror.
+/// The judge asked again for what it was told, or never came to an end: our fault, so what it did not conclude
+/// is a temperror.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stuck {
     /// What it asked last.

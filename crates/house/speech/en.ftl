@@ -50,6 +50,7 @@ detail-aligned = aligned: { $by }
 
 what-if = If { $question } were { $answer }:
 what-if-nothing = nothing would change
+note-stuck = `{ $path }`: a judge asked again for what it was told, so its mail is not judged to the end; this is a fault in Sekisho, please report it
 note-unasked = { $path }: no judge asked `{ $question }`, so --what-if changes nothing there
 
 note-unaligned = the mail is from `{ $author }`, so DMARC will not count a signature of `{ $domain }`; sign with --domain { $author } too
@@ -125,7 +126,6 @@ fault-key = the key in `{ $path }` cannot be used
 fault-key-made = no key could be made
 fault-canonicalization = `{ $value }` is not a canonicalization; write relaxed/relaxed, relaxed/simple, simple/relaxed or simple/simple
 fault-sign = `{ $path }` cannot be signed
-fault-stuck = a judge asked again for what it was told; this is a fault in Sekisho, please report it
 fault-ours = judging ended in an internal error; this is a fault in Sekisho, please report it
 
 ## Command lines that cannot be read

@@ -47,6 +47,7 @@ detail-aligned = アライメント: { $by }
 
 what-if = { $question } の応答が { $answer } の場合:
 what-if-nothing = 変化なし
+note-stuck = `{ $path }`: 判定が同じ問いを繰り返したため、最後まで判定していない（Sekisho の不具合のため要報告）
 note-unasked = { $path }: `{ $question }` は判定に使われず、--what-if による変化なし
 
 note-unaligned = 差出人ドメインは `{ $author }` で、`{ $domain }` の署名は DMARC では無効: --domain { $author } の署名も必要
@@ -115,7 +116,6 @@ fault-key = `{ $path }` の鍵を使えない
 fault-key-made = 鍵を生成できない
 fault-canonicalization = `{ $value }` という正規化はない: relaxed/relaxed、relaxed/simple、simple/relaxed、simple/simple のいずれかを指定
 fault-sign = `{ $path }` に署名できない
-fault-stuck = 判定が同じ問いを繰り返した: Sekisho の不具合のため要報告
 fault-ours = 判定が内部エラーで終了: Sekisho の不具合のため要報告
 
 ## 読めないコマンドライン

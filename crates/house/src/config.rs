@@ -88,6 +88,8 @@ impl Config {
     pub(crate) fn policy(&self) -> Policy {
         Policy {
             max_signatures: self.check.max_signatures,
+            max_header_bytes: self.check.max_header_bytes,
+            max_fields: self.check.max_fields,
             trusted_sealers: self.arc.trusted_sealers.clone(),
             spf_void_lookups: self.spf.void_lookups,
             ..Policy::default()
@@ -188,7 +190,8 @@ mod tests {
             shown.into_iter().collect()
         );
         let default = Config::parse(None, "").unwrap();
-        assert_eq!((example.check.max_signatures, example.spf), (default.check.max_signatures, default.spf));
+        assert_eq!(example.check, CheckSection { lang: example.check.lang, ..default.check });
+        assert_eq!(example.spf, default.spf);
         assert_eq!((example.dns.timeout, example.dns.cache_octets), (default.dns.timeout, default.dns.cache_octets));
     }
 

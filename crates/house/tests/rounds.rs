@@ -10,7 +10,7 @@ use sekisho_mail::envelope::Envelope;
 use sekisho_mail::hearing::Hearing;
 use sekisho_mail::message::Message;
 use sekisho_mail::policy::Policy;
-use sekisho_mail::verdict::Verdict;
+use sekisho_mail::verdict::{Action, ArcResult, DkimResult, DmarcResult, SpfResult, Verdict};
 use sekisho_testkit::suites;
 use sekisho_testkit::suites::dmarc::worlds;
 
@@ -93,10 +93,65 @@ fn hear(case: &Case, mut order: Order, facts: &mut Facts) -> Verdict {
     }
 }
 
+/// Hears a mail that is broken off after so many rounds; nothing where it needs no more than these.
+fn hear_until(case: &Case, rounds: usize) -> Option<Verdict> {
+    let message = Message::parse(&case.mail);
+    let header = message.header();
+    let mut hearing = Hearing::open(case.envelope.clone(), Arc::new(Policy::default()));
+    let (mut facts, mut left) = (Facts::default(), rounds);
+    let mut answer = |facts: &mut Facts, Missing(questions): Missing| {
+        let is_granted = left > 0;
+        left = left.saturating_sub(1);
+        for question in questions.into_iter().filter(|_| is_granted) {
+            let answer = Arc::new(case.zone.answer(&question));
+            facts.insert(question, answer);
+        }
+        is_granted
+    };
+    let mut goes_on = true;
+    while let (true, Err(missing)) = (goes_on, hearing.proceed(&facts, &header, case.now)) {
+        goes_on = answer(&mut facts, missing);
+    }
+    let mut hasher = BodyHasher::new(&hearing.body_plan());
+    message.body().for_each(|piece| hasher.update(&piece));
+    hearing.close(&hasher.finish());
+    while goes_on {
+        match hearing.verdict(&facts, &header, case.now) {
+            Ok(_) => return None,
+            Err(missing) => goes_on = answer(&mut facts, missing),
+        }
+    }
+    Some(hearing.break_off(&facts, &header, case.now))
+}
+
+/// Holds a case that is broken off to what was concluded by then, and to temperrors.
+fn assert_breakable(case: &Case, full: &Verdict) {
+    for (rounds, broken) in (0..).map_while(|rounds| Some((rounds, hear_until(case, rounds)?))) {
+        let what = format!("{}: after {rounds}", case.what);
+        let spf = |verdict: &Verdict| [&verdict.spf, &verdict.spf_helo].map(|spf| spf.as_ref().map(|spf| spf.result));
+        for (broken, full) in spf(&broken).into_iter().zip(spf(full)) {
+            assert!(broken == full || broken == Some(SpfResult::Temperror), "{what}: {broken:?} for {full:?}");
+        }
+        assert_eq!(broken.dkim.len(), full.dkim.len(), "{what}");
+        for (broken, full) in broken.dkim.iter().zip(&full.dkim) {
+            let results = (broken.result, full.result);
+            assert!(results.0 == results.1 || results.0 == DkimResult::Temperror, "{what}: {results:?}");
+        }
+        assert!(broken.arc.result == full.arc.result || broken.arc.result == ArcResult::Fail, "{what}");
+        let results = (broken.dmarc.result, full.dmarc.result);
+        assert!(results.0 == results.1 || results.0 == DmarcResult::Temperror, "{what}: {results:?}");
+        let actions = (broken.action, full.action);
+        assert!(actions.0 == actions.1 || actions.0 == Action::Tempfail, "{what}: {actions:?}");
+        assert_eq!(broken.author, full.author, "{what}");
+        assert!(broken.steps.iter().any(|step| step.rule.id == "verdict.broken-off"), "{what}");
+    }
+}
+
 /// Holds a case to one verdict in every order.
 fn assert_steady(case: &Case) {
     let mut all = Facts::default();
     let verdict = hear(case, Order::All, &mut all);
+    assert_breakable(case, &verdict);
     let seeds = (1..=6).map(Order::Some);
     for order in [Order::First, Order::Last].into_iter().chain(seeds) {
         let mut facts = Facts::default();

@@ -9,11 +9,13 @@ pub mod encoded_word;
 mod lexer;
 mod oddity;
 mod run;
+mod utf7;
 
 use std::borrow::Cow;
 
 use lexer::{Lexeme, Token, more_telling};
 pub(crate) use lexer::{Lexer, is_atom, unquote};
+pub(crate) use oddity::HIDDEN_BREAKS;
 pub use oddity::{Oddities, Oddity};
 use run::Run;
 

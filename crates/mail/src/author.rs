@@ -17,6 +17,7 @@ use sekisho_core::visible::Visible;
 
 use crate::address::{Addresses, Entry, Mailbox, Oddities, Oddity};
 use crate::header::Header;
+use crate::policy::Policy;
 use crate::verdict::{Author, AuthorResult};
 use fault::Fault;
 use flag::Flag;
@@ -42,6 +43,17 @@ pub fn judge(header: &Header<'_>) -> (Author, Vec<Step>) {
     }
     authors.close(&lines, &mut found);
     conclude(authors, found)
+}
+
+/// Says that the header is too large to look for an author in it.
+pub(crate) fn too_large(policy: &Policy) -> (Author, Vec<Step>) {
+    let fault = &fault::TOO_LARGE;
+    let mut trace = Trace::new(Check::Author);
+    let arguments = [("octets", policy.max_header_bytes.into()), ("fields", policy.max_fields.into())];
+    trace.conclude(&fault.rule, fault.result.as_str(), arguments);
+    let (result, reason) = (fault.result, Some(fault.reason));
+    let author = Author { result, domain: None, addresses: Vec::new(), reason, flags: Vec::new() };
+    (author, trace.into_steps())
 }
 
 /// Makes the verdict and its account of what was found.
@@ -259,6 +271,7 @@ fn fault_of(oddity: Oddity) -> Option<&'static Fault> {
     Some(match oddity {
         Oddity::Nul => &fault::NUL,
         Oddity::BareBreak => &fault::BARE_BREAK,
+        Oddity::HiddenBreak => &fault::HIDDEN_BREAK,
         Oddity::BlankLine => &fault::BLANK_LINE,
         Oddity::Control => &fault::CONTROL,
         Oddity::UndeclaredCharset => &fault::UNDECLARED_CHARSET,
@@ -295,7 +308,14 @@ fn fault_of(oddity: Oddity) -> Option<&'static Fault> {
 
 /// Notes what is wrong with the octets of From, whatever they mean.
 fn note_octets(odd: Oddities, value: &[u8], found: &mut Findings) {
-    for oddity in [Oddity::Nul, Oddity::BareBreak, Oddity::BlankLine, Oddity::Control, Oddity::UndeclaredCharset] {
+    for oddity in [
+        Oddity::Nul,
+        Oddity::BareBreak,
+        Oddity::HiddenBreak,
+        Oddity::BlankLine,
+        Oddity::Control,
+        Oddity::UndeclaredCharset,
+    ] {
         if let Some(fault) = fault_of(oddity).filter(|_| odd.contains(oddity)) {
             found.fault(fault, value);
         }

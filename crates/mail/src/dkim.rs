@@ -129,7 +129,7 @@ struct BodyClaim {
 
 impl Signatures {
     /// Finds the signatures, and chooses which are examined: the author domain's own first, then those of its parents
-    /// and children, then the rest as they come.
+    /// and children, then the rest as they come. What cannot be examined anyway takes up no place.
     pub fn find(header: &Header<'_>, author: Option<&DomainName>, policy: &Policy) -> Signatures {
         let fields: Vec<_> = header.named("DKIM-Signature").collect();
         let mut signatures = Signatures {
@@ -139,20 +139,17 @@ impl Signatures {
         };
         let is_crowded = fields.len() > policy.max_signatures;
         // Where there are too many, their lists of tags are read one by one and let go: thousands would fill the memory.
-        let claims: Vec<Claims> = if is_crowded {
-            fields
-                .iter()
-                .map(|(_, field)| TagList::parse(field.value()).as_ref().map(Claims::read).unwrap_or_default())
-                .collect()
-        } else {
-            Vec::new()
-        };
-        let chosen = choose(&claims, author, policy.max_signatures);
-        let left = chosen.iter().filter(|is_chosen| !**is_chosen).count();
-        let mut claims = claims.into_iter().zip(chosen);
+        let glances: Vec<Glance> =
+            if is_crowded { fields.iter().map(|(_, field)| Glance::at(field.value())).collect() } else { Vec::new() };
+        let chosen = choose(&glances, author, policy.max_signatures);
+        let mut left = 0;
+        let mut glances = glances.into_iter().zip(chosen);
         for (place, field) in fields {
-            signatures.entries.push(match claims.next() {
-                Some((claims, false)) => Entry::beyond_limit(place, claims),
+            signatures.entries.push(match glances.next() {
+                Some((Glance { claims, fault }, false)) => {
+                    left += usize::from(fault.is_none());
+                    Entry::set_aside(place, claims, fault.unwrap_or(&fault::LIMIT))
+                }
                 _ => Entry::open(place, TagList::parse(field.value())),
             });
         }
@@ -220,21 +217,43 @@ impl Signatures {
     }
 }
 
-/// Chooses which signatures are examined where there may be too many.
-fn choose(claims: &[Claims], author: Option<&DomainName>, limit: usize) -> Vec<bool> {
-    if claims.len() <= limit {
-        return vec![true; claims.len()];
+/// What is kept of one signature of too many until some are chosen.
+struct Glance {
+    /// What it says of itself.
+    claims: Claims,
+    /// Why it cannot be examined, where that can be read off it.
+    fault: Option<&'static Fault>,
+}
+
+impl Glance {
+    /// Reads the value of a field, and lets most of it go.
+    fn at(value: &[u8]) -> Glance {
+        let tags = TagList::parse(value);
+        let claims = tags.as_ref().map(Claims::read).unwrap_or_default();
+        let read = tags.map_err(signature::malformed).and_then(|tags| Signature::read(&tags, &claims));
+        Glance { claims, fault: read.err().map(|finding| finding.fault) }
+    }
+}
+
+/// Chooses which signatures are opened where there may be too many: so many that can be examined, and so many that
+/// cannot, to tell why.
+fn choose(glances: &[Glance], author: Option<&DomainName>, limit: usize) -> Vec<bool> {
+    if glances.len() <= limit {
+        return vec![true; glances.len()];
     }
     let distance = |claims: &Claims| match (&claims.domain, author) {
         (Some(domain), Some(author)) if domain == author => 0,
         (Some(domain), Some(author)) if domain.is_at_or_below(author) || author.is_at_or_below(domain) => 1,
         _ => 2,
     };
-    let mut order: Vec<(u8, usize)> = claims.iter().enumerate().map(|(at, claims)| (distance(claims), at)).collect();
-    order.sort_unstable();
-    let mut chosen = vec![false; claims.len()];
-    for (_, at) in order.into_iter().take(limit) {
-        chosen[at] = true;
+    let mut chosen = vec![false; glances.len()];
+    for is_sound in [true, false] {
+        let alike = glances.iter().enumerate().filter(|(_, glance)| glance.fault.is_none() == is_sound);
+        let mut order: Vec<(u8, usize)> = alike.map(|(at, glance)| (distance(&glance.claims), at)).collect();
+        order.sort_unstable();
+        for (_, at) in order.into_iter().take(limit) {
+            chosen[at] = true;
+        }
     }
     chosen
 }
@@ -261,8 +280,8 @@ impl Entry {
     }
 
     /// Leaves one field aside.
-    fn beyond_limit(field: usize, claims: Claims) -> Entry {
-        let state = State::Judged(Some(&fault::LIMIT), None);
+    fn set_aside(field: usize, claims: Claims, fault: &'static Fault) -> Entry {
+        let state = State::Judged(Some(fault), None);
         Entry { field, claims, testing: false, state, trace: Trace::new(Check::Dkim) }
     }
 

@@ -16,6 +16,7 @@ use sekisho_core::step::{Trace, Value};
 
 use self::record::{Alignment, Found, Record, Standing};
 use self::walk::Walk;
+use crate::author::flag;
 use crate::verdict::{
     Author, AuthorResult, Disposition, DkimResult, DkimVerdict, DmarcResult, DmarcVerdict, Mechanism, SpfResult,
     SpfVerdict,
@@ -52,10 +53,17 @@ pub fn judge(
         }
     };
     // §5.3.3, §5.3.4: which authenticated identifiers are there, and are they aligned?
+    let dkim = if flag::header_may_end_early(&author.flags) { inquiry.discount(dkim) } else { dkim };
     let candidates = Candidate::all(spf, dkim, &policy.record);
     let findings = inquiry.align(&candidates)?;
     let applied = inquiry.applied_policy(&policy)?;
     Ok(inquiry.conclude(&policy, applied, findings))
+}
+
+/// Says that a judgement did not come to its end, by our own fault.
+pub(crate) fn break_off(author: &Author, trace: &mut Trace) -> DmarcVerdict {
+    trace.conclude(&rules::BROKEN_OFF, DmarcResult::Temperror.as_str(), []);
+    verdict(DmarcResult::Temperror, author.domain.as_ref())
 }
 
 /// Returns the questions that a judgement needs whatever SPF and DKIM conclude: the author domain's own record, and the
@@ -229,6 +237,16 @@ impl Inquiry<'_> {
     /// Returns the author's organizational domain, where a walk told it.
     fn organization(&self) -> Option<DomainName> {
         self.walk.as_ref().and_then(|walk| walk.organization.clone())
+    }
+
+    /// Lets no signature count, where known readers of mail end the header early. A signature holds for the header as we
+    /// read it, and whoever passes a mail on may move its fields and add others; SPF holds for the host that hands over
+    /// the mail as it is. This departs from §5.3.3.
+    fn discount<'d>(&mut self, dkim: &[DkimVerdict]) -> &'d [DkimVerdict] {
+        if dkim.iter().any(|signature| signature.result == DkimResult::Pass) {
+            self.trace.note(&rules::SIGNATURES_UNCOUNTED, []);
+        }
+        &[]
     }
 
     /// Compares every identifier with the author domain (§4.10.2).

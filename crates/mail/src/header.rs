@@ -3,6 +3,8 @@
 //! Lines end with CRLF here ([`crate::message`] sees to it). A line without a colon is kept as a field without a name:
 //! readers disagree on such lines, so [`crate::author`] must see them.
 
+use crate::policy::Policy;
+
 /// The fields of one header, in their order.
 #[derive(Clone, Debug)]
 pub struct Header<'a> {
@@ -10,6 +12,8 @@ pub struct Header<'a> {
     raw: &'a [u8],
     /// The fields.
     fields: Vec<Field<'a>>,
+    /// Whether there was no more than was read.
+    is_whole: bool,
 }
 
 /// One field with its continuation lines.
@@ -30,15 +34,30 @@ const NO_COLON: u32 = u32::MAX;
 impl<'a> Header<'a> {
     /// Cuts a header into fields: a line that begins with white space continues the one before (§2.2.3).
     pub fn parse(raw: &'a [u8]) -> Header<'a> {
+        Header::parse_some(raw, usize::MAX)
+    }
+
+    /// Cuts a header into its first fields, so many at most.
+    pub(crate) fn parse_some(raw: &'a [u8], max_fields: usize) -> Header<'a> {
         let mut fields = Vec::with_capacity(32);
         let mut rest = raw;
-        while !rest.is_empty() {
+        while !rest.is_empty() && fields.len() < max_fields {
             let (line_end, length) = field_length(rest);
             let (field, after) = rest.split_at(length);
             fields.push(Field::with_line_end(field, line_end));
             rest = after;
         }
-        Header { raw, fields }
+        Header { raw, fields, is_whole: rest.is_empty() }
+    }
+
+    /// Says that there was more than was read.
+    pub(crate) fn cut_short(self) -> Header<'a> {
+        Header { is_whole: false, ..self }
+    }
+
+    /// Tells whether this is all of a header that is small enough to be judged.
+    pub(crate) fn is_within(&self, policy: &Policy) -> bool {
+        self.is_whole && self.raw.len() <= policy.max_header_bytes && self.fields.len() <= policy.max_fields
     }
 
     /// Returns the octets of the whole header.
@@ -100,6 +119,12 @@ impl<'a> Field<'a> {
     /// Tells whether the name is made of printing characters only (§2.2) and there is a colon.
     pub fn is_well_formed(&self) -> bool {
         self.has_colon() && !self.name().is_empty() && self.name().iter().all(u8::is_ascii_graphic)
+    }
+
+    /// Tells whether this is a well-formed field but for NULs in its name.
+    pub fn is_field_with_nuls(&self) -> bool {
+        let mut name = self.name().iter().filter(|&&b| b != 0).peekable();
+        self.has_colon() && name.peek().is_some() && name.all(u8::is_ascii_graphic)
     }
 
     /// Tells whether this is a field of that name.

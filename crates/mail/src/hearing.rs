@@ -11,8 +11,8 @@ use sekisho_core::facts::{Facts, Missing};
 use sekisho_core::step::{Check, Rule, Step, Trace};
 
 use crate::arc::Chain;
-use crate::author;
-use crate::body::{BodyDigests, BodyPlan};
+use crate::author::{self, flag};
+use crate::body::{BodyDigests, BodyHasher, BodyPlan};
 use crate::dkim::Signatures;
 use crate::dmarc;
 use crate::envelope::Envelope;
@@ -124,8 +124,7 @@ impl Hearing {
     /// Takes the digests of the body.
     pub fn close(&mut self, digests: &BodyDigests) {
         let Some(opened) = &mut self.opened else { return };
-        opened.signatures.close(digests);
-        opened.chain.close(digests);
+        opened.close(digests);
         let signatures = opened.signatures.verdicts();
         let results = |of: &[DkimVerdict]| of.iter().map(|signature| signature.result).collect::<Vec<_>>();
         match &mut self.dmarc {
@@ -142,12 +141,37 @@ impl Hearing {
         let (Some(opened), Some(dmarc)) = (self.opened.take(), self.dmarc.take()) else {
             return Err(Missing(Vec::new()));
         };
+        Ok(self.conclude(opened, dmarc, Trace::new(Check::Verdict)))
+    }
+
+    /// Ends a hearing that does not come to its end by itself: a judge asks again for what it was told, which is our
+    /// fault. What was concluded by then stays; whatever else was to be judged is a temperror.
+    pub fn break_off(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Verdict {
+        self.opened.get_or_insert_with(|| Opened::read(header, &self.policy));
+        self.close(&BodyHasher::new(&BodyPlan::new()).finish());
+        let Hearing { envelope, policy, spf, spf_helo, opened, dmarc } = self;
+        let opened = opened.take().unwrap_or_else(|| Opened::read(header, policy));
+        for spf in [&mut *spf, spf_helo] {
+            spf.break_off(envelope, now);
+        }
+        let signatures = opened.signatures.verdicts();
+        let judged =
+            dmarc.take().map_or_else(|| Dmarc::judge(facts, &opened.author, spf.verdict.as_ref(), signatures), Ok);
+        let dmarc = judged.unwrap_or_else(|_| Dmarc::break_off(&opened));
+        let mut trace = Trace::new(Check::Verdict);
+        trace.note(&BROKEN_OFF, []);
+        self.conclude(opened, dmarc, trace)
+    }
+
+    /// Puts what was concluded together.
+    fn conclude(&mut self, opened: Opened, dmarc: Dmarc, mut trace: Trace) -> Verdict {
         let Dmarc { signatures, verdict: dmarc, steps: mut dmarc_steps } = dmarc;
         let mut arc = opened.chain.verdict();
         arc.overrides = dmarc.result == DmarcResult::Fail
             && dmarc.disposition != Disposition::None
+            // A seal, like a signature, holds for the header as we read it.
+            && !flag::header_may_end_early(&opened.author.flags)
             && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
-        let mut trace = Trace::new(Check::Verdict);
         let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);
         let mut steps = opened.author_steps;
         steps.reserve(64);
@@ -157,7 +181,7 @@ impl Hearing {
         steps.append(&mut opened.chain.into_steps());
         steps.append(&mut dmarc_steps);
         steps.append(&mut trace.into_steps());
-        Ok(Verdict {
+        Verdict {
             action,
             grounds,
             author: opened.author,
@@ -167,7 +191,7 @@ impl Hearing {
             arc,
             dmarc,
             steps,
-        })
+        }
     }
 }
 
@@ -183,11 +207,25 @@ impl Dmarc {
         let verdict = dmarc::judge(facts, author, spf, &signatures, &mut trace)?;
         Ok(Dmarc { signatures, verdict, steps: trace.into_steps() })
     }
+
+    /// Says that DMARC was not judged to its end.
+    fn break_off(opened: &Opened) -> Dmarc {
+        let mut trace = Trace::new(Check::Dmarc);
+        let verdict = dmarc::break_off(&opened.author, &mut trace);
+        Dmarc { signatures: opened.signatures.verdicts(), verdict, steps: trace.into_steps() }
+    }
 }
 
 impl Opened {
     /// Reads what the header alone tells.
     fn read(header: &Header<'_>, policy: &Policy) -> Opened {
+        if !header.is_within(policy) {
+            // Nothing of it is judged, and no signature could make up for it.
+            let (author, author_steps) = author::too_large(policy);
+            let nothing = Header::parse(&[]);
+            let (signatures, chain) = (Signatures::find(&nothing, None, policy), Chain::find(&nothing));
+            return Opened { author, author_steps, signatures, chain };
+        }
         let (author, author_steps) = author::judge(header);
         let signatures = Signatures::find(header, author.domain.as_ref(), policy);
         let chain = Chain::find(header);
@@ -203,6 +241,12 @@ impl Opened {
         self.has_policy = missing.is_none();
         missing
     }
+
+    /// Compares what is left to be judged with the body.
+    fn close(&mut self, digests: &BodyDigests) {
+        self.signatures.close(digests);
+        self.chain.close(digests);
+    }
 }
 
 impl Spf {
@@ -213,20 +257,33 @@ impl Spf {
 
     /// Judges the identity, once, as far as the envelope names it.
     fn proceed(&mut self, facts: &Facts, envelope: &Envelope, policy: &Policy, now: Timestamp) -> Result<(), Missing> {
-        let named = match self.identity {
+        if let Some(request) = self.request(envelope) {
+            self.verdict = Some(spf::judge(facts, &request, policy, now, &mut self.trace)?);
+        }
+        Ok(())
+    }
+
+    /// Ends the judgement where it is still under way.
+    fn break_off(&mut self, envelope: &Envelope, now: Timestamp) {
+        if let Some(request) = self.request(envelope) {
+            self.verdict = Some(spf::break_off(&request, now, &mut self.trace));
+        }
+    }
+
+    /// Returns what is to be judged, as long as it is not, where the envelope names it.
+    fn request<'e>(&self, envelope: &'e Envelope) -> Option<spf::Request<'e>> {
+        let is_named = match self.identity {
             Identity::MailFrom => envelope.mail_from.is_some(),
             Identity::Helo => envelope.helo.is_some(),
         };
-        let (None, Some(client_ip), true) = (&self.verdict, envelope.client_ip, named) else { return Ok(()) };
-        let request = spf::Request {
+        let client_ip = envelope.client_ip.filter(|_| is_named && self.verdict.is_none())?;
+        Some(spf::Request {
             identity: self.identity,
             client_ip,
             helo: envelope.helo.as_deref().unwrap_or_default(),
             mail_from: envelope.mail_from.as_deref().unwrap_or_default(),
             receiver: None,
-        };
-        self.verdict = Some(spf::judge(facts, &request, policy, now, &mut self.trace)?);
-        Ok(())
+        })
     }
 }
 
@@ -285,6 +342,8 @@ static NO_CLIENT_ADDRESS: Rule = Rule { id: "envelope.no-client-address", sectio
 static NO_MAIL_FROM: Rule = Rule { id: "envelope.no-mail-from", section: "RFC 7208 §2.4" };
 /// SPF was not asked for want of a HELO name.
 static NO_HELO: Rule = Rule { id: "envelope.no-helo", section: "RFC 7208 §2.3" };
+/// The hearing did not come to its end, by our own fault.
+static BROKEN_OFF: Rule = Rule { id: "verdict.broken-off", section: "RFC 9989 §5.3.6" };
 /// A mail without one usable author is refused.
 static AUTHOR_REFUSED: Rule = Rule { id: "verdict.author", section: "RFC 9989 §5.3.1" };
 /// Nothing speaks against the mail.
@@ -305,6 +364,7 @@ pub(crate) const RULES: &[&Rule] = &[
     &NO_CLIENT_ADDRESS,
     &NO_MAIL_FROM,
     &NO_HELO,
+    &BROKEN_OFF,
     &AUTHOR_REFUSED,
     &ACCEPT,
     &QUARANTINE,

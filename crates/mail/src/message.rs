@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use crate::header::{Field, Header};
+use crate::policy::Policy;
 
 /// How much of a body with LF line ends is mended at a time.
 const PIECE: usize = 64 * 1024;
@@ -13,8 +14,12 @@ const PIECE: usize = 64 * 1024;
 /// A mail cut in two.
 #[derive(Clone, Debug)]
 pub struct Message<'a> {
-    /// The header with its last CRLF, without the empty line.
+    /// The header with its last CRLF, without the empty line; only its first lines where it is too large.
     header: Cow<'a, [u8]>,
+    /// Whether the header is larger than that.
+    is_cut: bool,
+    /// The most fields that are read.
+    max_fields: usize,
     /// The body as it stands in the file.
     body: &'a [u8],
     /// Whether the file's lines end with LF alone.
@@ -22,26 +27,36 @@ pub struct Message<'a> {
 }
 
 impl<'a> Message<'a> {
-    /// Cuts a mail where its header ends.
+    /// Cuts a mail where its header ends, however large that is.
     pub fn parse(raw: &'a [u8]) -> Message<'a> {
-        let first = memchr::memchr(b'\n', raw);
-        let bare_lf = first.is_some_and(|at| at == 0 || raw[at - 1] != b'\r');
-        if bare_lf {
-            let (header, body) = split_lf(raw);
-            return Message { header: Cow::Owned(with_crlf(header, None)), body, bare_lf };
-        }
-        let (header, body) = split_crlf(raw);
-        Message { header: Cow::Borrowed(header), body, bare_lf }
+        Message::cut(raw, usize::MAX, usize::MAX)
     }
 
-    /// Returns the octets of the header, lines ending with CRLF.
+    /// Cuts a mail where its header ends, and reads no more of the header than the policy judges.
+    pub fn parse_within(raw: &'a [u8], policy: &Policy) -> Message<'a> {
+        Message::cut(raw, policy.max_header_bytes, policy.max_fields)
+    }
+
+    /// Cuts a mail where its header ends, and that after so many octets.
+    fn cut(raw: &'a [u8], max_octets: usize, max_fields: usize) -> Message<'a> {
+        let first = memchr::memchr(b'\n', raw);
+        let bare_lf = first.is_some_and(|at| at == 0 || raw.get(at - 1) != Some(&b'\r'));
+        let (whole, body) = if bare_lf { split_lf(raw) } else { split_crlf(raw) };
+        let header = first_lines(whole, max_octets);
+        let is_cut = header.len() < whole.len();
+        let header = if bare_lf { Cow::Owned(with_crlf(header, None)) } else { Cow::Borrowed(header) };
+        Message { header, is_cut, max_fields, body, bare_lf }
+    }
+
+    /// Returns the octets of the header as far as it is read, lines ending with CRLF.
     pub fn raw_header(&self) -> &[u8] {
         &self.header
     }
 
     /// Returns the fields.
     pub fn header(&self) -> Header<'_> {
-        Header::parse(&self.header)
+        let header = Header::parse_some(&self.header, self.max_fields);
+        if self.is_cut { header.cut_short() } else { header }
     }
 
     /// Returns the body in pieces, lines ending with CRLF.
@@ -55,9 +70,9 @@ impl<'a> Message<'a> {
         })
     }
 
-    /// Tells whether this can be a mail at all: at least one well-formed field.
+    /// Tells whether this can be a mail at all: at least one well-formed field, were there no NULs in its name.
     pub fn is_plausible(&self) -> bool {
-        self.header().fields().iter().any(Field::is_well_formed)
+        self.header().fields().iter().any(Field::is_field_with_nuls)
     }
 }
 
@@ -66,22 +81,30 @@ fn split_crlf(raw: &[u8]) -> (&[u8], &[u8]) {
     if let Some(body) = raw.strip_prefix(b"\r\n") {
         return (&[], body);
     }
-    match memchr::memmem::find(raw, b"\r\n\r\n") {
-        Some(at) => (&raw[..at + 2], &raw[at + 4..]),
-        None => (raw, &[]),
-    }
+    let Some(end) = memchr::memmem::find(raw, b"\r\n\r\n") else { return (raw, &[]) };
+    (raw.get(..end + 2).unwrap_or(raw), raw.get(end + 4..).unwrap_or_default())
 }
 
 /// Cuts a mail with LF at its first empty line; a line of CR alone counts as empty.
 fn split_lf(raw: &[u8]) -> (&[u8], &[u8]) {
-    let mut at = 0;
-    while let Some(end) = raw[at..].iter().position(|&b| b == b'\n') {
-        if matches!(&raw[at..at + end], b"" | b"\r") {
-            return (&raw[..at], &raw[at + end + 1..]);
-        }
-        at += end + 1;
+    if let Some(body) = raw.strip_prefix(b"\n").or(raw.strip_prefix(b"\r\n")) {
+        return (&[], body);
     }
-    (raw, &[])
+    let plain = memchr::memmem::find(raw, b"\n\n");
+    let before = plain.map_or(raw, |end| raw.get(..=end).unwrap_or(raw));
+    let (end, gap) = match (memchr::memmem::find(before, b"\n\r\n"), plain) {
+        (Some(end), _) => (end, 3),
+        (None, Some(end)) => (end, 2),
+        (None, None) => return (raw, &[]),
+    };
+    (raw.get(..end + 1).unwrap_or(raw), raw.get(end + gap..).unwrap_or_default())
+}
+
+/// Returns the whole lines that fit into so many octets; where not even one does, the beginning of the first.
+fn first_lines(header: &[u8], max_octets: usize) -> &[u8] {
+    let Some(start) = header.get(..max_octets).filter(|start| start.len() < header.len()) else { return header };
+    let end = memchr::memrchr(b'\n', start).map_or(start.len(), |at| at + 1);
+    start.get(..end).unwrap_or(start)
 }
 
 /// Writes CR before each LF that has none; `before` is the octet in front of the piece.
@@ -129,6 +152,55 @@ mod tests {
     fn pieces_do_not_change_what_is_mended() {
         let raw = [b"A: b\n\n".to_vec(), b"x\r\ny\n".repeat(30_000)].concat();
         assert_eq!(body(&raw), b"x\r\ny\r\n".repeat(30_000));
+    }
+
+    #[test]
+    fn a_header_ends_at_the_first_empty_line_whatever_ends_the_lines() {
+        /// The way of the book: line by line.
+        fn by_line(raw: &[u8]) -> (&[u8], &[u8]) {
+            let mut at = 0;
+            let lf = raw.iter().position(|&b| b == b'\n').is_some_and(|at| at == 0 || raw[at - 1] != b'\r');
+            while let Some(length) = raw[at..].iter().position(|&b| b == b'\n') {
+                let line = &raw[at..at + length];
+                let is_line = lf || at == 0 || raw[..at].ends_with(b"\r\n");
+                if is_line && (line == b"\r" || (lf && line.is_empty())) {
+                    return (&raw[..at], &raw[at + length + 1..]);
+                }
+                at += length + 1;
+            }
+            (raw, &[])
+        }
+        // Every text of eight of these octets: where two differ, they differ in one of them.
+        for number in 0..3_u32.pow(8) {
+            let raw: Vec<u8> = (0..8).map(|place| b"a\r\n"[(number / 3_u32.pow(place) % 3) as usize]).collect();
+            let message = Message::parse(&raw);
+            let (header, body) = by_line(&raw);
+            let header = if message.bare_lf { with_crlf(header, None) } else { header.to_vec() };
+            assert_eq!((message.raw_header(), message.body), (&*header, body), "{raw:?}");
+        }
+    }
+
+    #[test]
+    fn of_a_header_that_is_too_large_only_the_first_lines_are_read() {
+        let policy = |max_header_bytes, max_fields| Policy { max_header_bytes, max_fields, ..Policy::default() };
+        let raw = b"From: a\r\nTo: b\r\nSubject: c\r\n\r\nbody";
+        for (octets, fields, read, is_within) in [
+            (28, 3, 3, true),
+            (27, 3, 2, false),
+            (15, 3, 1, false),
+            (4, 3, 1, false),
+            (28, 2, 2, false),
+            (0, 0, 0, false),
+        ] {
+            let policy = policy(octets, fields);
+            let message = Message::parse_within(raw, &policy);
+            let header = message.header();
+            assert_eq!((header.fields().len(), header.is_within(&policy)), (read, is_within), "{octets} {fields}");
+            assert_eq!(message.body, b"body");
+        }
+        // A header that was read without bounds is held to them all the same.
+        assert!(!Message::parse(raw).header().is_within(&policy(27, 3)));
+        assert!(!Message::parse(raw).header().is_within(&policy(28, 2)));
     }
 
     #[test]

@@ -7,6 +7,10 @@ use sekisho_core::name::DomainName;
 pub struct Policy {
     /// The most DKIM signatures of one mail that are examined, author-domain ones first (RFC 6376 §6.1).
     pub max_signatures: usize,
+    /// The most octets of a header that is judged; a larger one is refused unread. Postfix lets 100 KB pass.
+    pub max_header_bytes: usize,
+    /// The most fields of a header that is judged; one with more is refused unread.
+    pub max_fields: usize,
     /// Sealers whose ARC chain may override a DMARC failure (RFC 8617 §7.2.1).
     pub trusted_sealers: Vec<DomainName>,
     /// The most DNS lookups that SPF's terms may cause (RFC 7208 §4.6.4).
@@ -17,6 +21,13 @@ pub struct Policy {
 
 impl Default for Policy {
     fn default() -> Policy {
-        Policy { max_signatures: 10, trusted_sealers: Vec::new(), spf_lookups: 10, spf_void_lookups: 2 }
+        Policy {
+            max_signatures: 10,
+            max_header_bytes: 2 * 1024 * 1024,
+            max_fields: 20_000,
+            trusted_sealers: Vec::new(),
+            spf_lookups: 10,
+            spf_void_lookups: 2,
+        }
     }
 }

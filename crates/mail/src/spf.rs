@@ -56,37 +56,44 @@ pub fn judge(
     trace.restart();
     let sender = sender(request, now);
     note_request(request, &sender, trace);
-    let mut verdict = SpfVerdict {
-        result: SpfResult::None,
-        identity: request.identity,
-        domain: String::new(),
-        name: None,
-        explanation: None,
-        lookups: 0,
-        void_lookups: 0,
-    };
     let name = match usable_domain(&sender.domain) {
         Ok(name) => name,
         Err((rule, name)) => {
             trace.conclude(rule, SpfResult::None.as_str(), [("domain", sender.domain.as_ref().into())]);
-            verdict.domain = Visible(&sender.domain).to_string();
-            verdict.name = name;
-            return Ok(verdict);
+            return Ok(verdict(request, &sender, name));
         }
     };
     let mut evaluation = Evaluation::new(facts, &sender, policy, trace);
-    match conclude(&mut evaluation, &name) {
-        Ok((conclusion, explanation)) => {
-            verdict.result = conclusion.result;
-            verdict.explanation = explanation;
-        }
-        Err(Halt::Error(result)) => verdict.result = result,
+    let (result, explanation) = match conclude(&mut evaluation, &name) {
+        Ok((conclusion, explanation)) => (conclusion.result, explanation),
+        Err(Halt::Error(result)) => (result, None),
         Err(Halt::Missing(missing)) => return Err(missing),
+    };
+    let (lookups, void_lookups) = evaluation.spent();
+    Ok(SpfVerdict { result, explanation, lookups, void_lookups, ..verdict(request, &sender, Some(name)) })
+}
+
+/// Says that a judgement did not come to its end, by our own fault.
+pub(crate) fn break_off(request: &Request<'_>, now: Timestamp, trace: &mut Trace) -> SpfVerdict {
+    trace.restart();
+    let sender = sender(request, now);
+    note_request(request, &sender, trace);
+    trace.conclude(&rules::BROKEN_OFF, SpfResult::Temperror.as_str(), []);
+    let name = usable_domain(&sender.domain).ok();
+    SpfVerdict { result: SpfResult::Temperror, ..verdict(request, &sender, name) }
+}
+
+/// Returns a verdict on a domain that says nothing yet.
+fn verdict(request: &Request<'_>, sender: &Sender<'_>, name: Option<DomainName>) -> SpfVerdict {
+    SpfVerdict {
+        result: SpfResult::None,
+        identity: request.identity,
+        domain: Visible(&sender.domain).to_string(),
+        name,
+        explanation: None,
+        lookups: 0,
+        void_lookups: 0,
     }
-    (verdict.lookups, verdict.void_lookups) = evaluation.spent();
-    verdict.domain = Visible(&sender.domain).to_string();
-    verdict.name = Some(name);
-    Ok(verdict)
 }
 
 /// Follows the record, says what decided, and fetches the domain's own words for a fail.

@@ -123,6 +123,18 @@ const ATTACKS: &[(&str, &[u8], AuthorResult, &str)] = &[
         "a line that is no field before From",
     ),
     (
+        "a line that is no field, behind From",
+        b"From: <v@victim.example>\r\nhello there\r\nSubject: x\r\n",
+        AuthorResult::Unusable,
+        "a line that is no field",
+    ),
+    (
+        "a line of white space that ends a field before From",
+        b"Sender: <v@victim.example>\r\n \r\nFrom: <a@attack.example>\r\n",
+        AuthorResult::Unusable,
+        "a line of white space before From",
+    ),
+    (
         "no From, but a Sender",
         b"Sender: <v@victim.example>\r\nResent-From: <v@victim.example>\r\n",
         AuthorResult::Missing,
@@ -277,13 +289,14 @@ fn pretences_are_flagged() {
 #[test]
 fn the_rest_of_the_header_is_flagged() {
     let found = author(
-        b"From: a@x.org, b@x.org\r\nSubject: a\r\nsubject : b\r\nTo: a\xff\r\nCc\x01: y\r\nX: a\rb\nc\0\r\nno colon\r\n",
+        b"From: a@x.org, b@x.org\r\nSubject: a\r\nsubject : b\r\nTo: a\xff\r\nX: a\rb\nc\0\r\n \r\n d\r\n\t\r\nCc: y\r\n",
     );
     let expected = [
-        "odd-field-name",
+        "space-before-colon",
         "bare-cr-in-header",
         "bare-lf-in-header",
-        "colonless-line",
+        "blank-folded-line",
+        "blank-last-line",
         "nul-in-header",
         "not-utf8",
         "no-date",
@@ -296,6 +309,11 @@ fn the_rest_of_the_header_is_flagged() {
         assert!(found.flags.contains(&flag), "{flag}: {:?}", found.flags);
     }
     assert_eq!(found.flags.len(), expected.len(), "{:?}", found.flags);
+    let no_fields = author(b"Date: x\r\nFrom: a@x.org\r\nCc\x01: y\r\nno colon\r\n");
+    assert_eq!(
+        (no_fields.reason, &*no_fields.flags),
+        (Some("a line that is no field"), &["odd-field-name", "colonless-line"][..])
+    );
     let long = [&b"Date: x\r\nFrom : a@x.org\r\nSubject: "[..], &[b'x'; 999], b"\r\n"].concat();
     assert_eq!(author(&long).flags, ["space-before-colon", "long-line"]);
 }
@@ -326,7 +344,7 @@ fn huge_and_deep_fields_are_read_to_their_end() {
     }
     let fields = "From: a@x.org\r\n".repeat(50_000);
     assert_eq!(author(fields.as_bytes()).reason, Some("several From fields"));
-    let breaks = [b"X: ".to_vec(), b"\r \n\t".repeat(200_000), b"\r\nFrom: a@x.org\r\n".to_vec()].concat();
+    let breaks = [b"X: ".to_vec(), b"\r \n\t".repeat(200_000), b".\r\nFrom: a@x.org\r\n".to_vec()].concat();
     assert_eq!(author(&breaks).result, AuthorResult::Ok);
 }
 

@@ -392,7 +392,8 @@ fn every_rule_is_reached_by_some_world() {
     }
     reached.extend(Mail { from: b"", helo: b"", ..MAIL }.hear_in("").rules());
     reached.extend(Mail { identity: Identity::Helo, ..MAIL }.hear_in("").rules());
-    let all = speech::rules().map(|rule| rule.id).filter(|id| id.starts_with("spf."));
+    // No world breaks a judgement off: that is our own fault alone.
+    let all = speech::rules().map(|rule| rule.id).filter(|id| id.starts_with("spf.") && *id != "spf.broken-off");
     let missed: Vec<_> = all.filter(|id| !reached.contains(id)).collect();
     assert!(missed.is_empty(), "no world reaches {missed:?}");
 }

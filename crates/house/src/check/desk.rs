@@ -72,6 +72,8 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
     /// What that rests on.
     pub(super) facts: Facts,
+    /// Whether a judge never came to its end, by our fault.
+    pub(super) is_broken_off: bool,
     /// What it would prove with other answers.
     pub(super) what_if: Option<WhatIf>,
 }
@@ -117,6 +119,9 @@ impl Desk {
     pub(super) async fn judge(self: Arc<Desk>, mail: Mail) -> Result<Told, Fault> {
         let judged = self.hear(&mail).await?;
         let mut notes = Vec::new();
+        if judged.is_broken_off {
+            notes.push(Fault::new("note-stuck", [("path", judged.source.as_bytes().into())]));
+        }
         if let Some(what_if) = &judged.what_if {
             let unasked = what_if::unasked(&what_if.proposed, &what_if.facts);
             notes.extend(unasked.map(|question| unasked_note(&judged.source, question)));
@@ -131,37 +136,37 @@ impl Desk {
 
     /// Judges one mail; a fault names it.
     async fn hear(&self, mail: &Mail) -> Result<Judged, Fault> {
-        let message = Message::parse(&mail.raw);
-        if !message.is_plausible() {
+        if !Message::parse_within(&mail.raw, &self.options.policy).is_plausible() {
             return Err(Fault::new("fault-no-mail", [("path", mail.source.as_bytes().into())]));
         }
-        let judged = self.hear_message(mail, &message).await;
+        let judged = self.hear_mail(mail).await;
         judged.map_err(|why| Fault::new("fault-mail", [("path", mail.source.as_bytes().into())]).because(why))
     }
 
     /// Judges one mail, and once more where answers are to be replaced.
-    async fn hear_message(&self, mail: &Mail, message: &Message<'_>) -> Result<Judged, Fault> {
+    async fn hear_mail(&self, mail: &Mail) -> Result<Judged, Fault> {
         let sha256 = hexadecimal(digest(&SHA256, &mail.raw).as_ref());
         let kept = self.keeping.as_ref().map(|keeping| keeping.find(&sha256, &mail.source)).transpose()?;
-        let header = message.header();
-        let (envelope, from_return_path) = self.envelope(&header, kept)?;
-        let judged_at = self.judged_at(kept);
         let policy = match kept {
             Some(kept) if !self.options.config_given => Arc::clone(&kept.policy),
             _ => Arc::clone(&self.options.policy),
         };
+        let message = Message::parse_within(&mail.raw, &policy);
+        let header = message.header();
+        let (envelope, from_return_path) = self.envelope(&header, kept)?;
+        let judged_at = self.judged_at(kept);
         let from = from_field::shown(&header);
-        // The hearing reads it anew: of a million fields one list is enough.
+        // The hearing reads it anew: of many fields one list is enough.
         drop(header);
-        let hearing = self.judge.prepare(message, &envelope, &policy, judged_at);
+        let hearing = self.judge.prepare(&message, &envelope, &policy, judged_at);
         let base = kept.map(|kept| &kept.facts);
-        let Heard { verdict, facts } = hearing.hear(Layers { over: None, under: base }).await?;
+        let Heard { verdict, facts, mut is_broken_off } = hearing.hear(Layers { over: None, under: base }).await;
         let what_if = match &self.options.what_if {
             None => None,
             Some(proposed) => {
                 let layers = Layers { over: Some(proposed), under: Some(&facts) };
-                let second =
-                    self.judge.prepare(message, &envelope, &policy, judged_at).after(base).hear(layers).await?;
+                let second = self.judge.prepare(&message, &envelope, &policy, judged_at).after(base).hear(layers).await;
+                is_broken_off |= second.is_broken_off;
                 let changes = what_if::changes(&verdict, &second.verdict);
                 Some(WhatIf { verdict: second.verdict, facts: second.facts, proposed: proposed.clone(), changes })
             }
@@ -178,6 +183,7 @@ impl Desk {
             many,
             verdict,
             facts,
+            is_broken_off,
             what_if,
         })
     }

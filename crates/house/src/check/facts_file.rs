@@ -163,6 +163,8 @@ fn write(judged: &Judged) -> Value {
         },
         "policy": {
             "max_signatures": policy.max_signatures,
+            "max_header_bytes": policy.max_header_bytes,
+            "max_fields": policy.max_fields,
             "trusted_sealers": policy.trusted_sealers.iter().map(ToString::to_string).collect::<Vec<_>>(),
             "spf_lookups": policy.spf_lookups,
             "spf_void_lookups": policy.spf_void_lookups,
@@ -221,6 +223,11 @@ fn number<T: TryFrom<u64>>(object: &Value, field: &'static str) -> Result<T, Fau
     object[field].as_u64().and_then(|number| number.try_into().ok()).ok_or_else(|| lacks(field))
 }
 
+/// Reads a number that files of the first days lack.
+fn later<T: TryFrom<u64>>(object: &Value, field: &'static str, default: T) -> Result<T, Fault> {
+    if object[field].is_null() { Ok(default) } else { number(object, field) }
+}
+
 /// Reads a domain name.
 fn name(object: &Value, field: &'static str) -> Result<DomainName, Fault> {
     DomainName::from_presentation(text(object, field)?).map_err(|why| lacks(field).because(why))
@@ -247,9 +254,12 @@ fn read_envelope(object: &Value) -> Result<Envelope, Fault> {
 /// Reads `policy`.
 fn read_policy(object: &Value) -> Result<Policy, Fault> {
     let sealers = object["trusted_sealers"].as_array().ok_or_else(|| lacks("trusted_sealers"))?;
+    let default = Policy::default();
     let sealer = |value: &Value| DomainName::from_presentation(value.as_str()?).ok();
     Ok(Policy {
         max_signatures: number(object, "max_signatures")?,
+        max_header_bytes: later(object, "max_header_bytes", default.max_header_bytes)?,
+        max_fields: later(object, "max_fields", default.max_fields)?,
         trusted_sealers: sealers
             .iter()
             .map(|value| sealer(value).ok_or_else(|| lacks("trusted_sealers")))

@@ -180,6 +180,9 @@ impl Iterator for Input<'_> {
     }
 }
 
+/// Fields that tell a mail: one of them is in every mail that is worth the name.
+const MAIL_FIELDS: [&str; 5] = ["From", "To", "Date", "Subject", "Received"];
+
 /// Tells what a file seems to be by its first octets.
 fn look(first: &[u8]) -> Looks {
     if first.is_empty() {
@@ -188,11 +191,14 @@ fn look(first: &[u8]) -> Looks {
     if is_from_line(first) {
         return Looks::Mbox;
     }
-    let first_line = first.split_inclusive(|&b| b == b'\n').next().unwrap_or_default();
-    if Field::new(first_line).is_well_formed() {
+    let start = first.get(..1024).unwrap_or(first);
+    // A NUL makes a mail odd, and not something else; but lines of chance are no fields, so only the first may be any.
+    let mut lines = start.split_inclusive(|&b| b == b'\n').take_while(|line| !line.trim_ascii().is_empty());
+    let is_field = |line: &[u8]| Field::new(line).is_field_with_nuls();
+    if lines.next().is_some_and(is_field) || lines.any(|line| MAIL_FIELDS.iter().any(|name| Field::new(line).is(name)))
+    {
         return Looks::Mail;
     }
-    let start = first.get(..1024).unwrap_or(first);
     let odd = start.iter().filter(|&&b| b < 0x20 && !b"\t\n\r\x0c\x1b\x0e\x0f".contains(&b)).count();
     if odd * 10 > start.len() || start.contains(&0) { Looks::Binary } else { Looks::Mail }
 }
@@ -270,6 +276,9 @@ mod tests {
         assert_eq!(look(b""), Looks::Empty);
         assert_eq!(look(b"From a@b Thu Jan  1 00:00:00 1970\nA: b\n\n"), Looks::Mbox);
         assert_eq!(look(b"From: a\0b\r\n\r\n\0\0\0\0\0\0"), Looks::Mail);
+        assert_eq!(look(b"F\0rom: a@b\r\n\0\0\0\0\r\n\r\n"), Looks::Mail);
+        assert_eq!(look(b"\0\0\0\0\0\r\nFrom: a@b\r\n\r\n"), Looks::Mail);
+        assert_eq!(look(b"\x7fELF\0\0\0\0: x\nFrame: x\r\n\r\nFrom: a@b\r\n"), Looks::Binary);
         assert_eq!(look(b"\x7fELF\x02\x01\x01\0\0\0\0\0\0\0"), Looks::Binary);
         assert_eq!(look(b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"), Looks::Binary);
         assert_eq!(look(b"just some words\nSubject: x\n"), Looks::Mail);

@@ -318,6 +318,7 @@ mod tests {
             policy: Arc::default(),
             from: Vec::new(),
             many: false,
+            is_broken_off: false,
             verdict: Verdict {
                 action: Action::Quarantine,
                 grounds: vec![Ground::DmarcFail],

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use jiff::Timestamp;
-use sekisho_ask::{Errand, Resolver, ResolverConfig, Source, Upstream};
+use sekisho_ask::{Errand, Resolver, ResolverConfig, Source, Stuck, Upstream};
 use sekisho_core::facts::{Answer, Facts, Missing, Question};
 use sekisho_mail::body::BodyHasher;
 use sekisho_mail::envelope::Envelope;
@@ -24,6 +24,8 @@ pub(super) struct Judge {
     source: Source,
     /// How long they are waited for, for one mail.
     timeout: std::time::Duration,
+    /// How often the judges may be sent back, for one mail.
+    rounds: usize,
 }
 
 /// What one hearing came to.
@@ -32,6 +34,8 @@ pub(super) struct Heard {
     pub(super) verdict: Verdict,
     /// The answers that were needed.
     pub(super) facts: Facts,
+    /// Whether a judge never came to its end, by our fault.
+    pub(super) is_broken_off: bool,
 }
 
 /// Answers that are at hand before anybody is asked.
@@ -67,7 +71,7 @@ impl Judge {
             Answers::Kept => Source::Facts(Facts::default()),
             Answers::Dns(upstreams) => Source::Dns(resolver(upstreams, config)?),
         };
-        Ok(Judge { source, timeout: options.timeout })
+        Ok(Judge { source, timeout: options.timeout, rounds: Errand::ROUNDS })
     }
 
     /// Prepares a hearing.
@@ -104,26 +108,34 @@ impl<'a> Prepared<'a> {
     }
 
     /// Hears the mail.
-    pub(super) async fn hear(self, layers: Layers<'_>) -> Result<Heard, Fault> {
+    pub(super) async fn hear(self, layers: Layers<'_>) -> Heard {
         let Prepared { judge, message, envelope, policy, now, kept } = self;
         let header = message.header();
         let mut asking = Asking {
             judge,
             layers: [layers.over, layers.under, kept],
             facts: Facts::default(),
-            errand: Errand::new(judge.timeout, Errand::QUESTIONS),
+            errand: Errand::new(judge.timeout, Errand::QUESTIONS).within_rounds(judge.rounds),
         };
         let mut hearing = Hearing::open(envelope.clone(), Arc::clone(policy));
-        asking.satisfy(|facts| hearing.proceed(facts, &header, now)).await?;
+        let proceeded = asking.satisfy(|facts| hearing.proceed(facts, &header, now)).await;
         let mut hasher = BodyHasher::new(&hearing.body_plan());
         for piece in message.body() {
             hasher.update(&piece);
         }
         hearing.close(&hasher.finish());
-        let verdict = asking.satisfy(|facts| hearing.verdict(facts, &header, now)).await?;
-        Ok(Heard { verdict, facts: asking.facts })
+        let judged = match proceeded {
+            Ok(()) => asking.satisfy(|facts| hearing.verdict(facts, &header, now)).await,
+            Err(BrokenOff) => Err(BrokenOff),
+        };
+        let is_broken_off = judged.is_err();
+        let verdict = judged.unwrap_or_else(|_| hearing.break_off(&asking.facts, &header, now));
+        Heard { verdict, facts: asking.facts, is_broken_off }
     }
 }
+
+/// A judge asks again for what it was told, or never comes to an end.
+struct BrokenOff;
 
 /// The answers of one hearing as they come in.
 struct Asking<'a> {
@@ -139,7 +151,7 @@ struct Asking<'a> {
 
 impl Asking<'_> {
     /// Calls `judge` until nothing is missing: first what is at hand, then the source.
-    async fn satisfy<T>(&mut self, mut judge: impl FnMut(&Facts) -> Result<T, Missing>) -> Result<T, Fault> {
+    async fn satisfy<T>(&mut self, mut judge: impl FnMut(&Facts) -> Result<T, Missing>) -> Result<T, BrokenOff> {
         loop {
             let missing = match judge(&self.facts) {
                 Ok(verdict) => return Ok(verdict),
@@ -157,7 +169,7 @@ impl Asking<'_> {
                 self.ask(wanted).await?;
             }
             if self.facts.len() == known {
-                return Err(Fault::new("fault-stuck", []));
+                return Err(BrokenOff);
             }
         }
     }
@@ -169,12 +181,57 @@ impl Asking<'_> {
     }
 
     /// Asks the source, all questions at once.
-    async fn ask(&mut self, wanted: Vec<Question>) -> Result<(), Fault> {
+    async fn ask(&mut self, wanted: Vec<Question>) -> Result<(), BrokenOff> {
         let judge = |facts: &Facts| match facts.unanswered(wanted.iter().cloned()) {
             left if left.is_empty() => Ok(()),
             left => Err(Missing(left)),
         };
         let Asking { judge: Judge { source, .. }, facts, errand, .. } = self;
-        source.satisfy(facts, errand, judge).await.map_err(|_| Fault::new("fault-stuck", []))
+        source.satisfy(facts, errand, judge).await.map_err(|Stuck { .. }| BrokenOff)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_core::zone::Zone;
+    use sekisho_mail::verdict::{Action, DmarcResult, Ground, SpfResult};
+
+    use super::*;
+
+    /// Judges a mail whose SPF needs three rounds, within so many.
+    fn hear(rounds: usize) -> Heard {
+        let zone = "_dmarc.a.example TXT \"v=DMARC1; p=reject\"
+             a.example TXT \"v=spf1 include:b.example -all\"
+             b.example TXT \"v=spf1 include:c.example -all\"
+             c.example TXT \"v=spf1 ip4:192.0.2.1 -all\"";
+        let source = Source::Zone(Zone::parse(zone).unwrap());
+        let judge = Judge { source, timeout: Errand::DEADLINE, rounds };
+        let message = Message::parse(b"From: x@a.example\r\n\r\nHi.\r\n");
+        let envelope = Envelope {
+            client_ip: Some([192, 0, 2, 1].into()),
+            mail_from: Some((*b"x@a.example").into()),
+            ..Envelope::default()
+        };
+        let policy = Arc::new(Policy::default());
+        let prepared = judge.prepare(&message, &envelope, &policy, Timestamp::UNIX_EPOCH);
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(prepared.hear(Layers::default()))
+    }
+
+    #[test]
+    fn a_hearing_that_does_not_end_is_a_temperror_and_no_error() {
+        let full = hear(3);
+        assert_eq!((full.verdict.action, full.is_broken_off), (Action::Accept, false));
+        assert_eq!(full.verdict.spf.map(|spf| spf.result), Some(SpfResult::Pass));
+        for rounds in 0..3 {
+            let Heard { verdict, facts, is_broken_off } = hear(rounds);
+            assert!(is_broken_off && facts.len() < full.facts.len(), "{rounds}");
+            assert_eq!((verdict.action, &*verdict.grounds), (Action::Tempfail, &[Ground::DmarcTemperror][..]));
+            let spf = verdict.spf.unwrap();
+            assert_eq!((spf.result, &*spf.domain), (SpfResult::Temperror, "a.example"), "{rounds}");
+            assert_eq!(verdict.dmarc.result, DmarcResult::Temperror, "{rounds}");
+            let told = |id| verdict.steps.iter().filter(|step| step.rule.id == id).count();
+            assert_eq!((told("spf.broken-off"), told("verdict.broken-off")), (1, 1), "{rounds}");
+        }
     }
 }

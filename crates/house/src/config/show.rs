@@ -38,6 +38,8 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("dns", "cache_megabytes", (dns.cache_octets / (1024 * 1024)).into()),
         option("dns", "ca_file", dns.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned()).into()),
         option("check", "max_signatures", check.max_signatures.into()),
+        option("check", "max_header_bytes", check.max_header_bytes.into()),
+        option("check", "max_fields", check.max_fields.into()),
         option("check", "lang", check.lang.map(sekisho_core::speech::Lang::as_str).into()),
         option("spf", "void_lookups", spf.void_lookups.into()),
         option("arc", "trusted_sealers", texts(&mut arc.trusted_sealers.iter().map(ToString::to_string))),

@@ -9,7 +9,7 @@ use sekisho_core::presentation::split_string;
 use sekisho_testkit::dns::DnsServer;
 use serde_json::{Value, json};
 
-use super::{ParseName, claim, exposed, from_attacker, genuine, gist, judge_apart, signed_by, zone};
+use super::{ParseName, claim, exposed, from_attacker, genuine, gist, judge_apart, refused, signed_by, zone};
 
 /// Signs a mail of fields without folding by hand, with the key of all the tests here: `{bh}` in the tags stands for
 /// the hash of the body, of which `length` octets are covered. Everything is taken as it stands, `c=simple/simple`.
@@ -90,20 +90,23 @@ fn of_sixty_signatures_ten_are_examined_the_authors_first() {
 }
 
 #[test]
-fn fifty_thousand_signatures_cost_ten() {
+fn nine_thousand_signatures_cost_ten_and_fifty_thousand_none() {
     let server = DnsServer::start(zone());
     let nonsense = STANDARD.encode([7; 64]);
-    let fields: String = (0..50_000)
-        .map(|n| {
+    let fields = |count: usize| {
+        let one = |n| {
             format!("DKIM-Signature: v=1; a=ed25519-sha256; d=d{n}.attack.example; s=s; h=from; bh=; b={nonsense}\r\n")
-        })
-        .collect();
-    let fields = fields.replace("bh=;", &format!("bh={};", STANDARD.encode([7; 32])));
-    let json = judge_apart(&from_attacker(claim(fields, "", "Hi.\r\n"), &server));
+        };
+        let fields: String = (0..count).map(one).collect();
+        fields.replace("bh=;", &format!("bh={};", STANDARD.encode([7; 32])))
+    };
+    let json = judge_apart(&from_attacker(claim(fields(50_000), "", "Hi.\r\n"), &server));
+    assert_eq!((gist(&json), &json["author"]["reason"]), (refused("unusable"), &json!("header too large")));
+    let json = judge_apart(&from_attacker(claim(fields(9_000), "", "Hi.\r\n"), &server));
     assert_eq!(gist(&json), exposed());
     let signatures = json["dkim"].as_array().unwrap();
-    assert_eq!(signatures.len(), 50_000);
-    assert_eq!(signatures.iter().filter(|one| one["reason"] == "beyond the signature limit").count(), 49_990);
+    assert_eq!(signatures.len(), 9_000);
+    assert_eq!(signatures.iter().filter(|one| one["reason"] == "beyond the signature limit").count(), 8_990);
     let keys =
         json["facts"].as_array().unwrap().iter().filter(|fact| fact["name"].as_str().unwrap().contains("_domainkey"));
     assert_eq!(keys.count(), 10);

@@ -124,13 +124,17 @@ fn many_forms_of_no_author_are_told_apart() {
 }
 
 #[test]
-fn three_hundred_thousand_authors_are_too_many() {
+fn a_hundred_and_thirty_thousand_authors_are_too_many() {
     let server = DnsServer::start(zone());
-    let addresses = "<a@attack.ex>, ".repeat(300_000);
+    let addresses = "<a@attack.ex>, ".repeat(130_000);
     let from = format!("From: {addresses}<admin@victim.example>\r\n");
     let json = judge_apart(&from_attacker(mail(from.as_bytes()), &server));
     assert_eq!(gist(&json), refused("multiple"));
     assert!(json["author"]["addresses"].as_array().unwrap().len() <= 100);
+    // More do not fit into a header that is read.
+    let from = format!("From: {}\r\n", "<a@attack.ex>, ".repeat(300_000));
+    let json = judge_apart(&from_attacker(mail(from.as_bytes()), &server));
+    assert_eq!((gist(&json), &json["author"]["reason"]), (refused("unusable"), &json!("header too large")));
 }
 
 #[test]
@@ -203,6 +207,39 @@ fn a_greeting_never_stands_in_for_a_mail_from() {
     let json = own.envelope(VICTIM, "victim.example", "x@attack.example").judge();
     assert_eq!((&json["spf"]["result"], &json["spf_helo"]["result"]), (&json!("fail"), &json!("pass")));
     assert_eq!(gist(&json), exposed());
+}
+
+#[test]
+fn what_was_signed_as_header_vouches_for_nothing_where_it_may_be_shown_as_body() {
+    let server = DnsServer::start(zone());
+    let own = String::from_utf8(signed_by("victim.example", &claim("", "", "Hi.\r\n"))).unwrap();
+    let turned = |from: &str, to: &str| {
+        assert!(own.contains(from));
+        own.replacen(from, to, 1).into_bytes()
+    };
+    // Each of these leaves the signature valid, and some readers take what follows for the body.
+    for (from, to) in [
+        ("Subject: Pay at once\r\n", "Subject: Pay at once\r\n \r\nX: to the attacker\r\n"),
+        ("Subject: Pay at once\r\n", "Subject: Pay at once\r\nX:\r\n\t \r\nX: to the attacker\r\n"),
+        ("Subject: Pay at once\r\n", "Subject : Pay at once\r\nX: to the attacker\r\n"),
+    ] {
+        let mail = turned(from, to);
+        let json = from_attacker(mail.clone(), &server).judge();
+        assert_eq!((&json["dkim"][0]["result"], gist(&json)), (&json!("pass"), exposed()), "{to:?}");
+        let steps = json["steps"].as_array().unwrap();
+        assert!(steps.iter().any(|step| step["rule"] == "dmarc.signatures-uncounted"), "{to:?}");
+        // From the victim's own host it comes as the victim wrote it.
+        let own = Check::mail(mail).dns(&server).and("--at", NOW);
+        let json = own.envelope(VICTIM, "mail.victim.example", "x@victim.example").judge();
+        assert_eq!(gist(&json), json!(["accept", [], "ok", "pass", ["spf"]]), "{to:?}");
+    }
+    for to in ["Pay the attacker\r\nSubject: Pay at once\r\n", "Pay the attacker: x\r\nSubject: Pay at once\r\n"] {
+        let json = from_attacker(turned("Subject: Pay at once\r\n", to), &server).judge();
+        assert_eq!((&json["dkim"][0]["result"], gist(&json)), (&json!("pass"), refused("unusable")), "{to:?}");
+    }
+    // A line of white space that the field goes on behind is old, and no reader ends the header there.
+    let folded = turned("Subject: Pay at once\r\n", "Subject: Pay\r\n \r\n at once\r\n");
+    assert_eq!(gist(&from_attacker(folded, &server).judge()), genuine());
 }
 
 #[test]

@@ -1,6 +1,7 @@
 ### Who the author is
 
 author-domain = the author domain is { $domain }
+author-header-too-large = the header is too large to be judged: it may have { $octets } octets and { $fields } fields at most
 author-no-from = the mail has no From field
 author-empty-from = the From field names nobody
 author-several-fields = the mail has several From fields, and a mail program may show any of them: { $text }
@@ -8,9 +9,12 @@ author-several-domains = the authors belong to several domains; one of them is {
 author-hidden-from = some mail programs take this for a From field, but it is none: { $text }
 author-odd-name = a field name reads as From once spaces and control characters are taken out: { $text }
 author-no-field-before = a line before From is not a header field, so some mail programs end the header there: { $text }
+author-no-field = a line is not a header field, so some mail programs end the header there, and what was signed is body to them: { $text }
+author-blank-before = a field before From ends with a line of white space, where some mail programs end the header, so that they show no author
 author-hidden-end = a bare line break makes an empty line, where some mail programs end the header: what follows, From or what was signed, is body to them
 author-nul = From holds a NUL, where some mail programs stop reading: { $text }
 author-bare-break = From holds a CR or an LF that is not a line end: { $text }
+author-hidden-break = From holds a character at which some mail programs begin a new line: { $text }
 author-blank-line = From is folded over a line of white space, where some mail programs end the header: { $text }
 author-control = From holds a control character: { $text }
 author-undeclared-charset = From is not UTF-8, and in another character set it would read differently: { $text }
@@ -47,7 +51,7 @@ author-several-authors = From names { $count ->
  } of one domain
 author-sender-missing = From names several authors, but no Sender field says who sent the mail
 author-single-label = the author domain { $text } has no dot
-author-space-before-colon = white space stands between From and its colon, as only old mail has
+author-space-before-colon = white space stands between { $text } and its colon, as only old mail has it, and some mail programs end the header there
 author-empty-element = From has one comma too many
 author-obsolete-address = an address in From has white space or a comment inside it: { $text }
 author-local-part-dots = a local part in From has a dot where the grammar allows none: { $text }
@@ -58,11 +62,14 @@ author-mixed-scripts = a word mixes scripts that do not belong together: { $text
 author-confusable-domain = a label of the author domain looks like the ASCII text { $text }
 author-bidi-controls = the display name holds characters that turn the direction of text: { $text }
 author-invisible = the display name holds invisible characters: { $text }
+author-blank-folded-line = a field is folded over a line of white space, as only old mail is
+author-blank-last-line = a field ends with a line of white space, where some mail programs end the header
 author-colonless-line = a line of the header has no colon: { $text }
 author-odd-field-name = a field name holds characters that no name has: { $text }
 author-nul-in-header = the header holds a NUL
 author-bare-cr = the header holds a CR without an LF
 author-bare-lf = the header holds an LF without a CR
+author-hidden-line-break = what looks like a field stands behind a character at which some mail programs begin a new line: { $text }
 author-not-utf8 = the header holds 8-bit text that is not UTF-8
 author-long-line = a line of the header has more than 998 octets
 author-no-date = the mail has no Date field

@@ -38,8 +38,10 @@ dmarc-unaligned-strict = { dmarc-mechanism } passed for { $domain }, but strict 
 dmarc-unaligned-organization = { dmarc-mechanism } passed for { $domain }, of another organization than { $author }: not aligned
 dmarc-alignment-unknown = whether { $domain } ({ dmarc-mechanism }) belongs to the organization of { $author } cannot be looked up for now
 dmarc-identifier-temperror = { dmarc-mechanism } for { $domain } would be aligned, but cannot be judged for now
+dmarc-signatures-uncounted = DKIM passed, but does not count: some mail programs end the header early, and show as body what was signed as header
 dmarc-no-identifier = neither SPF nor DKIM passed for any domain
 dmarc-pass = { $domain } vouches for this mail
 dmarc-fail = nothing proves that the mail comes from { $domain }
 dmarc-temperror = { $domain } cannot be judged until the DNS answers
 dmarc-testing = the domain is only testing (t=y), so { $policy } is lowered to { $disposition }
+dmarc-broken-off = DMARC could not be judged to its end, by a fault in Sekisho

@@ -72,3 +72,4 @@ spf-explanation-absent = `{ $term }` gives no explanation: { $name } needs exact
    *[other] found { $count }
 })
 spf-explanation-syntax = `{ $term }` gives no explanation: the text at { $name } is not ASCII or has a broken macro
+spf-broken-off = SPF could not be judged to its end, by a fault in Sekisho

@@ -10,3 +10,4 @@ verdict-reject-needs-more = DMARC fails, and the domain owner asks for rejection
 verdict-arc-override = DMARC fails here, but a trusted sealer saw it pass before
 verdict-try-later = the DNS could not answer, and the answer could change the verdict: the sender should try again
 verdict-temperror-without-effect = the DNS could not answer, but the policy asks for nothing either way
+verdict-broken-off = a judge asked again for what it was told, so whatever was not judged by then is a temporary error; this is a fault in Sekisho, please report it

@@ -38,8 +38,10 @@ dmarc-unaligned-strict = { dmarc-mechanism } は { $domain } で成功したが�
 dmarc-unaligned-organization = { dmarc-mechanism } は { $domain } で成功したが、{ $author } とは別の組織: アライメント不成立
 dmarc-alignment-unknown = { $domain }（{ dmarc-mechanism }）が { $author } と同じ組織か、今は確認できない
 dmarc-identifier-temperror = { $domain } の { dmarc-mechanism } はアライメントが成立するはずだが、今は判定できない
+dmarc-signatures-uncounted = DKIM は成功したが、途中でヘッダーが終わるとみなすメールソフトでは署名されたヘッダーが本文として表示されるため、数えない
 dmarc-no-identifier = SPF も DKIM も、どのドメインでも成功していない
 dmarc-pass = { $domain } が、このメールを自らのものと認めている
 dmarc-fail = { $domain } からのメールであることを示すものがない
 dmarc-temperror = DNS の応答が得られるまで { $domain } を判定できない
 dmarc-testing = ドメインは試験運用中（t=y）のため、{ $policy } を { $disposition } に下げる
+dmarc-broken-off = Sekisho の不具合により、DMARC を最後まで判定できなかった

@@ -66,3 +66,4 @@ spf-explanation-absent = `{ $term }` の説明文は使えない: { $name } に�
    *[other] { $count } 個
 }）
 spf-explanation-syntax = `{ $term }` の説明文は使えない: { $name } の本文が ASCII でないか、マクロが壊れている
+spf-broken-off = Sekisho の不具合により、SPF を最後まで判定できなかった

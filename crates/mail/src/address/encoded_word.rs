@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
-use encoding_rs::Encoding;
+use encoding_rs::{Encoding, UTF_8};
+
+use super::utf7;
 
 /// Base64 as mailers write it: with padding or without.
 const BASE64: GeneralPurpose = GeneralPurpose::new(
@@ -84,7 +86,8 @@ impl Word {
         let rest = text.get(2..)?;
         let charset_end = rest.iter().take(CHARSET_MAX).position(|&b| b == b'?')?;
         let charset = rest.get(..charset_end)?.split(|&b| b == b'*').next()?; // RFC 2231 §5: a language may follow
-        let encoding = Encoding::for_label(charset)?;
+        let is_utf7 = utf7::is_label(charset);
+        let encoding = if is_utf7 { UTF_8 } else { Encoding::for_label(charset)? };
         let &[kind, b'?', ref rest @ ..] = rest.get(charset_end + 1..)? else { return None };
         let length = memchr::memchr(b'?', rest)?;
         if rest.get(length + 1) != Some(&b'=') {
@@ -96,6 +99,7 @@ impl Word {
             b'b' | b'B' => BASE64.decode(encoded).ok()?,
             _ => return None,
         };
+        let octets = if is_utf7 { utf7::to_utf8(&octets) } else { octets };
         Some(Word { encoding, octets, length: 2 + charset_end + 3 + length + 2 })
     }
 }
@@ -135,6 +139,8 @@ mod tests {
         assert_eq!(decode(b"=?ISO-8859-1*de?q?J=F6rg?= x"), "Jörg x");
         assert_eq!(decode(b"=?ISO-2022-JP?B?GyRCNFg9ahsoQg==?="), "関所");
         assert_eq!(decode(b"=?Shift_JIS?B?itaPig?="), "関所");
+        assert_eq!(decode(b"=?UTF-7?Q?v+AEA-victim+AC4-example?="), "v@victim.example");
+        assert_eq!(decode(b"=?unicode-1-1-utf-7?B?K2xhSmlRQS0=?="), "関所");
     }
 
     #[test]

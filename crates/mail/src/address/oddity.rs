@@ -8,6 +8,8 @@ pub enum Oddity {
     Nul,
     /// A CR without LF, or an LF without CR, or a line break that no white space follows.
     BareBreak,
+    /// A character beyond ASCII that breaks lines: U+0085, U+2028, U+2029.
+    HiddenBreak,
     /// A line of white space alone, where some readers see the end of the header.
     BlankLine,
     /// Another control character; raw ISO-2022-JP has them.
@@ -140,8 +142,13 @@ pub(crate) fn survey(value: &[u8]) -> Oddities {
     odd
 }
 
+/// The characters beyond ASCII at which some programs begin a new line, Python's `splitlines` among them.
+pub(crate) const HIDDEN_BREAKS: [&str; 3] = ["\u{85}", "\u{2028}", "\u{2029}"];
+
 /// Finds octets that are no UTF-8, and those of them that a reader could join with the next character.
 fn survey_octets(value: &[u8], odd: &mut Oddities) {
+    let breaks = |hidden: &str| memchr::memmem::find(value, hidden.as_bytes()).is_some();
+    odd.insert_if(HIDDEN_BREAKS.into_iter().any(breaks), Oddity::HiddenBreak);
     let mut after_invalid = false;
     for chunk in value.utf8_chunks() {
         let first = chunk.valid().as_bytes().first();
@@ -167,6 +174,7 @@ mod tests {
         assert!(!found(b"a\r\n \t", Oddity::BlankLine));
         assert!(found(b"\x1b$B", Oddity::Control));
         assert!(found(b"\x83\x5c", Oddity::UndeclaredCharset));
+        assert!(found("a\u{2028}b".as_bytes(), Oddity::HiddenBreak));
         assert!(survey("関所".as_bytes()).is_empty());
     }
 }

@@ -2,6 +2,7 @@
 
 use sekisho_core::name::DomainName;
 use sekisho_core::visible::is_harmless;
+use unicode_normalization::UnicodeNormalization;
 use unicode_script::{Script, UnicodeScript};
 use unicode_security::mixed_script::AugmentedScriptSet;
 use unicode_security::skeleton;
@@ -21,7 +22,8 @@ pub(super) fn examine(mailbox: &Mailbox<'_>, domain: &DomainName, found: &mut Fi
 
 /// Examines a display name as it is shown.
 fn examine_name(name: &str, domain: &DomainName, found: &mut Findings) {
-    if let Some(other) = other_domain(name, domain) {
+    let other = if name.is_ascii() { other_domain(name, domain) } else { other_domain(&plain(name), domain) };
+    if let Some(other) = other {
         found.flag(&flag::NAME_ADDRESS, other.as_bytes());
     }
     let mut before = ' ';
@@ -50,10 +52,16 @@ fn examine_domain(shown: &str, found: &mut Findings) {
     }
 }
 
+/// Returns a name in the letters that it is read as: full-width forms and the like as ASCII, the ideographic full stop as
+/// the dot that it is in domain names (RFC 3490 §3.1), and nothing invisible.
+fn plain(name: &str) -> String {
+    let dot = |character| if character == '\u{3002}' { '.' } else { character };
+    name.nfkc().filter(|&character| is_harmless(character)).map(dot).collect()
+}
+
 /// Returns the domain of an address in a display name, where it is not the author domain.
 fn other_domain(name: &str, domain: &DomainName) -> Option<String> {
-    let is_at = |c: char| matches!(c, '@' | '\u{ff20}' | '\u{fe6b}');
-    let mut pieces = name.split(is_at);
+    let mut pieces = name.split('@');
     let mut before = pieces.next()?;
     for piece in pieces {
         let end = piece.find(|c: char| !(c.is_alphanumeric() || matches!(c, '-' | '_' | '.'))).unwrap_or(piece.len());

@@ -20,6 +20,9 @@ const fn fault(result: AuthorResult, reason: &'static str, id: &'static str, sec
     Fault { result, reason, rule: Rule { id, section } }
 }
 
+/// The header has more octets or fields than are read.
+pub static TOO_LARGE: Fault =
+    fault(AuthorResult::Unusable, "header too large", "author.header-too-large", "RFC 5321 §4.5.3.1");
 /// The mail has no From field.
 pub static NO_FROM: Fault = fault(AuthorResult::Missing, "no From field", "author.no-from", "RFC 5322 §3.6");
 /// The From field names nobody.
@@ -38,6 +41,12 @@ pub static ODD_NAME: Fault = fault(AuthorResult::Unusable, "odd From field name"
 /// A line before From is no header field, so some readers of mail end the header there.
 pub static NO_FIELD_BEFORE: Fault =
     fault(AuthorResult::Unusable, "a line that is no field before From", "author.no-field-before", "RFC 5322 §2.2");
+/// A line behind From is no header field, so some readers of mail end the header there: what was signed is body to them.
+pub static NO_FIELD: Fault =
+    fault(AuthorResult::Unusable, "a line that is no field", "author.no-field", "RFC 5322 §2.2");
+/// A field before From ends with a line of white space, where some readers of mail end the header.
+pub static BLANK_BEFORE: Fault =
+    fault(AuthorResult::Unusable, "a line of white space before From", "author.blank-before", "RFC 5322 §4.2");
 /// A bare line break makes an empty line before From, where some readers of mail end the header.
 pub static HIDDEN_END: Fault =
     fault(AuthorResult::Unusable, "bare line break that ends the header", "author.hidden-end", "RFC 5322 §2.2");
@@ -46,6 +55,9 @@ pub static NUL: Fault = fault(AuthorResult::Unusable, "NUL in From", "author.nul
 /// From holds a CR or an LF that is no line end.
 pub static BARE_BREAK: Fault =
     fault(AuthorResult::Unusable, "bare line break in From", "author.bare-break", "RFC 5322 §2.3");
+/// From holds a character beyond ASCII at which some programs begin a new line.
+pub static HIDDEN_BREAK: Fault =
+    fault(AuthorResult::Unusable, "hidden line break in From", "author.hidden-break", "RFC 5322 §2.2");
 /// From is folded over a line of white space, where some readers of mail end the header.
 pub static BLANK_LINE: Fault =
     fault(AuthorResult::Unusable, "blank line in From", "author.blank-line", "RFC 5322 §3.2.2");
@@ -148,6 +160,7 @@ pub static UNPARSEABLE: Fault =
 
 /// The rules of all faults.
 pub(crate) const RULES: &[&Rule] = &[
+    &TOO_LARGE.rule,
     &NO_FROM.rule,
     &EMPTY_FROM.rule,
     &SEVERAL_FIELDS.rule,
@@ -155,9 +168,12 @@ pub(crate) const RULES: &[&Rule] = &[
     &HIDDEN_FROM.rule,
     &ODD_NAME.rule,
     &NO_FIELD_BEFORE.rule,
+    &NO_FIELD.rule,
+    &BLANK_BEFORE.rule,
     &HIDDEN_END.rule,
     &NUL.rule,
     &BARE_BREAK.rule,
+    &HIDDEN_BREAK.rule,
     &BLANK_LINE.rule,
     &CONTROL.rule,
     &UNDECLARED_CHARSET.rule,

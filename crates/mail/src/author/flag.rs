@@ -22,7 +22,7 @@ pub static SEVERAL_AUTHORS: Flag = flag("several-authors", "author.several-autho
 pub static SENDER_MISSING: Flag = flag("sender-missing", "author.sender-missing", "RFC 5322 §3.6.2");
 /// The author domain has no dot.
 pub static SINGLE_LABEL_DOMAIN: Flag = flag("single-label-domain", "author.single-label", "RFC 9989 §5.3.1");
-/// White space stands between From and its colon, as only old mail has it.
+/// White space stands between a field's name and its colon, as only old mail has it.
 pub static SPACE_BEFORE_COLON: Flag = flag("space-before-colon", "author.space-before-colon", "RFC 5322 §4.5");
 /// From has a comma too many.
 pub static EMPTY_ELEMENT: Flag = flag("empty-element", "author.empty-element", "RFC 5322 §4.4");
@@ -44,6 +44,10 @@ pub static CONFUSABLE_DOMAIN: Flag = flag("confusable-domain", "author.confusabl
 pub static BIDI_CONTROLS: Flag = flag("bidi-controls", "author.bidi-controls", "UAX 9 §2");
 /// The display name holds invisible characters.
 pub static INVISIBLE: Flag = flag("invisible-characters", "author.invisible", "UTS 39 §3.1");
+/// A field is folded over a line of white space, as only old mail is.
+pub static BLANK_FOLDED_LINE: Flag = flag("blank-folded-line", "author.blank-folded-line", "RFC 5322 §4.2");
+/// A field ends with a line of white space, as only old mail has it.
+pub static BLANK_LAST_LINE: Flag = flag("blank-last-line", "author.blank-last-line", "RFC 5322 §4.2");
 /// A line of the header has no colon.
 pub static COLONLESS_LINE: Flag = flag("colonless-line", "author.colonless-line", "RFC 5322 §2.2");
 /// A field name holds characters that no name has.
@@ -54,12 +58,22 @@ pub static NUL_IN_HEADER: Flag = flag("nul-in-header", "author.nul-in-header", "
 pub static BARE_CR: Flag = flag("bare-cr-in-header", "author.bare-cr", "RFC 5322 §2.3");
 /// The header holds an LF without a CR.
 pub static BARE_LF: Flag = flag("bare-lf-in-header", "author.bare-lf", "RFC 5322 §2.3");
+/// A character that some programs take for a line break stands before what looks like a field.
+pub static HIDDEN_LINE_BREAK: Flag = flag("hidden-line-break", "author.hidden-line-break", "RFC 5322 §2.2");
 /// The header holds octets beyond ASCII that are no UTF-8.
 pub static NOT_UTF8: Flag = flag("not-utf8", "author.not-utf8", "RFC 6532 §3.1");
 /// A line of the header has more than 998 octets.
 pub static LONG_LINE: Flag = flag("long-line", "author.long-line", "RFC 5322 §2.1.1");
 /// The mail has no Date field.
 pub static NO_DATE: Flag = flag("no-date", "author.no-date", "RFC 5322 §3.6");
+
+/// Tells whether the header has obsolete syntax at which known readers of mail end it, although the grammar goes on:
+/// Ruby's `mail` at a line of white space that ends a field, Python's `email` at white space before a colon. To them
+/// what follows is body, signed as header or not. (A line of white space with a continuation behind it ends the header
+/// for none that we know, JavaMail only where it is told so.)
+pub(crate) fn header_may_end_early(flags: &[&str]) -> bool {
+    flags.contains(&BLANK_LAST_LINE.word) || flags.contains(&SPACE_BEFORE_COLON.word)
+}
 
 /// The rule of fields that come twice.
 pub(crate) static DUPLICATE: Rule = Rule { id: "author.duplicate-field", section: "RFC 5322 §3.6" };
@@ -98,11 +112,14 @@ pub(crate) const RULES: &[&Rule] = &[
     &CONFUSABLE_DOMAIN.rule,
     &BIDI_CONTROLS.rule,
     &INVISIBLE.rule,
+    &BLANK_FOLDED_LINE.rule,
+    &BLANK_LAST_LINE.rule,
     &COLONLESS_LINE.rule,
     &ODD_FIELD_NAME.rule,
     &NUL_IN_HEADER.rule,
     &BARE_CR.rule,
     &BARE_LF.rule,
+    &HIDDEN_LINE_BREAK.rule,
     &NOT_UTF8.rule,
     &LONG_LINE.rule,
     &NO_DATE.rule,

@@ -4,6 +4,7 @@ use std::ops::Range;
 
 use super::Findings;
 use super::{fault, flag};
+use crate::address::HIDDEN_BREAKS;
 use crate::header::{Field, Header, line_begins_with, line_reads_as};
 
 /// The longest line that a header may have, without CRLF (RFC 5322 §2.1.1).
@@ -31,9 +32,6 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
         let start = offset;
         offset += field.raw.len();
         if is_plain_from(field) {
-            if !before_colon(field).is_empty() {
-                found.flag(&flag::SPACE_BEFORE_COLON, &[]);
-            }
             from.push(*field);
             authors_at.push(start..offset);
             last_from = Some(start);
@@ -54,10 +52,16 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     if let Some(field) = odd_name {
         found.fault(&fault::ODD_NAME, field.raw);
     }
-    examine_breaks(header.raw(), &authors_at, found);
-    if let Some((_, field)) = no_field.filter(|(start, _)| last_from.is_some_and(|last| *start < last)) {
-        found.fault(&fault::NO_FIELD_BEFORE, field.raw);
+    let first_blank = examine_breaks(header.raw(), &authors_at, found);
+    let is_before = |at: usize| last_from.is_some_and(|last| at < last);
+    if let Some((start, field)) = no_field {
+        // What is no field is no obsolete syntax either: Postfix, Python and others end the header there.
+        found.fault(if is_before(start) { &fault::NO_FIELD_BEFORE } else { &fault::NO_FIELD }, field.raw);
     }
+    if first_blank.is_some_and(is_before) {
+        found.fault(&fault::BLANK_BEFORE, &[]);
+    }
+    examine_hidden_breaks(header.raw(), found);
     examine_octets(header.raw(), found);
     note_counts(&counts, found);
     let has_sender = counts.iter().zip(&flag::SINGLE).any(|(&count, (name, _))| count > 0 && *name == "Sender");
@@ -92,21 +96,39 @@ fn note_line(field: &Field<'_>, found: &mut Findings) {
         found.flag(&flag::COLONLESS_LINE, field.raw);
     } else if !field.is_well_formed() {
         found.flag(&flag::ODD_FIELD_NAME, field.name());
+    } else if !before_colon(field).is_empty() {
+        found.flag(&flag::SPACE_BEFORE_COLON, field.name());
     }
     if field.raw.len() > LINE_MAX && field.raw.split(|&b| b == b'\n').any(|line| line.len() > LINE_MAX + 1) {
         found.flag(&flag::LONG_LINE, &[]);
     }
 }
 
-/// Notes bare CR and LF, and what follows them: to some readers a new line begins there.
-fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings) {
-    if has_only_crlf(raw) {
-        return;
+/// Notes bare CR and LF, and what follows them: to some readers a new line begins there. Returns where the first line
+/// of white space stands that ends a field.
+fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings) -> Option<usize> {
+    if has_plain_lines(raw) {
+        return None;
     }
+    let mut first_blank = None;
+    let mut line_start = 0;
     for at in memchr::memchr2_iter(b'\r', b'\n', raw) {
         let next = raw.get(at + 1);
+        let is_pair = raw.get(at) == Some(&b'\r') && next == Some(&b'\n');
+        let line = raw.get(line_start..at).unwrap_or_default();
+        line_start = if is_pair { at + 2 } else { at + 1 };
+        if is_folded_blank(line) && at > line.len() {
+            match raw.get(line_start) {
+                // At the end of the header it moves nothing.
+                None | Some(b' ' | b'\t') => found.flag(&flag::BLANK_FOLDED_LINE, &[]),
+                Some(_) => {
+                    found.flag(&flag::BLANK_LAST_LINE, &[]);
+                    first_blank.get_or_insert(at);
+                }
+            }
+        }
         match raw.get(at) {
-            Some(b'\r') if next == Some(&b'\n') => continue,
+            _ if is_pair => continue,
             Some(b'\r') => found.flag(&flag::BARE_CR, &[]),
             _ if at > 0 && raw.get(at - 1) == Some(&b'\r') => continue,
             _ => found.flag(&flag::BARE_LF, &[]),
@@ -123,13 +145,46 @@ fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings)
             found.fault(&fault::HIDDEN_END, &[]);
         }
     }
+    first_blank
 }
 
-/// Tells whether every CR and LF belongs to a CRLF, as in most headers; many octets are looked at together.
-fn has_only_crlf(raw: &[u8]) -> bool {
+/// Tells whether a line is white space and nothing else.
+fn is_folded_blank(line: &[u8]) -> bool {
+    !line.is_empty() && line.iter().all(|b| matches!(b, b' ' | b'\t'))
+}
+
+/// Notes what looks like a field behind a character that some programs take for a line break: `str.splitlines` of Python
+/// breaks lines at all of these.
+fn examine_hidden_breaks(raw: &[u8], found: &mut Findings) {
+    let controls = memchr::memchr3_iter(0x0b, 0x0c, 0x1e, raw).chain(memchr::memchr2_iter(0x1c, 0x1d, raw));
+    let mut behind = controls.map(|at| at + 1).find_map(|at| field_at(raw, at));
+    if behind.is_none() && !raw.is_ascii() {
+        behind = HIDDEN_BREAKS.into_iter().find_map(|hidden| {
+            let mut places = memchr::memmem::find_iter(raw, hidden.as_bytes());
+            places.find_map(|at| field_at(raw, at + hidden.len()))
+        });
+    }
+    if let Some(field) = behind {
+        found.flag(&flag::HIDDEN_LINE_BREAK, field);
+    }
+}
+
+/// Returns the rest of the line where it looks like a field; a name has fewer octets than a line should (§2.1.1).
+fn field_at(raw: &[u8], at: usize) -> Option<&[u8]> {
+    let rest = raw.get(at..raw.len().min(at + 80)).unwrap_or_default();
+    let line = rest.get(..memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
+    Field::new(line).is_well_formed().then_some(line)
+}
+
+/// Tells whether every CR and LF belongs to a CRLF and no line ends with white space, as in most headers; many octets are
+/// looked at together.
+fn has_plain_lines(raw: &[u8]) -> bool {
     let behind = raw.get(1..).unwrap_or_default();
-    let pairs = raw.iter().zip(behind).fold(true, |all, (&one, &next)| all & ((one == b'\r') == (next == b'\n')));
-    pairs && raw.first() != Some(&b'\n') && raw.last() != Some(&b'\r')
+    let is_plain =
+        |one: u8, next: u8| ((one == b'\r') == (next == b'\n')) & !((next == b'\r') & ((one == b' ') | (one == b'\t')));
+    raw.iter().zip(behind).fold(true, |all, (&one, &next)| all & is_plain(one, next))
+        && !matches!(raw.first(), Some(b'\n'))
+        && !matches!(raw.last(), Some(b'\r' | b' ' | b'\t'))
 }
 
 /// Notes octets that no header has.
@@ -162,8 +217,10 @@ mod tests {
 
     proptest! {
         #[test]
-        fn breaks_are_plain_where_nothing_is_left_without_the_pairs(raw in "(\r\n|\r|\n|[ab]{1,40}){0,12}") {
-            prop_assert_eq!(has_only_crlf(raw.as_bytes()), !raw.replace("\r\n", "").contains(['\r', '\n']));
+        fn lines_are_plain_where_nothing_odd_is_left_without_the_pairs(raw in "(\r\n|\r|\n| |\t|[ab]{1,40}){0,12}") {
+            let ends_blank = raw.split("\r\n").any(|line| line.ends_with([' ', '\t']));
+            let is_odd = ends_blank || raw.replace("\r\n", "").contains(['\r', '\n']);
+            prop_assert_eq!(has_plain_lines(raw.as_bytes()), !is_odd);
         }
     }
 }

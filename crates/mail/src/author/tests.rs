@@ -49,6 +49,9 @@ fn every_doubt_has_its_reason() {
         (b"a@x.org\0", fault::NUL.reason),
         (b"a@x.org\n b", fault::BARE_BREAK.reason),
         (b"a@x.org\r", fault::BARE_BREAK.reason),
+        ("a\u{2028} <a@x.org>".as_bytes(), fault::HIDDEN_BREAK.reason),
+        ("a@x.org\u{85}From: <v@v.org>".as_bytes(), fault::HIDDEN_BREAK.reason),
+        (b"a@x.org\x0bFrom: <v@v.org>", fault::CONTROL.reason),
         (b"a\r\n \r\n <a@x.org>", fault::BLANK_LINE.reason),
         (b"\x1b$B4X\x1b(B <a@x.org>", fault::CONTROL.reason),
         (b"\"\x83\\\" <v@v.org>, \" <a@x.org>", fault::UNDECLARED_CHARSET.reason),
@@ -115,6 +118,12 @@ fn what_is_odd_but_clear_is_flagged() {
         (b"\"v@v.org\" <a@x.org>", flag::NAME_ADDRESS.word),
         (b"=?utf-8?b?PHZAdi5vcmc+?= <a@x.org>", flag::NAME_ADDRESS.word),
         ("v＠v.org <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("ｖ＠ｖ．ｏｒｇ <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("\"v@v。org\" <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("\"v@v｡org\" <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("\"v@v\u{200b}.org\" <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        ("=?utf-8?b?dkB277yOb3Jn?= <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
+        (b"=?utf-7?q?v+AEA-v+AC4-org?= <a@x.org>", flag::NAME_ADDRESS.word),
         (b"a@x.org (v@v.org)", flag::COMMENT_ADDRESS.word),
         ("Рaypal <a@x.org>".as_bytes(), flag::MIXED_SCRIPTS.word),
         ("a@раураl.example".as_bytes(), flag::MIXED_SCRIPTS.word),
@@ -128,8 +137,13 @@ fn what_is_odd_but_clear_is_flagged() {
         assert_eq!(author.result, AuthorResult::Ok, "{} {:?}", Visible(value), author.reason);
         assert!(author.flags.contains(&flag), "{} {:?}", Visible(value), author.flags);
     }
-    for value in ["a@x.org", "\"a@x.org\" <a@x.org>", "山田 Taro太郎 <a@日本語.example>", "👩‍👧 x <a@münchen.example>"]
-    {
+    for value in [
+        "a@x.org",
+        "\"a@x.org\" <a@x.org>",
+        "ａ＠ｘ．ｏｒｇ <a@x.org>",
+        "山田 Taro太郎 <a@日本語.example>",
+        "👩‍👧 x <a@münchen.example>",
+    ] {
         assert_eq!(from(value).flags, [""; 0], "{value}");
     }
 }
@@ -140,6 +154,53 @@ fn addresses_are_named_harmlessly_and_not_without_end() {
     assert_eq!(from("a@[192.0.2.1]").addresses, ["a@[192.0.2.1]"]);
     let many = from("a@x.org,".repeat(300_000));
     assert_eq!((many.addresses.len(), many.result), (ADDRESSES_MAX, AuthorResult::Ok));
+}
+
+#[test]
+fn a_line_that_is_no_field_is_never_part_of_a_header() {
+    for line in ["PAY", "PAY me: now", "P\u{1}: x", "Pé: x", ": x", "\u{a0}", "--", "<html>"] {
+        let reason = |raw: String| judge(&Header::parse(raw.as_bytes())).0.reason;
+        let before = format!("Date: x\r\n{line}\r\nFrom: a@x.org\r\nTo: b@y.org\r\n");
+        assert_eq!(reason(before), Some(fault::NO_FIELD_BEFORE.reason), "{line:?}");
+        for end in ["To: b@y.org\r\n", ""] {
+            let behind = format!("Date: x\r\nFrom: a@x.org\r\n{line}\r\n{end}");
+            assert_eq!(reason(behind), Some(fault::NO_FIELD.reason), "{line:?}");
+        }
+    }
+}
+
+#[test]
+fn lines_of_white_space_are_told_apart_by_what_follows() {
+    let author = |raw: &str| judge(&Header::parse(raw.as_bytes())).0;
+    for (lines, flags) in [
+        ("X: a\r\n \r\n b\r\nTo: c\r\n", &["blank-folded-line"][..]),
+        ("X:\r\n\t\r\n \t \r\n\tb\r\nTo: c\r\n", &["blank-folded-line"]),
+        ("X: a\r\n \r\n", &["blank-folded-line"]),
+        ("X: a\r\n \r\nTo: c\r\n", &["blank-last-line"]),
+        ("Subject:\r\n \t\r\nTo: c\r\n", &["blank-last-line"]),
+        ("X: a\n \nTo: c\r\n", &["bare-lf-in-header", "blank-last-line"]),
+        ("X: a\r\n \u{a0}\r\nTo: c\r\n", &[]),
+        ("X : a\r\nTo: c\r\n", &["space-before-colon"]),
+    ] {
+        let behind = author(&format!("Date: x\r\nFrom: a@x.org\r\n{lines}"));
+        assert_eq!((behind.reason, &*behind.flags), (None, flags), "{lines:?}");
+        let before = author(&format!("Date: x\r\n{lines}From: a@x.org\r\n"));
+        let is_last = flags.contains(&"blank-last-line") || lines.ends_with(" \r\n");
+        assert_eq!(before.reason, is_last.then_some(fault::BLANK_BEFORE.reason), "{lines:?}");
+    }
+}
+
+#[test]
+fn what_some_take_for_a_line_break_is_flagged_before_what_looks_like_a_field() {
+    for hidden in ["\x0b", "\x0c", "\x1c", "\x1d", "\x1e", "\u{85}", "\u{2028}", "\u{2029}"] {
+        for (rest, is_flagged) in [("From: v@v.org", true), ("X-Any :", true), ("just words", false), (" X: y", false)]
+        {
+            let raw = format!("Date: x\r\nFrom: a@x.org\r\nSubject: é{hidden}.{hidden}{rest}\r\n");
+            let (author, _) = judge(&Header::parse(raw.as_bytes()));
+            let expected: &[&str] = if is_flagged { &["hidden-line-break"] } else { &[] };
+            assert_eq!((author.reason, &*author.flags), (None, expected), "{raw:?}");
+        }
+    }
 }
 
 #[test]

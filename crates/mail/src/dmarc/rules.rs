@@ -40,9 +40,11 @@ rules! {
     UNALIGNED_ORGANIZATION = "dmarc.unaligned-organization", "RFC 9989 §4.4";
     ALIGNMENT_UNKNOWN = "dmarc.alignment-unknown", "RFC 9989 §5.3.6";
     IDENTIFIER_TEMPERROR = "dmarc.identifier-temperror", "RFC 9989 §5.3.6";
+    SIGNATURES_UNCOUNTED = "dmarc.signatures-uncounted", "RFC 6376 §8.15";
     NO_IDENTIFIER = "dmarc.no-identifier", "RFC 9989 §5.3.3";
     PASS = "dmarc.pass", "RFC 9989 §5.3.5";
     FAIL = "dmarc.fail", "RFC 9989 §5.3.5";
     TEMPERROR = "dmarc.temperror", "RFC 9989 §5.3.6";
+    BROKEN_OFF = "dmarc.broken-off", "RFC 9989 §5.3.6";
     TESTING = "dmarc.testing", "RFC 9989 §4.7 (t)";
 }

@@ -13,6 +13,8 @@ macro_rules! rules {
 }
 
 rules! {
+    /// The judgement did not come to its end, by our own fault.
+    BROKEN_OFF = "spf.broken-off", "RFC 7208 §2.6.6";
     /// The MAIL FROM identity is being judged.
     ASKED_MAIL_FROM = "spf.asked-mail-from", "RFC 7208 §2.4";
     /// The path is null, so postmaster at the HELO name is being judged.

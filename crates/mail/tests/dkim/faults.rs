@@ -208,8 +208,9 @@ fn testing_is_told_and_changes_nothing() {
 #[test]
 fn the_author_domain_comes_first_where_there_are_too_many() {
     let good = String::from_utf8(ByHand::usual().sign()).unwrap();
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
     let other =
-        |domain: &str| format!("DKIM-Signature: v=1; a=rsa-sha256; d={domain}; s=s; h=from; bh=AAAA; b=AAAA\r\n");
+        |domain: &str| format!("DKIM-Signature: v=1; a=rsa-sha256; d={domain}; s=s; h=from; bh={hash}; b=AAAA\r\n");
     let mail = other("example.com").repeat(12) + &other("a.example.org") + &good;
     let verdicts = judge(mail.as_bytes(), &usual_zone());
     let examined = |at: usize| verdicts[at].reason != Some("beyond the signature limit");
@@ -222,6 +223,29 @@ fn the_author_domain_comes_first_where_there_are_too_many() {
     let last = steps.last().unwrap();
     assert_eq!((last.rule.id, last.depth, last.result), ("dkim.unexamined", 0, Some("policy")));
     assert_eq!(steps.iter().filter(|step| step.rule.id == "dkim.signature").count(), 10);
+}
+
+#[test]
+fn what_cannot_be_examined_takes_no_place_of_what_can() {
+    let good = String::from_utf8(ByHand::usual().sign()).unwrap();
+    let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
+    for (tags, reason) in [
+        ("v=1; a=rsa-sha256; d=example.org; s=s; h=from; bh=AAAA; b=AAAA".to_owned(), "tag malformed"),
+        (format!("v=1; a=rsa-sha256; d=example.org; s=s; h=to; bh={hash}; b=AAAA"), "from not signed"),
+        (format!("v=1; a=rsa-sha1; d=example.org; s=s; h=from; bh={hash}; b=AAAA"), "sha1 not accepted"),
+        ("d=example.org; d=example.org".to_owned(), "tag duplicated"),
+        ("nonsense".to_owned(), "signature malformed"),
+    ] {
+        let mail = format!("DKIM-Signature: {tags}\r\n").repeat(30) + &good;
+        let (signatures, facts) = hear(mail.as_bytes(), &usual_zone(), NOW);
+        let verdicts = signatures.verdicts();
+        assert_eq!((verdicts.len(), verdicts[30].result, facts.len()), (31, Pass, 1), "{reason}");
+        assert!(verdicts[..30].iter().all(|verdict| verdict.reason == Some(reason)), "{reason}: {verdicts:?}");
+        let steps = signatures.into_steps();
+        // As many are told of as are examined at most; none is said to be beyond the limit.
+        assert_eq!(steps.iter().filter(|step| step.rule.id == "dkim.signature").count(), 11, "{reason}");
+        assert!(steps.iter().all(|step| step.rule.id != "dkim.unexamined"), "{reason}");
+    }
 }
 
 #[test]

@@ -22,6 +22,21 @@ fn fifty_thousand_signatures_cost_ten_and_ten_questions() {
 }
 
 #[test]
+fn fifty_thousand_signatures_that_cannot_be_examined_cost_no_question() {
+    let good = String::from_utf8(ByHand::usual().sign()).unwrap();
+    let one = |i: usize| {
+        format!("DKIM-Signature: v=1; a=rsa-sha256; d=example.org; s=s{i}; h=from:to:subject; bh=AAAA; b=AAAA\r\n")
+    };
+    let mail: String = (0..50_000).map(one).collect::<String>() + &good;
+    let (signatures, facts) = hear(mail.as_bytes(), &usual_zone(), NOW);
+    assert_eq!(facts.len(), 1);
+    let verdicts = signatures.verdicts();
+    assert_eq!((verdicts.len(), verdicts[50_000].result), (50_001, DkimResult::Pass));
+    assert!(verdicts[..50_000].iter().all(|verdict| verdict.reason == Some("tag malformed")));
+    assert!(signatures.into_steps().len() < 50);
+}
+
+#[test]
 fn ten_thousand_fields_and_a_list_as_long_verify() {
     let mut mail = ByHand::usual();
     let fields: String = (0..10_000).map(|i| format!("X-Field-{}: {i}\r\n", i % 5_000)).collect();
