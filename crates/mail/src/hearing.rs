@@ -224,7 +224,7 @@ impl Opened {
             let (author, author_steps) = author::too_large(policy);
             let nothing = Header::parse(&[]);
             let (signatures, chain) = (Signatures::find(&nothing, None, policy), Chain::find(&nothing));
-            return Opened { author, author_steps, signatures, chain };
+            return Opened { author, author_steps, signatures, chain, has_policy: false };
         }
         let (author, author_steps) = author::judge(header);
         let signatures = Signatures::find(header, author.domain.as_ref(), policy);
