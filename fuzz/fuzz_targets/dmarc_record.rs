@@ -63,7 +63,7 @@ fn passed(domain: &str) -> DkimVerdict {
         result: DkimResult::Pass,
         domain: DomainName::parse(domain).ok(),
         selector: DomainName::parse("s").ok(),
-        algorithm: Some("ed25519-sha256".to_owned()),
+        algorithm: Some("ed25519-sha256".into()),
         testing: false,
         reason: None,
         field: 0,

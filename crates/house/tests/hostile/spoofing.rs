@@ -221,7 +221,6 @@ fn what_was_signed_as_header_vouches_for_nothing_where_it_may_be_shown_as_body()
     for (from, to) in [
         ("Subject: Pay at once\r\n", "Subject: Pay at once\r\n \r\nX: to the attacker\r\n"),
         ("Subject: Pay at once\r\n", "Subject: Pay at once\r\nX:\r\n\t \r\nX: to the attacker\r\n"),
-        ("Subject: Pay at once\r\n", "Subject : Pay at once\r\nX: to the attacker\r\n"),
     ] {
         let mail = turned(from, to);
         let json = from_attacker(mail.clone(), &server).judge();
@@ -237,6 +236,11 @@ fn what_was_signed_as_header_vouches_for_nothing_where_it_may_be_shown_as_body()
         let json = from_attacker(turned("Subject: Pay at once\r\n", to), &server).judge();
         assert_eq!((&json["dkim"][0]["result"], gist(&json)), (&json!("pass"), refused("unusable")), "{to:?}");
     }
+    // White space before a colon is old syntax that relaxed canonicalization takes out: flagged, and it counts.
+    let old = turned("Subject: Pay at once\r\n", "Subject : Pay at once\r\n");
+    let json = from_attacker(old, &server).judge();
+    assert_eq!(json["author"]["flags"], json!(["space-before-colon", "no-date"]));
+    assert_eq!(gist(&json), json!(["accept", [], "ok", "pass", ["dkim"]]));
     // A line of white space that the field goes on behind is old, and no reader ends the header there.
     let folded = turned("Subject: Pay at once\r\n", "Subject: Pay\r\n \r\n at once\r\n");
     assert_eq!(gist(&from_attacker(folded, &server).judge()), genuine());

@@ -67,12 +67,13 @@ pub static LONG_LINE: Flag = flag("long-line", "author.long-line", "RFC 5322 §2
 /// The mail has no Date field.
 pub static NO_DATE: Flag = flag("no-date", "author.no-date", "RFC 5322 §3.6");
 
-/// Tells whether the header has obsolete syntax at which known readers of mail end it, although the grammar goes on:
-/// Ruby's `mail` at a line of white space that ends a field, Python's `email` at white space before a colon. To them
-/// what follows is body, signed as header or not. (A line of white space with a continuation behind it ends the header
-/// for none that we know, JavaMail only where it is told so.)
+/// Tells whether the header has an obsolete fold at which known readers of mail end it, although the grammar goes on:
+/// Ruby's `mail` does so at a line of white space that ends a field. To them what follows is body, signed as header or
+/// not. (A line of white space with a continuation behind it ends the header for none that we know, JavaMail only where
+/// it is told so. Python's `email` ends it at white space before a colon, which relaxed canonicalization was made for:
+/// that is told, and counts, or DKIM would fail mail that RFC 6376 §3.4.2 lets pass.)
 pub(crate) fn header_may_end_early(flags: &[&str]) -> bool {
-    flags.contains(&BLANK_LAST_LINE.word) || flags.contains(&SPACE_BEFORE_COLON.word)
+    flags.contains(&BLANK_LAST_LINE.word)
 }
 
 /// The rule of fields that come twice.
