@@ -1,0 +1,9 @@
+//! Conversations as pure files: octets become commands, commands become replies, and nothing here waits
+//!
+//! A codec turns octets into commands and replies into octets; a session says which command may follow which, and keeps
+//! what was said. Whoever owns the socket only moves octets between the two.
+//!
+//! - [`milter`]: what an MTA says to a mail filter, and what that may answer (protocol version 6, as Postfix and Sendmail
+//!   speak it).
+
+pub mod milter;

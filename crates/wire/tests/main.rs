@@ -1,0 +1,3 @@
+//! Conversations of the milter protocol, written from its description.
+
+mod milter;
