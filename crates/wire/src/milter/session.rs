@@ -76,9 +76,20 @@ pub struct Envelope {
     pub recipient_count: usize,
 }
 
-/// The macros that are known, each from the step on at which the MTA told it.
+/// The macros that are known.
 #[derive(Clone, Debug, Default)]
-pub struct Macros(Vec<(u8, Box<[u8]>, Box<[u8]>)>);
+pub struct Macros(Vec<Macro>);
+
+/// One macro.
+#[derive(Clone, Debug)]
+struct Macro {
+    /// The letter of the step at which the MTA told it.
+    step: u8,
+    /// Its name.
+    name: Box<[u8]>,
+    /// Its value.
+    value: Box<[u8]>,
+}
 
 impl Macros {
     /// The most macros that are kept; Postfix sends about twenty.
@@ -88,22 +99,22 @@ impl Macros {
 
     /// Returns the value of a macro, its name with braces where it has more than one letter: `j`, `{auth_authen}`.
     pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.0.iter().rev().find(|(_, known, _)| **known == *name.as_bytes()).map(|(.., value)| &**value)
+        self.0.iter().rev().find(|known| *known.name == *name.as_bytes()).map(|known| &*known.value)
     }
 
     /// Replaces what was told for a step.
     fn tell<'a>(&mut self, step: u8, values: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
-        self.0.retain(|(known, ..)| *known != step);
+        self.0.retain(|known| known.step != step);
         for (name, value) in values {
             if self.0.len() < Macros::MOST && name.len() + value.len() <= Macros::LONGEST {
-                self.0.push((step, name.into(), value.into()));
+                self.0.push(Macro { step, name: name.into(), value: value.into() });
             }
         }
     }
 
     /// Forgets what belongs to one mail: all but what was told with connection and greeting.
     fn forget_mail(&mut self) {
-        self.0.retain(|(step, ..)| matches!(step, b'C' | b'H'));
+        self.0.retain(|known| matches!(known.step, b'C' | b'H'));
     }
 }
 
