@@ -117,6 +117,12 @@ fault-section = no section is called `{ $name }`{ $known ->
    *[no] { "" }
 }
 fault-bounds = `{ $name }` must be from { $low } to { $high }, not { $value }
+fault-listen = `{ $value }` is not an address to listen on; write `ADDR:PORT`
+fault-bind = cannot listen on `{ $address }`
+fault-runtime = the program cannot be started
+fault-mode = `{ $value }` is not a mode; write `monitor` or `enforce`
+fault-authserv = `{ $value }` cannot name us in Authentication-Results; write letters, digits, dots and hyphens
+serve-listening = listening for MTAs (milter) on { $address }
 fault-lang = `{ $value }` is not a language spoken here; write `ja` or `en`
 fault-domain = `{ $value }` is not a domain name
 fault-selector = `{ $value }` is not a selector

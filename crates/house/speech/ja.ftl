@@ -107,6 +107,12 @@ fault-section = `{ $name }` という節はない{ $known ->
    *[no] { "" }
 }
 fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は範囲外
+fault-listen = `{ $value }` は待ち受けアドレスではない: `アドレス:ポート` を指定
+fault-bind = `{ $address }` で待ち受けできない
+fault-runtime = プログラムを開始できない
+fault-mode = `{ $value }` という動作モードはない: `monitor` か `enforce` を指定
+fault-authserv = `{ $value }` は Authentication-Results の名前にできない: 英数字、ドット、ハイフンで指定
+serve-listening = { $address } で MTA からの接続（milter）を待ち受け中
 fault-lang = `{ $value }` という言語はない: `ja` か `en` を指定
 fault-domain = `{ $value }` はドメイン名ではない
 fault-selector = `{ $value }` はセレクターではない

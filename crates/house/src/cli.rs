@@ -20,6 +20,7 @@ Examples:
   sekisho check mail.eml --client-ip 192.0.2.1 --helo mx.example.org --mail-from a@example.org
   sekisho check mail.eml --trust-received mx.example.net --lang ja
   sekisho check ~/Maildir --json
+  sekisho serve
   sekisho config show
 
 Exit status: 0 done and clean, 1 done and something found, 2 could not be done.";
@@ -58,6 +59,8 @@ pub(crate) enum Command {
     Check(CheckArguments),
     /// Check the configuration, or show what is in force.
     Config(ConfigArguments),
+    /// Serve: judge every mail that an MTA shows by the milter protocol.
+    Serve(ServeArguments),
     /// Sign a mail with DKIM, or make a new key for it.
     Sign(SignArguments),
 }
@@ -68,9 +71,26 @@ impl Command {
         match self {
             Command::Check(arguments) => arguments.lang,
             Command::Config(arguments) => arguments.lang,
+            Command::Serve(arguments) => arguments.lang,
             Command::Sign(arguments) => arguments.lang,
         }
     }
+}
+
+/// The options of `sekisho serve`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct ServeArguments {
+    /// Ask this server: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) dns: Option<String>,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang)]
+    pub(crate) lang: Option<Lang>,
 }
 
 /// The options of `sekisho check`.

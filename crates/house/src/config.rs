@@ -13,6 +13,7 @@ use sekisho_mail::policy::Policy;
 use self::arc::ArcSection;
 use self::check::CheckSection;
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
+pub(crate) use self::gate::{GateSection, Mode};
 use self::raw::RawConfig;
 use self::spf::SpfSection;
 use crate::cli::{ConfigArguments, ConfigCommand};
@@ -24,6 +25,7 @@ use crate::{Exit, Streams};
 mod arc;
 mod check;
 mod dns;
+mod gate;
 mod nearest;
 mod raw;
 mod show;
@@ -43,6 +45,8 @@ pub(crate) struct Config {
     pub(crate) spf: SpfSection,
     /// Whose ARC chains count.
     pub(crate) arc: ArcSection,
+    /// The mail filter.
+    pub(crate) gate: GateSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option`.
@@ -75,6 +79,7 @@ impl Config {
             check: CheckSection::check(sections.check, &mut faults),
             spf: SpfSection::check(sections.spf, &mut faults),
             arc: ArcSection::check(sections.arc, &mut faults),
+            gate: GateSection::check(sections.gate, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };

@@ -22,7 +22,9 @@ mod check;
 mod cli;
 mod config;
 mod fault;
+mod gate;
 mod refusal;
+mod serve;
 mod sign;
 mod speech;
 mod terminal;
@@ -42,6 +44,7 @@ where
     let ended = match cli.command {
         Command::Check(arguments) => arguments.run(&talk, &mut streams),
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
+        Command::Serve(arguments) => arguments.run(&talk, &mut streams),
         Command::Sign(arguments) => arguments.run(&talk, &mut streams),
     };
     match ended {

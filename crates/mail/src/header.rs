@@ -51,7 +51,7 @@ impl<'a> Header<'a> {
     }
 
     /// Says that there was more than was read.
-    pub(crate) fn cut_short(self) -> Header<'a> {
+    pub fn cut_short(self) -> Header<'a> {
         Header { is_whole: false, ..self }
     }
 

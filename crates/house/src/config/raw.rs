@@ -12,6 +12,7 @@ use toml::de::{DeTable, DeValue};
 use super::arc::RawArc;
 use super::check::RawCheck;
 use super::dns::RawDns;
+use super::gate::RawGate;
 use super::nearest::nearest;
 use super::spf::RawSpf;
 use crate::fault::{Fault, shown};
@@ -37,6 +38,8 @@ pub(super) struct RawSections {
     pub(super) spf: RawSpf,
     /// `[arc]`
     pub(super) arc: RawArc,
+    /// `[gate]`
+    pub(super) gate: RawGate,
 }
 
 /// Every section with its options.
@@ -45,6 +48,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("check", super::check::OPTIONS),
     ("spf", super::spf::OPTIONS),
     ("arc", super::arc::OPTIONS),
+    ("gate", super::gate::OPTIONS),
 ];
 
 /// A fault with its line.

@@ -30,7 +30,7 @@ impl Shown {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, name, value };
-    let Config { dns, check, spf, arc, .. } = config;
+    let Config { dns, check, spf, arc, gate, .. } = config;
     let texts = |texts: &mut dyn Iterator<Item = String>| texts.map(Value::from).collect::<Value>();
     vec![
         option("dns", "upstreams", texts(&mut dns.upstreams.iter().map(ToString::to_string))),
@@ -43,6 +43,10 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("check", "lang", check.lang.map(sekisho_core::speech::Lang::as_str).into()),
         option("spf", "void_lookups", spf.void_lookups.into()),
         option("arc", "trusted_sealers", texts(&mut arc.trusted_sealers.iter().map(ToString::to_string))),
+        option("gate", "listen", texts(&mut gate.listen.iter().map(ToString::to_string))),
+        option("gate", "mode", gate.mode.as_str().into()),
+        option("gate", "authserv_id", gate.authserv_id.clone().into()),
+        option("gate", "max_sessions", gate.max_sessions.into()),
     ]
 }
 

@@ -191,7 +191,8 @@ mod tests {
         assert_eq!(from(b"6\x12\x34IPv6:2001:db8::1\0"), Ok(Address::Ip("2001:db8::1".parse().unwrap())));
         assert_eq!(from(b"L\0\0/run/socket\0"), Ok(Address::Local));
         assert_eq!(from(b"U"), Ok(Address::Unknown));
-        for broken in [&b""[..], b"4", b"4\0\0", b"4\0\x00192.0.2.1", b"4\0\x00192.0.2.256\0", b"X\0\0x\0", b"6\0\0:\0"] {
+        for broken in [&b""[..], b"4", b"4\0\0", b"4\0\x00192.0.2.1", b"4\0\x00192.0.2.256\0", b"X\0\0x\0", b"6\0\0:\0"]
+        {
             assert_eq!(from(broken), Err(BadCommand::Broken(b'C')), "{}", broken.escape_ascii());
         }
     }

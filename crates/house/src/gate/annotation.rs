@@ -1,0 +1,66 @@
+//! The fields that tell others what was found, and the forged ones that are taken away (RFC 8601 §5)
+
+use sekisho_mail::authentication_results::{AuthenticationResults, MethodResult, NAME, forged};
+use sekisho_mail::header::{Field, Header};
+use sekisho_wire::milter::{Protocol, Reply, Terms};
+
+use super::hearing::Judged;
+
+/// Where our own fields go: before all others, the MTA's own trace field among them (RFC 8601 §5).
+const TOP: u32 = 0;
+
+/// A deletion: the name of a field, and its place among the fields of that name, from 1.
+pub(super) type Deletion = (Vec<u8>, u32);
+
+/// Returns which fields speak in our name and have to go, from the last to the first: whoever deletes from the front
+/// shifts the places of the others (CVE-2022-48521).
+pub(super) fn forgeries(header: &Header<'_>, authserv_id: &str) -> Vec<Deletion> {
+    let places = forged(header, authserv_id).into_iter().rev();
+    places.filter_map(|at| Some((header.fields().get(at)?.name().to_vec(), place(header.fields(), at)?))).collect()
+}
+
+/// Returns the place of a field among those of its name, from 1.
+fn place(fields: &[Field<'_>], at: usize) -> Option<u32> {
+    let name = fields.get(at)?.name();
+    let same = fields.get(..=at)?.iter().filter(|field| field.name().eq_ignore_ascii_case(name)).count();
+    u32::try_from(same).ok()
+}
+
+/// Returns the value of our field for a mail that was judged.
+pub(super) fn results(judged: &Judged, header: &Header<'_>, authserv_id: &str) -> String {
+    value(&AuthenticationResults::of(&judged.verdict, header, judged.envelope.client_ip, authserv_id))
+}
+
+/// Returns the value of our field for a mail that nobody judged, and why not.
+pub(super) fn nobody_judged(authserv_id: &str, why: &str) -> String {
+    let mut result = MethodResult::new("dmarc", "temperror");
+    result.reason = Some(why.to_owned());
+    value(&AuthenticationResults { authserv_id: authserv_id.to_owned(), version: None, results: vec![result] })
+}
+
+/// Returns what stands behind the colon.
+fn value(results: &AuthenticationResults) -> String {
+    let field = results.to_field();
+    field.get(NAME.len() + 1..).unwrap_or_default().trim_end().to_owned()
+}
+
+/// Returns the reply that inserts a field at the top.
+pub(super) fn insert<'a>(terms: Option<Terms>, name: &'a str, value: &'a str) -> Reply<'a> {
+    // Where leading white space was not agreed on, the MTA writes one space of its own.
+    let keeps_space = terms.is_some_and(|terms| terms.protocol.has(Protocol::LEADING_SPACE));
+    let value = if keeps_space { value } else { value.strip_prefix(' ').unwrap_or(value) };
+    Reply::InsertHeader { index: TOP, name, value }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn forgeries_are_counted_among_the_fields_of_their_name_and_named_from_the_last() {
+        let raw = b"Authentication-Results: other.example; none\r\nSubject: x\r\nauthentication-results: mx.example; spf=pass\r\n\
+                    AUTHENTICATION-RESULTS: mx.example 1; dkim=pass\r\n";
+        let found = forgeries(&Header::parse(raw), "mx.example");
+        assert_eq!(found, [(b"AUTHENTICATION-RESULTS".to_vec(), 3), (b"authentication-results".to_vec(), 2)]);
+    }
+}

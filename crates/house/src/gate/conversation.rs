@@ -1,0 +1,148 @@
+//! One connection of an MTA: octets between the socket and the session
+//!
+//! Whatever is awaited here may be left off at any time and taken up again: nothing is lost when a verdict comes first.
+
+use std::fmt;
+use std::io;
+use std::time::Duration;
+
+use sekisho_mail::body::BodyHasher;
+use sekisho_wire::milter::{BadCommand, BadPacket, Command, Event, Inbox, OutOfOrder, Reply, Session};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::timeout;
+
+/// How long an MTA may be silent: no less than the longest patience of an MTA with its own client (libmilter's default,
+/// and more than Postfix's `smtpd_timeout`), so that an honest slow session lives.
+const SILENCE: Duration = Duration::from_secs(7210);
+/// How long an MTA may take to read an answer.
+const DEAF: Duration = Duration::from_secs(300);
+
+/// A conversation with an MTA.
+pub(super) struct Conversation<S> {
+    /// The socket.
+    stream: S,
+    /// What came and is not yet dealt with.
+    inbox: Inbox,
+    /// What was said so far.
+    session: Session,
+    /// What is to be said.
+    outbox: Vec<u8>,
+    /// Who listens to the body of the mail that is coming in.
+    hasher: Option<BodyHasher>,
+}
+
+/// What has to be looked at.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Happening {
+    /// The header of a mail is complete.
+    HeaderEnded,
+    /// A mail is complete, and waits for an answer.
+    MessageEnded,
+    /// The mail is to be forgotten.
+    Aborted,
+    /// The conversation is over.
+    Closed,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
+    /// Begins a conversation.
+    pub(super) fn new(stream: S, session: Session) -> Conversation<S> {
+        Conversation { stream, inbox: Inbox::default(), session, outbox: Vec::new(), hasher: None }
+    }
+
+    /// Returns the session.
+    pub(super) fn session(&mut self) -> &mut Session {
+        &mut self.session
+    }
+
+    /// Lets the body that follows be hashed.
+    pub(super) fn hear_body(&mut self, hasher: BodyHasher) {
+        self.hasher = Some(hasher);
+    }
+
+    /// Returns what heard the body.
+    pub(super) fn take_hasher(&mut self) -> Option<BodyHasher> {
+        self.hasher.take()
+    }
+
+    /// Says something, with the next octets that go out.
+    pub(super) fn say(&mut self, reply: &Reply<'_>) {
+        reply.write(&mut self.outbox);
+    }
+
+    /// Follows the MTA until something has to be looked at. What is to be said goes out before anybody waits.
+    pub(super) async fn next(&mut self) -> Result<Happening, Broken> {
+        loop {
+            while let Some(packet) = self.inbox.packet().map_err(Broken::Packet)? {
+                let command = Command::read(packet).map_err(Broken::Command)?;
+                let event = self.session.take(&command, &mut self.outbox).map_err(Broken::Order)?;
+                match event {
+                    Event::None => {}
+                    Event::Body(piece) => {
+                        self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
+                    }
+                    Event::MessageEnded(piece) => {
+                        self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
+                        return Ok(Happening::MessageEnded);
+                    }
+                    Event::HeaderEnded => return Ok(Happening::HeaderEnded),
+                    Event::Aborted => {
+                        self.hasher = None;
+                        return Ok(Happening::Aborted);
+                    }
+                    Event::Closed => return Ok(Happening::Closed),
+                }
+            }
+            self.flush().await?;
+            self.inbox.rest();
+            let count = timeout(SILENCE, self.stream.read(self.inbox.room())).await.map_err(|_| Broken::Silent)?;
+            match count.map_err(Broken::Socket)? {
+                0 if self.inbox.is_waiting() => return Err(Broken::Cut),
+                0 => return Ok(Happening::Closed),
+                count => self.inbox.filled(count),
+            }
+        }
+    }
+
+    /// Sends what is to be said.
+    pub(super) async fn flush(&mut self) -> Result<(), Broken> {
+        while !self.outbox.is_empty() {
+            let count = timeout(DEAF, self.stream.write(&self.outbox)).await.map_err(|_| Broken::Silent)?;
+            match count.map_err(Broken::Socket)? {
+                0 => return Err(Broken::Cut),
+                count => drop(self.outbox.drain(..count)),
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Why a conversation cannot go on.
+#[derive(Debug)]
+pub(super) enum Broken {
+    /// What came is no packet.
+    Packet(BadPacket),
+    /// A packet is no command.
+    Command(BadCommand),
+    /// A command that cannot follow what was said before.
+    Order(OutOfOrder),
+    /// The MTA says nothing, or hears nothing, for too long.
+    Silent,
+    /// The MTA went away in the middle of a packet.
+    Cut,
+    /// The socket fails.
+    Socket(io::Error),
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Packet(why) => why.fmt(f),
+            Broken::Command(why) => why.fmt(f),
+            Broken::Order(why) => why.fmt(f),
+            Broken::Silent => f.write_str("silent for too long"),
+            Broken::Cut => f.write_str("the connection ended in the middle of a packet"),
+            Broken::Socket(why) => why.fmt(f),
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! `sekisho serve`: the daemon, from its sockets to its orderly end
+//!
+//! Everything is bound before anything is started, and every task has an owner.
+
+use std::sync::Arc;
+
+use sekisho_ask::{Resolver, ResolverConfig, Source, Upstream};
+use tokio::net::TcpListener;
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::info;
+
+use crate::cli::ServeArguments;
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::gate::{Gate, listen};
+use crate::speech::Talk;
+use crate::{Exit, Streams};
+
+impl ServeArguments {
+    /// Serves until it is told to stop.
+    pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+        let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
+        let source = source(self.dns.as_deref(), &config)?;
+        // Only the first call of a process decides where log lines go; a test may call twice.
+        let _ =
+            tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(streams.setting.stderr_colour).try_init();
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .enable_all()
+            .build()
+            .map_err(|why| Fault::new("fault-runtime", []).because(Fault::system(&why)))?;
+        runtime.block_on(serve(config, source, talk, streams))
+    }
+}
+
+/// Binds, tells where, serves, and stops in order.
+async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    let host = if host.is_empty() { "localhost".to_owned() } else { host };
+    let policy = config.policy();
+    let mut sockets = Vec::new();
+    for address in &config.gate.listen {
+        let bound = TcpListener::bind(address).await;
+        let refused =
+            |why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why));
+        sockets.push(bound.map_err(refused)?);
+    }
+    let gate = Arc::new(Gate::new(config.gate, policy, source, config.dns.timeout, host));
+    let shutdown = CancellationToken::new();
+    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
+    let mut listeners = JoinSet::new();
+    for socket in sockets {
+        let address = socket.local_addr()?;
+        writeln!(streams.stderr, "{}", talk.say("serve-listening", &[("address", address.to_string().into())]))?;
+        listeners.spawn(listen(socket, Arc::clone(&gate), shutdown.clone()));
+    }
+    streams.stderr.flush()?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    info!("stopping: no new connections, mails under way are finished");
+    shutdown.cancel();
+    while listeners.join_next().await.is_some() {}
+    Ok(Exit::Clean)
+}
+
+/// Chooses where answers come from: the command line, else the configuration, else the system.
+fn source(named: Option<&str>, config: &Config) -> Result<Source, Fault> {
+    let upstreams = match named {
+        Some(server) => {
+            let upstream: Result<Upstream, _> = server.parse();
+            let refused = |why: &_| crate::config::bad_upstream(why);
+            vec![upstream.map_err(|why| {
+                Fault::new("fault-dns", [("server", server.to_owned().into())]).because(refused(&why))
+            })?]
+        }
+        None if config.dns.upstreams.is_empty() => Upstream::system()
+            .map_err(|why| Fault::new("why-no-system-dns", []).because(Fault::quote(why.to_string())))?,
+        None => config.dns.upstreams.clone(),
+    };
+    let resolver = ResolverConfig {
+        authorities: config.dns.ca_file.clone(),
+        cache_octets: config.dns.cache_octets,
+        ..ResolverConfig::new(upstreams)
+    };
+    let resolver = Resolver::new(resolver)
+        .map_err(|why| Fault::new("fault-resolver", []).because(Fault::quote(why.to_string())))?;
+    Ok(Source::Dns(resolver))
+}
