@@ -120,6 +120,7 @@ fault-bounds = `{ $name }` must be from { $low } to { $high }, not { $value }
 fault-listen = `{ $value }` is not an address to listen on; write `ADDR:PORT`
 fault-bind = cannot listen on `{ $address }`
 fault-runtime = the program cannot be started
+fault-runtime-folder = cannot keep the list of mails in work in { $path }
 fault-mode = `{ $value }` is not a mode; write `monitor` or `enforce`
 fault-authserv = `{ $value }` cannot name us in Authentication-Results; write letters, digits, dots and hyphens
 serve-listening = listening for MTAs (milter) on { $address }

@@ -110,6 +110,7 @@ fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は�
 fault-listen = `{ $value }` は待ち受けアドレスではない: `アドレス:ポート` を指定
 fault-bind = `{ $address }` で待ち受けできない
 fault-runtime = プログラムを開始できない
+fault-runtime-folder = { $path } に処理中メールの記録を置けない
 fault-mode = `{ $value }` という動作モードはない: `monitor` か `enforce` を指定
 fault-authserv = `{ $value }` は Authentication-Results の名前にできない: 英数字、ドット、ハイフンで指定
 serve-listening = { $address } で MTA からの接続（milter）を待ち受け中
