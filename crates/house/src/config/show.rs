@@ -44,8 +44,14 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("spf", "void_lookups", spf.void_lookups.into()),
         option("arc", "trusted_sealers", texts(&mut arc.trusted_sealers.iter().map(ToString::to_string))),
         option("gate", "listen", texts(&mut gate.listen.iter().map(ToString::to_string))),
-        option("gate", "mode", gate.mode.as_str().into()),
+        option("gate", "mode", gate.conduct.mode.as_str().into()),
+        option("gate", "author", gate.conduct.author.as_str().into()),
+        option("gate", "dmarc_reject", gate.conduct.dmarc_reject.as_str().into()),
+        option("gate", "temperror", gate.conduct.temperror.as_str().into()),
+        option("gate", "quarantine", gate.conduct.quarantine.as_str().into()),
+        option("gate", "help", gate.help.clone().into()),
         option("gate", "authserv_id", gate.authserv_id.clone().into()),
+        option("gate", "verdict_id", gate.verdict_id.into()),
         option("gate", "max_sessions", gate.max_sessions.into()),
     ]
 }

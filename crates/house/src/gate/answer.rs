@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::Gate;
 use super::annotation;
 use super::conversation::Conversation;
-use super::decision::{Decision, decide};
+use super::decision::{self, Act, Decision, Override, decide};
 use super::hearing::Judged;
 
 /// Answers the MTA about a mail that was judged.
@@ -17,14 +17,14 @@ pub(super) fn judged<S>(gate: &Gate, conversation: &mut Conversation<S>, judged:
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let decision = decide(&gate.section, &judged.verdict);
-    tell(conversation, judged, &decision);
-    match &decision {
-        Decision::Refuse(text) | Decision::PutOff(text) => return conversation.say(&Reply::Code(text)),
-        Decision::Pass | Decision::Mark => {}
+    let header = Header::parse(&judged.header);
+    let Decision { act, departs } = decide(gate.section.conduct, &judged.verdict, &header);
+    tell(conversation.session(), judged, act, departs);
+    if matches!(act, Act::Refuse | Act::PutOff) {
+        let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());
+        return conversation.say(&Reply::Code(&text));
     }
     let authserv_id = authserv_id(gate, conversation.session());
-    let header = Header::parse(&judged.header);
     for (name, index) in annotation::forgeries(&header, &authserv_id) {
         conversation.say(&Reply::DeleteHeader { index, name: &name });
     }
@@ -34,8 +34,10 @@ where
         annotation::results(judged, &header, &authserv_id)
     };
     let terms = conversation.session().terms();
-    if decision == Decision::Mark {
-        conversation.say(&annotation::insert(terms, "X-Sekisho-Quarantine", " yes"));
+    match act {
+        Act::Mark => conversation.say(&annotation::insert(terms, "X-Sekisho-Quarantine", " yes")),
+        Act::Hold => conversation.say(&Reply::Quarantine("Sekisho: DMARC asks for quarantine")),
+        Act::Pass | Act::PutOff | Act::Refuse => {}
     }
     conversation.say(&annotation::insert(terms, NAME, &results));
     conversation.say(&Reply::Continue);
@@ -67,12 +69,9 @@ fn authserv_id(gate: &Gate, session: &Session) -> String {
 }
 
 /// Writes the line of a verdict.
-fn tell<S>(conversation: &mut Conversation<S>, judged: &Judged, decision: &Decision)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+fn tell(session: &Session, judged: &Judged, act: Act, departs: Option<Override>) {
     let verdict = &judged.verdict;
-    let queue_id = queue_id(conversation.session());
+    let queue_id = queue_id(session);
     let word = |result: Option<&'static str>| result.unwrap_or("-");
     info!(
         queue.id = %queue_id,
@@ -83,7 +82,9 @@ where
         dmarc = verdict.dmarc.result.as_str(),
         arc = verdict.arc.result.as_str(),
         verdict = verdict.action.as_str(),
-        decision = decision.as_str(),
+        decision = act.as_str(),
+        override.type = departs.map(Override::as_str),
+        override.comment = departs.map(Override::comment),
         questions = judged.asked,
         wait_ms = u64::try_from(judged.waited.as_millis()).unwrap_or(u64::MAX),
         "judged a mail"
