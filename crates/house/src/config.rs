@@ -6,6 +6,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use sekisho_mail::policy::Policy;
@@ -14,8 +15,9 @@ use self::arc::ArcSection;
 use self::check::CheckSection;
 pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnReject, OnTemperror, Quarantine};
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
-pub(crate) use self::gate::GateSection;
+pub(crate) use self::gate::{GateSection, Rule};
 use self::raw::RawConfig;
+pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
 use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
@@ -29,8 +31,10 @@ mod conduct;
 mod dns;
 mod gate;
 mod nearest;
+pub(crate) mod network;
 mod raw;
 mod show;
+pub(crate) mod sign;
 mod spf;
 
 /// The most octets of a configuration file.
@@ -49,9 +53,11 @@ pub(crate) struct Config {
     pub(crate) arc: ArcSection,
     /// The mail filter.
     pub(crate) gate: GateSection,
+    /// The signing of what goes out.
+    pub(crate) sign: SignSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
-    /// The line of each option that the file sets, by `section.option`.
+    /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
     lines: BTreeMap<String, usize>,
 }
 
@@ -82,6 +88,7 @@ impl Config {
             spf: SpfSection::check(sections.spf, &mut faults),
             arc: ArcSection::check(sections.arc, &mut faults),
             gate: GateSection::check(sections.gate, &mut faults),
+            sign: SignSection::check(sections.sign, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };
@@ -104,8 +111,19 @@ impl Config {
     }
 }
 
+/// Returns the `[gate]` section of a configuration that a test writes.
+#[cfg(test)]
+pub(crate) fn gate_for_testing(text: &str) -> GateSection {
+    Config::parse(None, text).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>()).unwrap().gate
+}
+
 /// The faults of values: where each stands, and what is wrong.
 type Faults = Vec<(std::ops::Range<usize>, Fault)>;
+
+/// Reads an address to listen on.
+fn read_listen(text: &str) -> Result<SocketAddr, Fault> {
+    text.parse().map_err(|_| Fault::new("fault-listen", [("value", text.to_owned().into())]))
+}
 
 /// Returns the first of some faults, which are never none.
 fn first(faults: Vec<Fault>) -> Fault {
@@ -184,6 +202,7 @@ mod tests {
         let open: String = EXAMPLE
             .lines()
             .map(|line| match line.strip_prefix('#') {
+                Some(option) if option.starts_with("[[") => format!("{option}\n"),
                 Some(option) if option.contains(" = ") && !option.starts_with(' ') => format!("{option}\n"),
                 _ => format!("{line}\n"),
             })

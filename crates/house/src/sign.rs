@@ -139,7 +139,7 @@ impl SignArguments {
 }
 
 /// Reads a domain or a selector: a name that may stand in a signature.
-fn read_name(message: &'static str, text: &str) -> Result<DomainName, Fault> {
+pub(crate) fn read_name(message: &'static str, text: &str) -> Result<DomainName, Fault> {
     let wrong = || Fault::new(message, [("value", text.to_owned().into())]);
     let name = DomainName::parse_unicode(text).map_err(|why| wrong().because(why))?;
     let is_plain = |label: &[u8]| label.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
@@ -157,7 +157,7 @@ fn is_aligned(domain: &DomainName, author: &DomainName) -> bool {
 }
 
 /// Reads `relaxed/simple`; one word alone is the header's, and the body's is then simple (RFC 6376 §3.5).
-fn read_canonicalization(text: &str) -> Option<(Canonicalization, Canonicalization)> {
+pub(crate) fn read_canonicalization(text: &str) -> Option<(Canonicalization, Canonicalization)> {
     let word = |word: &str| match word {
         "simple" => Some(Canonicalization::Simple),
         "relaxed" => Some(Canonicalization::Relaxed),
@@ -204,7 +204,7 @@ fn with_line_ends_of(raw: &[u8], fields: Vec<u8>) -> Vec<u8> {
 }
 
 /// Says what is wrong with a key.
-fn bad_key(why: BadKey) -> Fault {
+pub(crate) fn bad_key(why: BadKey) -> Fault {
     let message = match why {
         BadKey::NoPem => "why-key-pem",
         BadKey::Encrypted => "why-key-encrypted",
@@ -217,7 +217,7 @@ fn bad_key(why: BadKey) -> Fault {
 }
 
 /// Says why a mail cannot be signed.
-fn bad_sign(why: &SignError) -> Fault {
+pub(crate) fn bad_sign(why: &SignError) -> Fault {
     match why {
         SignError::NoFrom => Fault::new("why-sign-from", []),
         SignError::NameTooLong => Fault::new("why-sign-long", []),

@@ -57,6 +57,63 @@ fn what_is_in_force_is_shown_with_its_origin_and_can_be_read_again() {
 }
 
 #[test]
+fn lists_of_tables_are_shown_so_that_they_can_be_read_again() {
+    let folder = Folder::new();
+    folder.write(
+        "x.toml",
+        "[[sign.keys]]\ndomain = \"example.org\"\nselector = \"a\"\nkey = \"/a b/\\\"c.pem\"\n\n\
+         [[sign.keys]]\ndomain = \"日本.example\"\nselector = \"b\"\nkey = \"b\"\nsubdomains = true\n\n\
+         [[sign.senders]]\nusers = [\"alice\", \"@example.org\"]\nnetworks = [\"192.0.2.1\", \"2001:db8::/32\"]\n\
+         domains = [\"*.example.org\", \"*\"]\n",
+    );
+    let said = folder.call("config show --config @x.toml");
+    assert_eq!((said.exit, said.stderr.as_str()), (0, ""));
+    assert_snapshot("config-lists.en.txt", said.stdout.split_once("[sign]").unwrap().1);
+    folder.write("again.toml", &said.stdout);
+    let config = |file: &str| {
+        let mut config = folder.call(&format!("config show --config @{file} --json")).json()["config"].take();
+        for list in ["keys", "senders"] {
+            for table in config["sign"][list].as_array_mut().unwrap() {
+                table.as_object_mut().unwrap().values_mut().for_each(|option| option["line"] = 0.into());
+            }
+        }
+        config["sign"].take()
+    };
+    assert_eq!(config("again.toml")["keys"], config("x.toml")["keys"]);
+    assert_eq!(config("again.toml")["senders"], config("x.toml")["senders"]);
+    assert_eq!(config("x.toml")["keys"][1]["domain"]["value"], "xn--wgv71a.example");
+    let object = folder.call("config show --config @x.toml --json").json();
+    let second = &object["config"]["sign"]["keys"][1];
+    assert_eq!(second["subdomains"], serde_json::json!({ "value": true, "line": 10 }));
+    let none = folder.call("config show --json").json();
+    assert_eq!(none["config"]["sign"]["keys"], serde_json::json!([]));
+}
+
+#[test]
+fn faults_in_lists_of_tables_are_named_with_their_lines() {
+    let folder = Folder::new();
+    folder.write(
+        "x.toml",
+        "[sign]\nunsigned = \"drop\"\noversigned = [\"From\", \"a b\"]\n[[sign.keys]]\ndomain = \"a..b\"\nselector = \"s\"\n\n\
+         [[sign.senders]]\ndomains = [\"x\",\n \"*.a;b\"]\n[[sign.senders]]\nnetworks = [\"192.0.2.1/24\"]\nusers = [\"@\"]\n",
+    );
+    let said = folder.call("config check --config @x.toml");
+    assert_eq!(
+        said.stderr.replace("sekisho: DIR/x.toml:", ""),
+        "2: `drop` is not known here; write `pass` or `refuse`\n\
+         3: `a b` is not the name of a header field\n\
+         4: `sign.keys.key` is missing here\n\
+         5: `a..b` is not a domain name: two dots meet, or the name begins with one\n\
+         8: a sender needs `networks` or `users`, or both; where both are given, both must fit\n\
+         10: `a;b` is not a domain name: only letters, digits, hyphens, underscores and dots may stand in it\n\
+         11: `sign.senders.domains` is missing here\n\
+         12: `192.0.2.1/24` is not a network; write `192.0.2.0/24`, `2001:db8::/32` or one address, without bits behind the prefix\n\
+         13: `@` is not a login; write a login, `@example.org` for all logins of a domain, or `*` for all\n\
+         11: a sender needs `networks` or `users`, or both; where both are given, both must fit\n"
+    );
+}
+
+#[test]
 fn the_first_of_the_usual_places_counts_and_none_is_no_fault() {
     let folder = Folder::new();
     let said = folder.call("config check");

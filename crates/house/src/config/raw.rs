@@ -7,13 +7,14 @@ use std::path::Path;
 use sekisho_core::step::Value;
 use serde::Deserialize;
 use toml::Spanned;
-use toml::de::{DeTable, DeValue};
+use toml::de::{DeArray, DeTable, DeValue};
 
 use super::arc::RawArc;
 use super::check::RawCheck;
 use super::dns::RawDns;
 use super::gate::RawGate;
 use super::nearest::nearest;
+use super::sign::RawSign;
 use super::spf::RawSpf;
 use crate::fault::{Fault, shown};
 
@@ -22,7 +23,7 @@ use crate::fault::{Fault, shown};
 pub(super) struct RawConfig {
     /// The options.
     pub(super) sections: RawSections,
-    /// The line of each, by `section.option`.
+    /// The line of each, by `section.option` or `section.list[0].option`.
     pub(super) lines: BTreeMap<String, usize>,
 }
 
@@ -40,16 +41,37 @@ pub(super) struct RawSections {
     pub(super) arc: RawArc,
     /// `[gate]`
     pub(super) gate: RawGate,
+    /// `[sign]`
+    pub(super) sign: RawSign,
 }
 
-/// Every section with its options.
+/// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
 const KNOWN: &[(&str, &[&str])] = &[
     ("dns", super::dns::OPTIONS),
     ("check", super::check::OPTIONS),
     ("spf", super::spf::OPTIONS),
     ("arc", super::arc::OPTIONS),
     ("gate", super::gate::OPTIONS),
+    ("gate.rules", super::gate::RULE_OPTIONS),
+    ("sign", super::sign::OPTIONS),
+    ("sign.keys", super::sign::KEY_OPTIONS),
+    ("sign.senders", super::sign::SENDER_OPTIONS),
 ];
+
+/// Returns the options of a section, or of the tables of a list.
+fn options(path: &str) -> Option<&'static [&'static str]> {
+    KNOWN.iter().find(|(known, _)| *known == path).map(|(_, options)| *options)
+}
+
+/// Lists the sections, each without its lists.
+fn sections() -> impl Iterator<Item = (&'static str, &'static [&'static str])> {
+    KNOWN.iter().filter(|(path, _)| !path.contains('.')).copied()
+}
+
+/// Lists the lists of tables: section and name of each.
+pub(super) fn lists() -> impl Iterator<Item = (&'static str, &'static str)> {
+    KNOWN.iter().filter_map(|(path, _)| path.split_once('.'))
+}
 
 /// A fault with its line.
 #[derive(Debug)]
@@ -90,54 +112,81 @@ impl RawConfig {
 
 /// Lists the options that are known, with their lines, and names those that are not.
 fn survey(table: &DeTable<'_>, text: &str) -> (BTreeMap<String, usize>, Vec<LineFault>) {
-    let (mut lines, mut unknown) = (BTreeMap::new(), Vec::new());
-    let sections: Vec<&str> = KNOWN.iter().map(|(section, _)| *section).collect();
+    let mut found = Survey { text, lines: BTreeMap::new(), unknown: Vec::new() };
     for (section, content) in table {
         let name = section.get_ref().as_ref();
-        let options = KNOWN.iter().find(|(known, _)| *known == name).map(|(_, options)| *options);
-        match (options, content.get_ref()) {
-            (None, DeValue::Table(_)) => {
-                unknown.push(stranger("fault-section", name, None, &sections, section.span(), text));
+        let known = sections().find(|(known, _)| *known == name);
+        match (known, content.get_ref()) {
+            (None, DeValue::Table(_) | DeValue::Array(_)) => {
+                let sections: Vec<&str> = sections().map(|(section, _)| section).collect();
+                found.stranger("fault-section", None, name, &sections, section.span());
             }
             (None, _) => {
-                let everywhere: Vec<&str> = KNOWN.iter().flat_map(|(_, options)| *options).copied().collect();
-                unknown.push(stranger("fault-option", name, None, &everywhere, section.span(), text));
+                let everywhere: Vec<&str> = sections().flat_map(|(_, options)| options).copied().collect();
+                found.stranger("fault-option", None, name, &everywhere, section.span());
             }
-            (Some(options), DeValue::Table(content)) => {
-                for key in content.keys() {
-                    let option = key.get_ref().as_ref();
-                    if options.contains(&option) {
-                        lines.insert(format!("{name}.{option}"), line(text, key.span().start));
-                    } else {
-                        unknown.push(stranger("fault-option", option, Some(name), options, key.span(), text));
-                    }
-                }
-            }
+            (Some((section, _)), DeValue::Table(content)) => found.table(section, section, content),
             // The type is wrong; the second reading says so.
             (Some(_), _) => {}
         }
     }
-    unknown.sort_by_key(|fault| fault.line);
-    (lines, unknown)
+    found.unknown.sort_by_key(|fault| fault.line);
+    (found.lines, found.unknown)
 }
 
-/// Names something that is not known, and what was probably meant.
-fn stranger(
-    message: &'static str,
-    name: &str,
-    section: Option<&str>,
-    known: &[&str],
-    at: Range<usize>,
-    text: &str,
-) -> LineFault {
-    let whole = match section {
-        Some(section) => format!("{section}.{name}"),
-        None => name.to_owned(),
-    };
-    let guess: Value = nearest(name, known).unwrap_or_default().to_owned().into();
-    let has_guess = if nearest(name, known).is_some() { "yes" } else { "no" };
-    let fault = Fault::new(message, [("name", whole.into()), ("nearest", guess), ("known", has_guess.into())]);
-    LineFault::of(text, at, fault)
+/// What a file was found to say.
+struct Survey<'t> {
+    /// The file's text.
+    text: &'t str,
+    /// The line of each option that is known.
+    lines: BTreeMap<String, usize>,
+    /// What is not known.
+    unknown: Vec<LineFault>,
+}
+
+impl Survey<'_> {
+    /// Looks through one section, or one table of a list. `kind` is what [`KNOWN`] calls it, `place` where it stands.
+    fn table(&mut self, kind: &str, place: &str, table: &DeTable<'_>) {
+        let known = options(kind).unwrap_or_default();
+        for (key, content) in table {
+            let name = key.get_ref().as_ref();
+            let list = lists().find(|(section, list)| *section == kind && *list == name);
+            match (list, content.get_ref()) {
+                (Some((_, list)), DeValue::Array(tables)) => self.list(&format!("{kind}.{list}"), tables),
+                // The type is wrong; the second reading says so.
+                (Some(_), _) => {}
+                (None, _) if known.contains(&name) => {
+                    self.lines.insert(format!("{place}.{name}"), line(self.text, key.span().start));
+                }
+                (None, _) => {
+                    let below = lists().filter(|(section, _)| *section == kind).map(|(_, list)| list);
+                    let known: Vec<&str> = known.iter().copied().chain(below).collect();
+                    self.stranger("fault-option", Some(kind), name, &known, key.span());
+                }
+            }
+        }
+    }
+
+    /// Looks through the tables of a list.
+    fn list(&mut self, kind: &str, tables: &DeArray<'_>) {
+        for (number, table) in tables.iter().enumerate() {
+            if let DeValue::Table(table) = table.get_ref() {
+                self.table(kind, &format!("{kind}[{number}]"), table);
+            }
+        }
+    }
+
+    /// Names something that is not known, and what was probably meant.
+    fn stranger(&mut self, message: &'static str, section: Option<&str>, name: &str, known: &[&str], at: Range<usize>) {
+        let whole = match section {
+            Some(section) => format!("{section}.{name}"),
+            None => name.to_owned(),
+        };
+        let guess: Value = nearest(name, known).unwrap_or_default().to_owned().into();
+        let has_guess = if nearest(name, known).is_some() { "yes" } else { "no" };
+        let fault = Fault::new(message, [("name", whole.into()), ("nearest", guess), ("known", has_guess.into())]);
+        self.unknown.push(LineFault::of(self.text, at, fault));
+    }
 }
 
 /// Checks that a number lies within its bounds.
@@ -157,6 +206,34 @@ pub(super) fn number(
         faults.push((written.span(), fault));
     }
     number
+}
+
+/// Returns what a table of a list cannot do without; where it is missing, the fault names the table's first line.
+pub(super) fn required<T>(
+    written: Option<T>,
+    option: &'static str,
+    table: Range<usize>,
+    faults: &mut super::Faults,
+) -> Option<T> {
+    if written.is_none() {
+        faults.push((table, Fault::new("fault-required", [("name", option.into())])));
+    }
+    written
+}
+
+/// Finds the value that a word of the file names; a word that names none is a fault, which `message` says.
+pub(super) fn word<T: Copy>(
+    written: Option<Spanned<String>>,
+    known: &[(&str, T)],
+    message: &'static str,
+    faults: &mut super::Faults,
+) -> Option<T> {
+    let written = written?;
+    let found = known.iter().find(|(word, _)| word == written.get_ref()).map(|(_, value)| *value);
+    if found.is_none() {
+        faults.push((written.span(), Fault::new(message, [("value", written.into_inner().into())])));
+    }
+    found
 }
 
 /// Returns the line of an offset, counted from 1.
@@ -186,9 +263,31 @@ mod tests {
     }
 
     #[test]
+    fn lists_of_tables_are_looked_through_like_sections() {
+        let said = refusals(
+            "[[sign.keys]]\ndomain = \"a.example\"\n\n[[sign.keys]]\ndomian = \"b.example\"\n\n[[sign.sender]]\n[[sing]]\n",
+        );
+        assert_eq!(
+            said,
+            [
+                "x.toml:5: no option is called `sign.keys.domian`; did you mean `domain`?",
+                "x.toml:7: no option is called `sign.sender`; did you mean `senders`?",
+                "x.toml:8: no section is called `sing`; did you mean `sign`?",
+            ]
+        );
+        let written = "[sign]\ncheck = \"warn\"\n[[sign.keys]]\ndomain = \"a\"\n[[sign.keys]]\n\nselector = \"s\"\n";
+        let lines: Vec<_> = RawConfig::parse(written).unwrap().lines.into_iter().collect();
+        let expected = [("sign.check", 2), ("sign.keys[0].domain", 4), ("sign.keys[1].selector", 7)];
+        assert_eq!(lines, expected.map(|(path, line)| (path.to_owned(), line)));
+    }
+
+    #[test]
     fn wrong_types_and_broken_syntax_have_lines() {
         assert!(refusals("[check]\nmax_signatures = \"three\"\n")[0].starts_with("x.toml:2: "));
         assert!(refusals("[check]\n\nmax_signatures =\n")[0].starts_with("x.toml:3: "));
         assert!(refusals("check = 3\n")[0].starts_with("x.toml:1: "));
+        assert!(refusals("[dns]\n[sign.keys]\ndomain = \"a\"\n")[0].starts_with("x.toml:2: "));
+        assert!(refusals("[[sign.keys]]\n[[sign.keys]]\ndomain = 3\n")[0].starts_with("x.toml:3: "));
+        assert!(refusals("\n[[sign]]\n")[0].starts_with("x.toml:2: "));
     }
 }

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::Config;
+use super::conduct::Change;
+use super::{Config, Mode, OnAuthor, OnReject, OnTemperror, Quarantine, raw};
 use crate::fault::{Fault, shown};
 use crate::speech::Talk;
 use crate::terminal::{pad, width};
@@ -14,6 +15,8 @@ use crate::terminal::{pad, width};
 pub(super) struct Shown {
     /// Its section.
     section: &'static str,
+    /// The list of tables that it belongs to, and which of them, from 0; nothing for an option of the section itself.
+    table: Option<(&'static str, usize)>,
     /// Its name.
     name: &'static str,
     /// Its value; null where it has none.
@@ -21,19 +24,48 @@ pub(super) struct Shown {
 }
 
 impl Shown {
-    /// Returns `section.option`.
+    /// Returns `section.option`, or `section.list[0].option`.
     pub(super) fn path(&self) -> String {
-        format!("{}.{}", self.section, self.name)
+        match self.table {
+            None => format!("{}.{}", self.section, self.name),
+            Some((list, number)) => format!("{}.{list}[{number}].{}", self.section, self.name),
+        }
     }
+
+    /// Returns the line that opens its table in TOML.
+    fn heading(&self) -> String {
+        match self.table {
+            None => format!("[{}]", self.section),
+            Some((list, _)) => format!("[[{}.{list}]]", self.section),
+        }
+    }
+}
+
+/// Shows one table of a list after the other.
+fn tables<T, const N: usize>(
+    section: &'static str,
+    list: &'static str,
+    tables: &[T],
+    show: impl Fn(&T) -> [(&'static str, Value); N],
+) -> Vec<Shown> {
+    let one = |(number, table)| {
+        let options = show(table).into_iter();
+        options.map(move |(name, value)| Shown { section, table: Some((list, number)), name, value })
+    };
+    tables.iter().enumerate().flat_map(one).collect()
+}
+
+/// Shows a list of things that can be written.
+fn texts<T: ToString>(all: &[T]) -> Value {
+    all.iter().map(|one| Value::from(one.to_string())).collect()
 }
 
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
-    let option = |section, name, value| Shown { section, name, value };
-    let Config { dns, check, spf, arc, gate, .. } = config;
-    let texts = |texts: &mut dyn Iterator<Item = String>| texts.map(Value::from).collect::<Value>();
-    vec![
-        option("dns", "upstreams", texts(&mut dns.upstreams.iter().map(ToString::to_string))),
+    let option = |section, name, value| Shown { section, table: None, name, value };
+    let Config { dns, check, spf, arc, gate, sign, .. } = config;
+    let mut all = vec![
+        option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
         option("dns", "cache_megabytes", (dns.cache_octets / (1024 * 1024)).into()),
         option("dns", "ca_file", dns.ca_file.as_ref().map(|path| path.to_string_lossy().into_owned()).into()),
@@ -42,8 +74,8 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("check", "max_fields", check.max_fields.into()),
         option("check", "lang", check.lang.map(sekisho_core::speech::Lang::as_str).into()),
         option("spf", "void_lookups", spf.void_lookups.into()),
-        option("arc", "trusted_sealers", texts(&mut arc.trusted_sealers.iter().map(ToString::to_string))),
-        option("gate", "listen", texts(&mut gate.listen.iter().map(ToString::to_string))),
+        option("arc", "trusted_sealers", texts(&arc.trusted_sealers)),
+        option("gate", "listen", texts(&gate.listen)),
         option("gate", "mode", gate.conduct.mode.as_str().into()),
         option("gate", "author", gate.conduct.author.as_str().into()),
         option("gate", "dmarc_reject", gate.conduct.dmarc_reject.as_str().into()),
@@ -53,27 +85,59 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("gate", "authserv_id", gate.authserv_id.clone().into()),
         option("gate", "verdict_id", gate.verdict_id.into()),
         option("gate", "max_sessions", gate.max_sessions.into()),
-    ]
+        option("sign", "listen", texts(&sign.listen)),
+        option("sign", "check", sign.check.as_str().into()),
+        option("sign", "unsigned", sign.unsigned.as_str().into()),
+        option("sign", "canonicalization", sign.canonicalization().into()),
+        option("sign", "expire_days", sign.expire_days.into()),
+        option("sign", "oversigned", texts(&sign.oversigned)),
+    ];
+    // The tables of a list stand below the options of their section: TOML wants it so.
+    all.extend(tables("gate", "rules", &gate.rules, |rule| {
+        let Change { mode, author, dmarc_reject, temperror, quarantine } = rule.change;
+        [
+            ("recipients", texts(&rule.recipients)),
+            ("authors", texts(&rule.authors)),
+            ("networks", texts(&rule.networks)),
+            ("users", texts(&rule.users)),
+            ("mode", mode.map(Mode::as_str).into()),
+            ("author", author.map(OnAuthor::as_str).into()),
+            ("dmarc_reject", dmarc_reject.map(OnReject::as_str).into()),
+            ("temperror", temperror.map(OnTemperror::as_str).into()),
+            ("quarantine", quarantine.map(Quarantine::as_str).into()),
+        ]
+    }));
+    all.extend(tables("sign", "keys", &sign.keys, |key| {
+        [
+            ("domain", key.domain.to_string().into()),
+            ("selector", key.selector.to_string().into()),
+            ("key", key.path.to_string_lossy().into()),
+            ("subdomains", key.subdomains.into()),
+        ]
+    }));
+    all.extend(tables("sign", "senders", &sign.senders, |sender| {
+        [("networks", texts(&sender.networks)), ("users", texts(&sender.users)), ("domains", texts(&sender.domains))]
+    }));
+    all
 }
 
 /// Writes it as TOML that can be read again; an option without a value is a comment.
 pub(super) fn toml(config: &Config, talk: &Talk) -> String {
     let mut text = String::new();
-    let mut section = "";
+    let mut place = None;
     let options = options(config);
     // JSON's strings, numbers and lists are TOML's too.
     let line = |option: &Shown| match &option.value {
         Value::Null => format!("# {} =", option.name),
         value => format!("{} = {value}", option.name),
     };
-    let columns = options.iter().map(|option| width(&line(option))).max().unwrap_or_default().min(60) + 2;
+    let columns = options.iter().map(|option| width(&line(option))).max().unwrap_or_default().min(60);
     for option in &options {
-        if option.section != section {
-            let gap = if section.is_empty() { "" } else { "\n" };
-            section = option.section;
-            let _ = writeln!(text, "{gap}[{section}]");
+        if place.replace((option.section, option.table)) != Some((option.section, option.table)) {
+            let gap = if text.is_empty() { "" } else { "\n" };
+            let _ = writeln!(text, "{gap}{}", option.heading());
         }
-        let _ = writeln!(text, "{}# {}", pad(&line(option), columns), origin(config, option, talk));
+        let _ = writeln!(text, "{}  # {}", pad(&line(option), columns), origin(config, option, talk));
     }
     text
 }
@@ -92,9 +156,26 @@ fn origin(config: &Config, option: &Shown, talk: &Talk) -> String {
 pub(super) fn json(config: &Config) -> String {
     let mut sections = Map::new();
     for option in options(config) {
-        let line = config.lines.get(&option.path());
+        let said = json!({ "value": option.value, "line": config.lines.get(&option.path()) });
         let section = sections.entry(option.section).or_insert_with(|| json!({}));
-        section[option.name] = json!({ "value": option.value, "line": line });
+        match option.table {
+            None => section[option.name] = said,
+            Some((list, number)) => {
+                if section.get(list).is_none() {
+                    section[list] = json!([]);
+                }
+                if let Some(tables) = section[list].as_array_mut() {
+                    tables.resize_with(tables.len().max(number + 1), || json!({}));
+                    tables[number][option.name] = said;
+                }
+            }
+        }
+    }
+    for (section, list) in raw::lists() {
+        let section = sections.entry(section).or_insert_with(|| json!({}));
+        if section.get(list).is_none() {
+            section[list] = json!([]);
+        }
     }
     format!("{}\n", json!({ "path": config.path.as_deref().map(Path::to_string_lossy), "config": sections }))
 }
