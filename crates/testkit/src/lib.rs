@@ -1,6 +1,7 @@
-//! What tests need and nobody else: public suites, second opinions, a loopback DNS server
+//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, a small MTA
 
 pub mod dns;
+pub mod milter;
 pub mod second_opinion;
 pub mod suites;
 pub mod world;
