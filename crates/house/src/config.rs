@@ -13,8 +13,9 @@ use sekisho_mail::policy::Policy;
 
 use self::arc::ArcSection;
 use self::check::CheckSection;
+pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnReject, OnTemperror, Quarantine};
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
-pub(crate) use self::gate::{GateSection, Mode};
+pub(crate) use self::gate::GateSection;
 use self::raw::RawConfig;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
@@ -26,6 +27,7 @@ use crate::{Exit, Streams};
 
 mod arc;
 mod check;
+mod conduct;
 mod dns;
 mod gate;
 mod nearest;

@@ -120,6 +120,8 @@ pub struct Setting {
     pub locale: Option<String>,
     /// Where a configuration is looked for, first come first served.
     pub config_places: Vec<PathBuf>,
+    /// Folders for what has to outlive the process but not the machine; the first that can be had is used.
+    pub runtime_places: Vec<PathBuf>,
 }
 
 impl Setting {
@@ -138,6 +140,7 @@ impl Setting {
             stderr_terminal: io::stderr().is_terminal(),
             locale,
             config_places: ["sekisho.toml", "/etc/sekisho/sekisho.toml"].map(PathBuf::from).into(),
+            runtime_places: runtime_places(),
         }
     }
 
@@ -145,6 +148,13 @@ impl Setting {
     fn lang(&self) -> Option<Lang> {
         self.locale.as_deref().and_then(Lang::parse)
     }
+}
+
+/// Returns the runtime folder that systemd made, else the usual one of the system, else the user's own.
+fn runtime_places() -> Vec<PathBuf> {
+    let named = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
+    let user = std::env::var_os("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("sekisho"));
+    named.into_iter().chain([PathBuf::from("/run/sekisho")]).chain(user).collect()
 }
 
 /// How a command ended.

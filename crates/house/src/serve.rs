@@ -2,19 +2,22 @@
 //!
 //! Everything is bound before anything is started, and every task has an owner.
 
+use std::fs;
+use std::path::PathBuf;
 use std::sync::Arc;
 
+use jiff::Timestamp;
 use sekisho_ask::{Resolver, ResolverConfig, Source, Upstream};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{info, warn};
 
 use crate::cli::ServeArguments;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::gate::{Gate, listen};
+use crate::gate::{Gate, InWork, listen};
 use crate::speech::Talk;
 use crate::{Exit, Streams};
 
@@ -36,9 +39,8 @@ impl ServeArguments {
 
 /// Binds, tells where, serves, and stops in order.
 async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
+    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
     let host = if host.is_empty() { "localhost".to_owned() } else { host };
-    let policy = config.policy();
     let mut sockets = Vec::new();
     for address in &config.gate.listen {
         let bound = TcpListener::bind(address).await;
@@ -46,7 +48,8 @@ async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Stream
             |why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why));
         sockets.push(bound.map_err(refused)?);
     }
-    let gate = Arc::new(Gate::new(config.gate, policy, source, config.dns.timeout, host));
+    let in_work = in_work(&streams.setting.runtime_places)?;
+    let gate = Arc::new(Gate::new(&config, source, in_work, host));
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut listeners = JoinSet::new();
@@ -64,6 +67,21 @@ async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Stream
     shutdown.cancel();
     while listeners.join_next().await.is_some() {}
     Ok(Exit::Clean)
+}
+
+/// Opens the notes on mails in work in the first folder that can be had.
+fn in_work(places: &[PathBuf]) -> Result<InWork, Fault> {
+    let folder = places.iter().find(|place| fs::create_dir_all(place).is_ok());
+    let Some(folder) = folder else {
+        warn!("no runtime folder: a mail that kills the program will be judged again");
+        return Ok(InWork::without_folder());
+    };
+    let now = u64::try_from(Timestamp::now().as_second()).unwrap_or(0);
+    let in_work = InWork::open(folder, now).map_err(|why| Fault::io("fault-runtime-folder", folder, &why))?;
+    if in_work.suspects() > 0 {
+        warn!(suspects = in_work.suspects(), "mails were in work when the program died; they will pass unjudged");
+    }
+    Ok(in_work)
 }
 
 /// Chooses where answers come from: the command line, else the configuration, else the system.

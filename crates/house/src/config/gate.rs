@@ -6,11 +6,26 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
+use super::conduct::{Change, Conduct, RawConduct};
 use super::raw::number;
 use crate::fault::Fault;
 
 /// The options.
-pub(super) const OPTIONS: &[&str] = &["listen", "mode", "authserv_id", "max_sessions"];
+pub(super) const OPTIONS: &[&str] = &[
+    "listen",
+    "mode",
+    "author",
+    "dmarc_reject",
+    "temperror",
+    "quarantine",
+    "help",
+    "authserv_id",
+    "verdict_id",
+    "max_sessions",
+];
+
+/// The longest help address: an answer has to fit into one line of SMTP.
+const HELP_MAX: usize = 100;
 
 /// What was written.
 #[derive(Debug, Default, Deserialize)]
@@ -20,32 +35,22 @@ pub(super) struct RawGate {
     listen: Option<Vec<Spanned<String>>>,
     /// `monitor` or `enforce`.
     mode: Option<Spanned<String>>,
+    /// What is done with a mail without one author to rely on.
+    author: Option<Spanned<String>>,
+    /// What is done where DMARC fails and the domain asks for rejection.
+    dmarc_reject: Option<Spanned<String>>,
+    /// What is done where the DNS does not answer.
+    temperror: Option<Spanned<String>>,
+    /// What quarantine is.
+    quarantine: Option<Spanned<String>>,
+    /// Where the refused find help.
+    help: Option<Spanned<String>>,
     /// Our name.
     authserv_id: Option<Spanned<String>>,
+    /// Whether each verdict gets an id.
+    verdict_id: Option<bool>,
     /// The most sessions.
     max_sessions: Option<Spanned<i64>>,
-}
-
-/// Whether verdicts have consequences.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Mode {
-    /// Every mail is judged and annotated, none is refused.
-    Monitor,
-    /// Verdicts decide.
-    Enforce,
-}
-
-impl Mode {
-    /// Every mode.
-    const ALL: [Mode; 2] = [Mode::Monitor, Mode::Enforce];
-
-    /// Returns the word of the configuration.
-    pub(crate) fn as_str(self) -> &'static str {
-        match self {
-            Mode::Monitor => "monitor",
-            Mode::Enforce => "enforce",
-        }
-    }
 }
 
 /// The mail filter in front of an MTA.
@@ -53,18 +58,28 @@ impl Mode {
 pub(crate) struct GateSection {
     /// Where MTAs connect.
     pub(crate) listen: Vec<SocketAddr>,
-    /// Whether verdicts have consequences.
-    pub(crate) mode: Mode,
+    /// What is done with mails.
+    pub(crate) conduct: Conduct,
+    /// Where those who are refused find help: an address or a page.
+    pub(crate) help: Option<String>,
     /// The name that we speak in; nothing means the MTA's own.
     pub(crate) authserv_id: Option<String>,
+    /// Whether a field names the id under which the verdict stands in the log.
+    pub(crate) verdict_id: bool,
     /// The most conversations at a time.
     pub(crate) max_sessions: usize,
 }
 
 impl Default for GateSection {
     fn default() -> GateSection {
-        let listen = vec![SocketAddr::from(([127, 0, 0, 1], 8891))];
-        GateSection { listen, mode: Mode::Monitor, authserv_id: None, max_sessions: 1000 }
+        GateSection {
+            listen: vec![SocketAddr::from(([127, 0, 0, 1], 8891))],
+            conduct: Conduct::default(),
+            help: None,
+            authserv_id: None,
+            verdict_id: false,
+            max_sessions: 1000,
+        }
     }
 }
 
@@ -73,22 +88,16 @@ impl GateSection {
     pub(super) fn check(raw: RawGate, faults: &mut Faults) -> GateSection {
         let mut section = GateSection::default();
         if let Some(written) = raw.listen {
-            section.listen.clear();
-            for address in written {
-                match address.get_ref().parse() {
-                    Ok(address) => section.listen.push(address),
-                    Err(_) => {
-                        let value = address.get_ref().clone().into();
-                        faults.push((address.span(), Fault::new("fault-listen", [("value", value)])));
-                    }
-                }
-            }
+            section.listen = written.into_iter().filter_map(|address| listen_address(&address, faults)).collect();
         }
-        if let Some(mode) = raw.mode {
-            match Mode::ALL.into_iter().find(|known| known.as_str() == mode.get_ref()) {
-                Some(known) => section.mode = known,
-                None => faults.push((mode.span(), Fault::new("fault-mode", [("value", mode.into_inner().into())]))),
+        let RawGate { mode, author, dmarc_reject, temperror, quarantine, .. } = raw;
+        let conduct = RawConduct { mode, author, dmarc_reject, temperror, quarantine };
+        section.conduct = Change::check(&conduct, faults).of(section.conduct);
+        if let Some(help) = raw.help {
+            if help.get_ref().len() > HELP_MAX || !help.get_ref().bytes().all(|b| b.is_ascii_graphic()) {
+                faults.push((help.span(), Fault::new("fault-help", [("value", help.get_ref().clone().into())])));
             }
+            section.help = Some(help.into_inner());
         }
         if let Some(name) = raw.authserv_id {
             // RFC 8601 §2.2: a value; a name without white space and specials is the one form that nobody misreads.
@@ -98,9 +107,20 @@ impl GateSection {
             }
             section.authserv_id = Some(name.into_inner());
         }
+        section.verdict_id = raw.verdict_id.unwrap_or(section.verdict_id);
         if let Some(count) = number(raw.max_sessions, "gate.max_sessions", 1..=100_000, faults) {
             section.max_sessions = usize::try_from(count).unwrap_or(section.max_sessions);
         }
         section
     }
+}
+
+/// Reads an address to listen on.
+fn listen_address(written: &Spanned<String>, faults: &mut Faults) -> Option<SocketAddr> {
+    let address = written.get_ref().parse().ok();
+    if address.is_none() {
+        let value = written.get_ref().clone().into();
+        faults.push((written.span(), Fault::new("fault-listen", [("value", value)])));
+    }
+    address
 }

@@ -1,60 +1,222 @@
-//! What a verdict means for the mail: the house's own rules over the recommended policy
+//! What a verdict means for the mail: the conduct of the house over what the verdict asks for
 //!
-//! Monitoring is the default: every mail is judged and annotated, and none is refused.
+//! Monitoring is the default: every mail is judged and annotated, and none is refused. A published `p=reject` alone is no
+//! ground to refuse (RFC 9989 §5.4); the second ground is one that the house names. Where the house departs from what the
+//! author's domain asks for, that is an [`Override`], in the words of the reports that are sent to it (RFC 9990).
 
-use sekisho_mail::verdict::{Action, Ground, Verdict};
+use sekisho_mail::header::Header;
+use sekisho_mail::verdict::{Disposition, DmarcResult, Ground, Verdict};
 
-use crate::config::{GateSection, Mode};
+use crate::config::{Conduct, Mode, OnAuthor, OnReject, OnTemperror, Quarantine};
 
-/// What is done with a mail.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+/// What is done with a mail; a later word is the harder one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Act {
     /// It passes.
     Pass,
     /// It passes, marked for the filter behind us.
     Mark,
-    /// The client is refused with this answer.
-    Refuse(String),
-    /// The client shall try again, with this answer.
-    PutOff(String),
+    /// It goes into the MTA's hold queue.
+    Hold,
+    /// The client shall try again.
+    PutOff,
+    /// The client is refused.
+    Refuse,
 }
 
-impl Decision {
+impl Act {
     /// Returns the stable word for logs and counters.
-    pub(super) fn as_str(&self) -> &'static str {
+    pub(super) fn as_str(self) -> &'static str {
         match self {
-            Decision::Pass => "pass",
-            Decision::Mark => "mark",
-            Decision::Refuse(_) => "refuse",
-            Decision::PutOff(_) => "put-off",
+            Act::Pass => "pass",
+            Act::Mark => "quarantine-header",
+            Act::Hold => "quarantine-hold",
+            Act::PutOff => "tempfail",
+            Act::Refuse => "refuse",
         }
     }
 }
 
-/// Decides about a mail that was judged.
-pub(super) fn decide(section: &GateSection, verdict: &Verdict) -> Decision {
-    if section.mode == Mode::Monitor {
-        return Decision::Pass;
+/// Why less was done than the author's domain asks for (RFC 9990, PolicyOverrideType).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Override {
+    /// The house decides otherwise.
+    LocalPolicy(&'static str),
+    /// The mail looks like one of a mailing list.
+    MailingList,
+    /// A forwarder that is trusted saw DMARC pass.
+    TrustedForwarder,
+}
+
+impl Override {
+    /// Returns the word of the reports.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Override::LocalPolicy(_) => "local_policy",
+            Override::MailingList => "mailing_list",
+            Override::TrustedForwarder => "trusted_forwarder",
+        }
     }
-    match verdict.action {
-        Action::Accept => Decision::Pass,
-        Action::Quarantine => Decision::Mark,
-        Action::Tempfail => Decision::PutOff(
-            "451 4.7.5 The sender's domain could not be verified just now, please try again later".to_owned(),
-        ),
-        Action::Reject => Decision::Refuse(refusal(verdict)),
+
+    /// Returns what the reports say beside it.
+    pub(super) fn comment(self) -> &'static str {
+        match self {
+            Override::LocalPolicy(comment) => comment,
+            Override::MailingList => "mailing list fields",
+            Override::TrustedForwarder => "arc=pass",
+        }
     }
 }
 
-/// Says why a mail is refused.
-fn refusal(verdict: &Verdict) -> String {
-    let why = match verdict.grounds.first() {
-        Some(Ground::AuthorMissing) => "the mail has no author (From field)",
-        Some(Ground::AuthorMultiple) => "the mail has authors of several domains (From field)",
-        _ => "the author (From field) cannot be relied on",
+/// What is done, and where that departs from what was asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Decision {
+    /// What is done.
+    pub(super) act: Act,
+    /// Why less is done than the author's domain asks for.
+    pub(super) departs: Option<Override>,
+}
+
+/// Decides about a mail that was judged, by the conduct for one recipient.
+pub(super) fn decide(conduct: Conduct, verdict: &Verdict, header: &Header<'_>) -> Decision {
+    let asked = verdict.dmarc.disposition;
+    if conduct.mode == Mode::Monitor {
+        let departs = (asked != Disposition::None).then_some(Override::LocalPolicy("monitoring only"));
+        return Decision { act: Act::Pass, departs };
+    }
+    let quarantine = match conduct.quarantine {
+        Quarantine::Header => Act::Mark,
+        Quarantine::Hold => Act::Hold,
     };
-    match verdict.author.reason {
-        Some(reason) => format!("550 5.7.1 Refused: {why}: {reason} (RFC 5322 section 3.6.2)"),
-        None => format!("550 5.7.1 Refused: {why} (RFC 5322 section 3.6.2)"),
+    let act = |act| Decision { act, departs: None };
+    let Some(ground) = verdict.grounds.first() else { return act(Act::Pass) };
+    match ground {
+        Ground::AuthorMissing | Ground::AuthorMultiple | Ground::AuthorUnusable => act(match conduct.author {
+            OnAuthor::Refuse => Act::Refuse,
+            OnAuthor::Quarantine => quarantine,
+            OnAuthor::Pass => Act::Pass,
+        }),
+        Ground::DmarcTemperror => act(match conduct.temperror {
+            OnTemperror::PutOff => Act::PutOff,
+            OnTemperror::Pass => Act::Pass,
+        }),
+        Ground::ArcOverride => Decision { act: Act::Pass, departs: Some(Override::TrustedForwarder) },
+        Ground::DmarcFail if asked == Disposition::Reject => match conduct.dmarc_reject {
+            OnReject::Refuse => act(Act::Refuse),
+            OnReject::RefuseUnlessList if !has_list_traits(header) => act(Act::Refuse),
+            OnReject::RefuseUnlessList => Decision { act: quarantine, departs: Some(Override::MailingList) },
+            OnReject::Quarantine => {
+                Decision { act: quarantine, departs: Some(Override::LocalPolicy("no second ground to reject")) }
+            }
+        },
+        _ => act(quarantine),
+    }
+}
+
+/// Tells whether a mail has what mailing lists add (RFC 2369, RFC 2919). What every bulk sender adds, such as
+/// List-Unsubscribe, is no trait of a list.
+fn has_list_traits(header: &Header<'_>) -> bool {
+    let is_list = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"list");
+    ["List-Id", "List-Post", "Mailing-List"].iter().any(|name| header.first(name).is_some())
+        || header.first("Precedence").is_some_and(|field| is_list(field.value()))
+}
+
+/// Returns the answer to a client that is refused or put off: what, whose policy, and where there is help.
+pub(super) fn refusal(act: Act, verdict: &Verdict, help: Option<&str>) -> String {
+    let domain = verdict.dmarc.domain.as_ref().map(ToString::to_string).unwrap_or_default();
+    let said = match (act, verdict.dmarc.result) {
+        (Act::PutOff, _) => {
+            format!("451 4.7.5 The domain {domain} could not be verified just now, please try again later")
+        }
+        (_, DmarcResult::Fail) => {
+            let policy = verdict.dmarc.policy.map_or("none", Disposition::as_str);
+            let stands_at = verdict.dmarc.policy_domain.as_ref().map(ToString::to_string).unwrap_or_default();
+            format!(
+                "550 5.7.1 Refused: neither SPF nor DKIM prove that this mail is from {domain} (DMARC policy of {stands_at}: {policy})"
+            )
+        }
+        _ => match verdict.author.reason {
+            Some(reason) => {
+                format!("550 5.7.1 Refused: nobody can tell the author of this mail (From field: {reason})")
+            }
+            None => "550 5.7.1 Refused: nobody can tell the author of this mail (From field)".to_owned(),
+        },
+    };
+    match help {
+        Some(help) => format!("{said}; help: {help}"),
+        None => said,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use jiff::Timestamp;
+    use sekisho_core::facts::Facts;
+    use sekisho_core::zone::Zone;
+    use sekisho_mail::body::{BodyHasher, BodyPlan};
+    use sekisho_mail::envelope::Envelope;
+    use sekisho_mail::hearing::Hearing;
+    use sekisho_mail::policy::Policy;
+
+    use super::*;
+
+    const ENFORCE: Conduct = Conduct {
+        mode: Mode::Enforce,
+        author: OnAuthor::Refuse,
+        dmarc_reject: OnReject::Quarantine,
+        temperror: OnTemperror::PutOff,
+        quarantine: Quarantine::Header,
+    };
+
+    /// Judges a mail without any proof of its author.
+    fn judged(header: &str) -> Verdict {
+        let zone =
+            Zone::parse("_dmarc.a.example TXT \"v=DMARC1; p=reject\"\n_dmarc.q.example TXT \"v=DMARC1; p=quarantine\"");
+        let (mut facts, zone) = (Facts::default(), zone.unwrap());
+        let header = Header::parse(header.as_bytes());
+        let mut hearing = Hearing::open(Envelope::default(), Arc::new(Policy::default()));
+        zone.satisfy(&mut facts, |facts| hearing.proceed(facts, &header, Timestamp::UNIX_EPOCH));
+        hearing.close(&BodyHasher::new(&BodyPlan::new()).finish());
+        hearing.verdict(&facts, &header, Timestamp::UNIX_EPOCH).unwrap()
+    }
+
+    fn decided(conduct: Conduct, header: &str) -> (Act, Option<&'static str>) {
+        let decision = decide(conduct, &judged(header), &Header::parse(header.as_bytes()));
+        (decision.act, decision.departs.map(Override::as_str))
+    }
+
+    #[test]
+    fn monitoring_refuses_nothing_and_says_what_it_left_undone() {
+        let monitor = Conduct::default();
+        assert_eq!(decided(monitor, "From: x@a.example\r\n"), (Act::Pass, Some("local_policy")));
+        assert_eq!(decided(monitor, "Subject: no author\r\n"), (Act::Pass, None));
+    }
+
+    #[test]
+    fn a_published_rejection_needs_a_second_ground() {
+        let mail = "From: x@a.example\r\n";
+        let list = "From: x@a.example\r\nList-Id: <l.example>\r\n";
+        let (once, always) = (
+            Conduct { dmarc_reject: OnReject::RefuseUnlessList, ..ENFORCE },
+            Conduct { dmarc_reject: OnReject::Refuse, ..ENFORCE },
+        );
+        assert_eq!(decided(ENFORCE, mail), (Act::Mark, Some("local_policy")));
+        assert_eq!(decided(once, mail), (Act::Refuse, None));
+        assert_eq!(decided(once, list), (Act::Mark, Some("mailing_list")));
+        assert_eq!(decided(always, list), (Act::Refuse, None));
+        assert_eq!(decided(always, "From: x@q.example\r\n"), (Act::Mark, None));
+    }
+
+    #[test]
+    fn refusals_name_the_domain_the_policy_and_the_help() {
+        let said = refusal(Act::Refuse, &judged("From: x@a.example\r\n"), Some("https://help.example/"));
+        assert_eq!(
+            said,
+            "550 5.7.1 Refused: neither SPF nor DKIM prove that this mail is from a.example (DMARC policy of a.example: reject); help: https://help.example/"
+        );
+        let said = refusal(Act::Refuse, &judged("From: x@a.example\r\nFrom: y@b.example\r\n"), None);
+        assert!(said.starts_with("550 5.7.1 Refused: nobody can tell the author of this mail (From field: "), "{said}");
     }
 }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::Gate;
 use super::conversation::{Broken, Conversation, Happening};
+use super::poison;
 
 /// How often the MTA is told that we are still at work.
 const PROGRESS: Duration = Duration::from_secs(10);
@@ -24,6 +25,8 @@ const PROGRESS: Duration = Duration::from_secs(10);
 pub(super) enum Heard {
     /// It was judged, and waits for an answer.
     Verdict(Box<Judged>),
+    /// It was in work when a process died, so nobody judges it again; this is its header.
+    Suspect(Vec<u8>),
     /// The MTA did not want it judged any more.
     Over(Happening),
 }
@@ -54,6 +57,14 @@ where
     let now = Timestamp::now();
     let envelope = envelope(conversation.session());
     let (raw, is_cut) = conversation.session().take_header();
+    let mark = poison::mark(&raw);
+    if gate.in_work.is_suspect(&mark) {
+        return Ok(match conversation.next().await? {
+            Happening::MessageEnded => Heard::Suspect(raw),
+            over => Heard::Over(over),
+        });
+    }
+    let _note = gate.in_work.note(&mark, u64::try_from(now.as_second()).unwrap_or(0));
     let whole = Header::parse(&raw);
     let header = if is_cut { whole.cut_short() } else { whole };
     let mut hearing = Hearing::open(envelope.clone(), gate.policy.clone());
