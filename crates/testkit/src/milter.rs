@@ -1,0 +1,344 @@
+//! A small MTA for tests and benchmarks: shows mails to a mail filter as Postfix does, and does to them what it says
+//!
+//! It offers what Postfix 3.7 offers, sends macros where Postfix sends them, waits for replies only where they were not
+//! negotiated away, and cuts bodies into pieces of 65,535 octets. A mail comes back as it would have been delivered. One
+//! connection serves many mails of one client; another client gets a connection of its own, as in an MTA.
+//!
+//! ```no_run
+//! # use sekisho_testkit::milter::{Delivery, Mta};
+//! let mut mta = Mta::new("127.0.0.1:8891".parse().unwrap());
+//! let seen = mta.deliver(&Delivery::of(b"From: a@example.org\r\n\r\nhello\r\n")).unwrap();
+//! println!("{:?}\n{}", seen.answer, String::from_utf8_lossy(&seen.mail));
+//! ```
+
+mod mail;
+mod packet;
+
+use std::io::{self, Read, Write};
+use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use self::mail::Mail;
+use self::packet::{Packets, string};
+
+/// How long a filter may be silent, as Postfix has it (`milter_content_timeout`).
+const PATIENCE: Duration = Duration::from_secs(300);
+/// How long the pieces of a body are.
+const CHUNK: usize = 65_535;
+
+/// An MTA with one filter.
+pub struct Mta {
+    /// Where the filter listens.
+    filter: SocketAddr,
+    /// What is offered to it.
+    offer: Offer,
+    /// The conversation, once there is one.
+    line: Option<Line>,
+}
+
+/// What an MTA offers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offer {
+    /// The version.
+    pub version: u32,
+    /// What the filter may do.
+    pub actions: u32,
+    /// Which steps the filter may leave out or leave unanswered.
+    pub protocol: u32,
+}
+
+impl Offer {
+    /// What Postfix 3.7 offers.
+    pub const POSTFIX: Offer = Offer { version: 6, actions: 0x1ff, protocol: 0x1f_ffff };
+    /// What an MTA offers that knows neither unanswered steps nor leading white space.
+    pub const OLD: Offer = Offer { version: 2, actions: 0x3f, protocol: 0x7f };
+}
+
+/// A mail and how it comes.
+#[derive(Clone, Debug)]
+pub struct Delivery<'a> {
+    /// The client's address; nothing is an unknown one.
+    pub client_ip: Option<IpAddr>,
+    /// The name that the MTA found for it.
+    pub client_host: &'a str,
+    /// What it greeted with.
+    pub helo: &'a str,
+    /// Who has logged in.
+    pub login: Option<&'a str>,
+    /// The return path, without brackets.
+    pub mail_from: &'a str,
+    /// The recipients, without brackets.
+    pub recipients: &'a [&'a str],
+    /// The queue's name for the mail.
+    pub queue_id: &'a str,
+    /// The mail; lines may end with CRLF or LF.
+    pub mail: &'a [u8],
+}
+
+impl<'a> Delivery<'a> {
+    /// Delivers a mail from 192.0.2.1, for tests that do not care how it comes.
+    pub fn of(mail: &'a [u8]) -> Delivery<'a> {
+        Delivery {
+            client_ip: Some(IpAddr::from([192, 0, 2, 1])),
+            client_host: "out.example.org",
+            helo: "out.example.org",
+            login: None,
+            mail_from: "alice@example.org",
+            recipients: &["bob@example.net"],
+            queue_id: "4XyZ12abc",
+            mail,
+        }
+    }
+}
+
+/// What became of a mail.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// What the client is told.
+    pub answer: Answer,
+    /// The mail as it would be delivered, the MTA's own Received field in it. It is as whole where it is refused.
+    pub mail: Vec<u8>,
+    /// Why it goes into quarantine.
+    pub quarantine: Option<String>,
+    /// How often the filter said that it was still at work.
+    pub progress: usize,
+}
+
+/// What a client is told.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Answer {
+    /// The mail is taken.
+    Accept,
+    /// The mail is taken and thrown away.
+    Discard,
+    /// 451.
+    Tempfail,
+    /// 550.
+    Reject,
+    /// This.
+    Code(String),
+}
+
+/// A mail made ready, so that it can be shown many times at little cost.
+pub struct Prepared {
+    /// The mail.
+    mail: Mail,
+    /// The client.
+    client: Vec<u8>,
+    /// The packets of the mail, and which of them are answered.
+    packets: Packets,
+}
+
+/// What a filter said at the end of a mail.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Replies {
+    /// The packets, each with its letter, without those that only say that it is at work.
+    pub packets: Vec<Vec<u8>>,
+    /// How often it said that it was still at work.
+    pub progress: usize,
+}
+
+/// A conversation with a filter.
+struct Line {
+    /// The socket.
+    stream: TcpStream,
+    /// What came and is not yet read.
+    inbox: Vec<u8>,
+    /// Where the next packet begins.
+    at: usize,
+    /// What was agreed on for the steps.
+    protocol: u32,
+    /// The client that was told.
+    client: Option<Vec<u8>>,
+}
+
+impl Mta {
+    /// Makes an MTA that behaves as Postfix does.
+    pub fn new(filter: SocketAddr) -> Mta {
+        Mta::offering(filter, Offer::POSTFIX)
+    }
+
+    /// Makes an MTA that offers something else.
+    pub fn offering(filter: SocketAddr, offer: Offer) -> Mta {
+        Mta { filter, offer, line: None }
+    }
+
+    /// Shows a mail to the filter, and does what it says.
+    pub fn deliver(&mut self, delivery: &Delivery<'_>) -> io::Result<Seen> {
+        let prepared = self.prepare(delivery)?;
+        let replies = self.show(&prepared)?;
+        prepared.apply(&replies)
+    }
+
+    /// Makes a mail ready for this MTA's filter.
+    pub fn prepare(&mut self, delivery: &Delivery<'_>) -> io::Result<Prepared> {
+        let protocol = self.line()?.protocol;
+        let mail = Mail::read(delivery);
+        let packets = Packets::of(delivery, &mail, protocol);
+        Ok(Prepared { client: packet::client(delivery), mail, packets })
+    }
+
+    /// Shows a mail, and returns what the filter says at its end.
+    pub fn show(&mut self, prepared: &Prepared) -> io::Result<Replies> {
+        if self.line.as_ref().is_some_and(|line| line.client.as_ref().is_some_and(|client| *client != prepared.client))
+        {
+            self.hang_up();
+        }
+        let shown = self.line()?.show(prepared);
+        if shown.is_err() {
+            self.line = None;
+        }
+        shown
+    }
+
+    /// Ends the conversation as an MTA does whose client went away; the next mail begins another.
+    pub fn hang_up(&mut self) {
+        if let Some(mut line) = self.line.take() {
+            // The filter may have gone already.
+            let _ = line.stream.write_all(&packet::framed(&[b"A", b"Q"]));
+        }
+    }
+
+    /// Returns the conversation, and begins one where there is none.
+    fn line(&mut self) -> io::Result<&mut Line> {
+        if self.line.is_none() {
+            self.line = Some(Line::open(self.filter, self.offer)?);
+        }
+        self.line.as_mut().ok_or_else(|| io::ErrorKind::NotConnected.into())
+    }
+}
+
+impl Drop for Mta {
+    fn drop(&mut self) {
+        self.hang_up();
+    }
+}
+
+impl Line {
+    /// Connects, and agrees on terms.
+    fn open(filter: SocketAddr, offer: Offer) -> io::Result<Line> {
+        let stream = TcpStream::connect(filter)?;
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        stream.set_write_timeout(Some(PATIENCE))?;
+        let mut line = Line { stream, inbox: Vec::new(), at: 0, protocol: 0, client: None };
+        let numbers = [offer.version, offer.actions, offer.protocol].map(u32::to_be_bytes).concat();
+        line.stream.write_all(&packet::framed(&[&[b"O", &*numbers].concat()]))?;
+        let terms = line.packet()?;
+        let number =
+            |at: usize| terms.get(at..at + 4).and_then(|octets| octets.try_into().ok()).map(u32::from_be_bytes);
+        match (terms.first(), number(5), number(9)) {
+            (Some(b'O'), Some(actions), Some(protocol))
+                if actions & !offer.actions == 0 && protocol & !offer.protocol == 0 =>
+            {
+                line.protocol = protocol;
+                Ok(line)
+            }
+            _ => Err(odd("the filter agreed on what was not offered", &terms)),
+        }
+    }
+
+    /// Shows a mail.
+    fn show(&mut self, prepared: &Prepared) -> io::Result<Replies> {
+        if self.client.is_none() {
+            self.say(&prepared.client, packet::answered_of_client(self.protocol))?;
+            self.client = Some(prepared.client.clone());
+        }
+        if let Some(early) = self.say_pieces(&prepared.packets)? {
+            return Ok(Replies { packets: vec![early], progress: 0 });
+        }
+        let mut replies = Replies::default();
+        loop {
+            let packet = self.packet()?;
+            match packet.first() {
+                Some(b'p') => replies.progress += 1,
+                Some(b'a' | b'c' | b'd' | b'r' | b't' | b'y') => {
+                    replies.packets.push(packet);
+                    return Ok(replies);
+                }
+                _ => replies.packets.push(packet),
+            }
+        }
+    }
+
+    /// Says some packets, and reads the replies that are due; each has to let us go on.
+    fn say(&mut self, packets: &[u8], answers: usize) -> io::Result<()> {
+        self.stream.write_all(packets)?;
+        for _ in 0..answers {
+            let reply = self.packet()?;
+            if reply != b"c" {
+                return Err(odd("the filter does not want the client", &reply));
+            }
+        }
+        Ok(())
+    }
+
+    /// Shows the packets of a mail; where the filter ends it early, returns what it said.
+    fn say_pieces(&mut self, packets: &Packets) -> io::Result<Option<Vec<u8>>> {
+        let mut from = 0;
+        for &to in &packets.answered {
+            self.stream.write_all(packets.octets.get(from..to).unwrap_or_default())?;
+            let reply = self.packet()?;
+            if reply != b"c" {
+                self.stream.write_all(&packet::framed(&[b"A"]))?;
+                return Ok(Some(reply));
+            }
+            from = to;
+        }
+        self.stream.write_all(packets.octets.get(from..).unwrap_or_default())?;
+        Ok(None)
+    }
+
+    /// Reads one packet.
+    fn packet(&mut self) -> io::Result<Vec<u8>> {
+        loop {
+            let waiting = self.inbox.get(self.at..).unwrap_or_default();
+            if let Some((length, rest)) = waiting.split_first_chunk() {
+                let length = usize::try_from(u32::from_be_bytes(*length)).unwrap_or(usize::MAX);
+                if let Some(packet) = rest.get(..length) {
+                    self.at += 4 + length;
+                    return Ok(packet.to_vec());
+                }
+            }
+            self.inbox.drain(..self.at);
+            self.at = 0;
+            let mut room = [0; 16 * 1024];
+            match self.stream.read(&mut room)? {
+                0 => return Err(io::ErrorKind::UnexpectedEof.into()),
+                count => self.inbox.extend_from_slice(room.get(..count).unwrap_or_default()),
+            }
+        }
+    }
+}
+
+impl Prepared {
+    /// Does to the mail what the filter said.
+    pub fn apply(&self, replies: &Replies) -> io::Result<Seen> {
+        let mut mail = self.mail.clone();
+        let mut seen = Seen { answer: Answer::Accept, mail: Vec::new(), quarantine: None, progress: replies.progress };
+        for packet in &replies.packets {
+            let (letter, data) = packet.split_first().ok_or_else(|| odd("an empty packet", packet))?;
+            let text = || String::from_utf8_lossy(string(data).0).into_owned();
+            match letter {
+                b'c' | b'a' => {}
+                b'd' => seen.answer = Answer::Discard,
+                b't' => seen.answer = Answer::Tempfail,
+                b'r' => seen.answer = Answer::Reject,
+                b'y' => seen.answer = Answer::Code(text().replace("%%", "%")),
+                b'q' => seen.quarantine = Some(text()),
+                b'i' | b'm' | b'h' => {
+                    mail.change(*letter, data, self.packets.keeps_space).ok_or_else(|| odd("an odd change", packet))?;
+                }
+                _ => return Err(odd("an unknown reply", packet)),
+            }
+        }
+        seen.mail = mail.write();
+        Ok(seen)
+    }
+}
+
+/// Says that the filter does what no filter may.
+fn odd(what: &str, packet: &[u8]) -> io::Error {
+    let shown = packet.get(..packet.len().min(200)).unwrap_or_default();
+    io::Error::new(io::ErrorKind::InvalidData, format!("{what}: {}", shown.escape_ascii()))
+}
