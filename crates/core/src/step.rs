@@ -162,6 +162,15 @@ impl From<IpAddr> for Value {
     }
 }
 
+/// Where an account stood at some moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    /// How deep the next step lay.
+    depth: u8,
+    /// How many steps there were.
+    steps: usize,
+}
+
 /// The steps of one check while it is being judged.
 #[derive(Clone, Debug)]
 pub struct Trace {
@@ -219,6 +228,17 @@ impl Trace {
     pub fn restart(&mut self) {
         self.depth = 0;
         self.steps.clear();
+    }
+
+    /// Returns where the account stands.
+    pub fn mark(&self) -> Mark {
+        Mark { depth: self.depth, steps: self.steps.len() }
+    }
+
+    /// Forgets what was written since the account stood there.
+    pub fn return_to(&mut self, mark: Mark) {
+        self.depth = mark.depth;
+        self.steps.truncate(mark.steps);
     }
 
     /// Returns what was written so far.

@@ -68,6 +68,8 @@ struct Opened {
 struct Spf {
     /// The identity.
     identity: Identity,
+    /// How far it has come.
+    judgement: spf::Judgement,
     /// The account.
     trace: Trace,
     /// The verdict, once it was reached.
@@ -252,13 +254,13 @@ impl Opened {
 impl Spf {
     /// Prepares the judgement of one identity.
     fn new(check: Check, identity: Identity) -> Spf {
-        Spf { identity, trace: Trace::new(check), verdict: None }
+        Spf { identity, judgement: spf::Judgement::default(), trace: Trace::new(check), verdict: None }
     }
 
     /// Judges the identity, once, as far as the envelope names it.
     fn proceed(&mut self, facts: &Facts, envelope: &Envelope, policy: &Policy, now: Timestamp) -> Result<(), Missing> {
         if let Some(request) = self.request(envelope) {
-            self.verdict = Some(spf::judge(facts, &request, policy, now, &mut self.trace)?);
+            self.verdict = Some(self.judgement.proceed(facts, &request, policy, now, &mut self.trace)?);
         }
         Ok(())
     }
