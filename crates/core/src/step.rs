@@ -72,7 +72,10 @@ pub struct Step {
 }
 
 /// What a sentence names: each thing behind the word that the sentence calls it.
-pub type Arguments = SmallVec<[(&'static str, Value); 2]>;
+pub type Arguments = SmallVec<[(&'static str, Value); FEW]>;
+
+/// How many things most sentences name at most.
+const FEW: usize = 2;
 
 /// Something that a step's sentence names.
 #[derive(Clone, Debug, PartialEq)]
@@ -185,7 +188,7 @@ pub struct Trace {
 impl Trace {
     /// Starts the account of one check.
     pub fn new(check: Check) -> Trace {
-        Trace { check, depth: 0, steps: Vec::with_capacity(8) }
+        Trace { check, depth: 0, steps: Vec::new() }
     }
 
     /// Writes a step that leads on to the next one.
@@ -258,12 +261,13 @@ impl Trace {
         result: Option<&'static str>,
         arguments: [(&'static str, Value); N],
     ) {
-        self.steps.push(Step {
-            check: self.check,
-            depth: self.depth,
-            rule,
-            result,
-            arguments: SmallVec::from_iter(arguments),
-        });
+        /// How many steps most accounts have: the first one makes room for them all.
+        const USUAL: usize = 8;
+        if self.steps.is_empty() {
+            self.steps.reserve(USUAL);
+        }
+        let arguments =
+            if N > FEW { Arguments::from_vec(Vec::from(arguments)) } else { Arguments::from_iter(arguments) };
+        self.steps.push(Step { check: self.check, depth: self.depth, rule, result, arguments });
     }
 }

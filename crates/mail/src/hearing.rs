@@ -167,7 +167,7 @@ impl Hearing {
 
     /// Puts what was concluded together.
     fn conclude(&mut self, opened: Opened, dmarc: Dmarc, mut trace: Trace) -> Verdict {
-        let Dmarc { signatures, verdict: dmarc, steps: mut dmarc_steps } = dmarc;
+        let Dmarc { signatures, verdict: dmarc, steps: dmarc_steps } = dmarc;
         let mut arc = opened.chain.verdict();
         arc.overrides = dmarc.result == DmarcResult::Fail
             && dmarc.disposition != Disposition::None
@@ -175,14 +175,17 @@ impl Hearing {
             && !flag::header_may_end_early(&opened.author.flags)
             && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
         let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);
-        let mut steps = opened.author_steps;
-        steps.reserve(64);
-        steps.append(&mut std::mem::replace(&mut self.spf.trace, Trace::new(Check::Spf)).into_steps());
-        steps.append(&mut std::mem::replace(&mut self.spf_helo.trace, Trace::new(Check::SpfHelo)).into_steps());
-        steps.append(&mut opened.signatures.into_steps());
-        steps.append(&mut opened.chain.into_steps());
-        steps.append(&mut dmarc_steps);
-        steps.append(&mut trace.into_steps());
+        let accounts = [
+            opened.author_steps,
+            std::mem::replace(&mut self.spf.trace, Trace::new(Check::Spf)).into_steps(),
+            std::mem::replace(&mut self.spf_helo.trace, Trace::new(Check::SpfHelo)).into_steps(),
+            opened.signatures.into_steps(),
+            opened.chain.into_steps(),
+            dmarc_steps,
+            trace.into_steps(),
+        ];
+        let mut steps = Vec::with_capacity(accounts.iter().map(Vec::len).sum());
+        accounts.into_iter().for_each(|mut account| steps.append(&mut account));
         Verdict {
             action,
             grounds,
