@@ -131,6 +131,7 @@ fault-sender-nobody = a sender needs `networks` or `users`, or both; where both 
 fault-sign-check = `{ $value }` is not known here; write `error` or `warn`
 fault-sign-unsigned = `{ $value }` is not known here; write `pass` or `refuse`
 fault-field-name = `{ $value }` is not the name of a header field
+serve-ready = ready; Ctrl-C or SIGTERM stops it in order
 serve-listening = listening for MTAs (milter) on { $address }
 fault-lang = `{ $value }` is not a language spoken here; write `ja` or `en`
 fault-domain = `{ $value }` is not a domain name

@@ -121,6 +121,7 @@ fault-sender-nobody = 送信者の指定には `networks` か `users` が必要�
 fault-sign-check = `{ $value }` は指定できない: `error` か `warn` を指定
 fault-sign-unsigned = `{ $value }` は指定できない: `pass` か `refuse` を指定
 fault-field-name = `{ $value }` はヘッダーフィールドの名前ではない
+serve-ready = 準備完了: Ctrl-C か SIGTERM で順に終了
 serve-listening = { $address } で MTA からの接続（milter）を待ち受け中
 fault-lang = `{ $value }` という言語はない: `ja` か `en` を指定
 fault-domain = `{ $value }` はドメイン名ではない

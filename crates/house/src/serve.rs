@@ -58,6 +58,7 @@ async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Stream
         writeln!(streams.stderr, "{}", talk.say("serve-listening", &[("address", address.to_string().into())]))?;
         listeners.spawn(listen(socket, Arc::clone(&gate), shutdown.clone()));
     }
+    writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
     streams.stderr.flush()?;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -1,4 +1,3 @@
-
 //! What tests need and nobody else: public suites, second opinions, a loopback DNS server, a private Postfix
 //! What tests need and nobody else: public suites, second opinions, a loopback DNS server, a small MTA
 pub mod dns;
