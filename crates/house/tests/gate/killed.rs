@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use sekisho_testkit::smtp::{Client, Letter, deliver_all};
+use sekisho_testkit::smtp::{Client, Letter, Outcome, deliver_all};
 
 use super::through::Road;
 use crate::hostile::{VICTIM, claim, signed_by, zone};
@@ -41,7 +41,7 @@ fn mails_arrive_exactly_once_while_the_gate_is_killed_again_and_again() {
         }
         (sending.join().unwrap(), slowest)
     });
-    assert!(outcomes.iter().all(|outcome| outcome.accepted()), "{outcomes:?}");
+    assert!(outcomes.iter().all(Outcome::accepted), "{outcomes:?}");
     assert!(road.sink.wait_for(letters.len(), Duration::from_secs(60)));
     assert!(road.postfix.wait_for_empty_queue(Duration::from_secs(60)));
     let counts = road.sink.counts_by("Message-ID");

@@ -36,8 +36,10 @@ impl Served {
         fs::write(folder.path().join("sekisho.toml"), config).unwrap();
         fs::write(folder.path().join("dns"), dns.address().to_string()).unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
-        let (child, milters) = spawn(folder.path());
-        Served { folder, child, milters }
+        let child = spawn(folder.path());
+        let mut served = Served { folder, child, milters: Vec::new() };
+        served.milters = served.wait_until_ready();
+        served
     }
 
     /// Returns where the first listener is.
@@ -56,9 +58,8 @@ impl Served {
         let config = fs::read_to_string(self.path("sekisho.toml")).unwrap();
         fs::write(self.path("sekisho.toml"), config.replace("127.0.0.1:0", &self.milter().to_string())).unwrap();
         let begun = Instant::now();
-        let (child, milters) = spawn(self.folder.path());
-        assert_eq!(milters, self.milters);
-        self.child = child;
+        self.child = spawn(self.folder.path());
+        assert_eq!(self.wait_until_ready(), self.milters);
         begun.elapsed()
     }
 
@@ -72,6 +73,21 @@ impl Served {
     /// Returns what it logged.
     pub(super) fn log(&self) -> String {
         ["log", "stderr"].map(|name| fs::read_to_string(self.path(name)).unwrap_or_default()).concat()
+    }
+
+    /// Waits until it has said that it is ready; returns where it listens for MTAs.
+    fn wait_until_ready(&mut self) -> Vec<SocketAddr> {
+        let begun = Instant::now();
+        loop {
+            let said = fs::read_to_string(self.path("log")).unwrap_or_default();
+            if said.lines().any(|line| line.starts_with("ready")) {
+                let milters = said.lines().filter(|line| line.contains("(milter)"));
+                return milters.map(|line| line.rsplit(" on ").next().unwrap().parse().unwrap()).collect();
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none() && begun.elapsed() < STARTED, "not ready ({ended:?}): {}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
     }
 
     /// Returns a path in its folder.
@@ -88,28 +104,13 @@ impl Drop for Served {
     }
 }
 
-/// Starts a process, and waits until it has said where it listens.
-fn spawn(folder: &Path) -> (Child, Vec<SocketAddr>) {
+/// Starts a process.
+fn spawn(folder: &Path) -> Child {
     let _ = fs::remove_file(folder.join("log"));
-    let child = Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", CHILD, "--nocapture"])
-        .env(TASK, folder)
-        .stdin(Stdio::null())
-        .stdout(File::create(folder.join("noise")).unwrap())
-        .stderr(File::create(folder.join("stderr")).unwrap())
-        .spawn()
-        .unwrap();
-    let begun = Instant::now();
-    loop {
-        let said = fs::read_to_string(folder.join("log")).unwrap_or_default();
-        let found = said.lines().filter_map(|line| line.rsplit(" on ").next()?.parse().ok()).collect::<Vec<_>>();
-        if said.lines().any(|line| line.starts_with("ready")) {
-            return (child, found);
-        }
-        let stderr = fs::read_to_string(folder.join("stderr")).unwrap_or_default();
-        assert!(begun.elapsed() < STARTED, "not listening within {STARTED:?}: {said} {stderr}");
-        std::thread::sleep(Duration::from_millis(2));
-    }
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", CHILD, "--nocapture"]).env(TASK, folder).stdin(Stdio::null());
+    child.stdout(File::create(folder.join("noise")).unwrap()).stderr(File::create(folder.join("stderr")).unwrap());
+    child.spawn().unwrap()
 }
 
 /// Does a child's task: serves until it is told to stop.
