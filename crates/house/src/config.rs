@@ -13,9 +13,9 @@ use sekisho_mail::policy::Policy;
 
 use self::arc::ArcSection;
 use self::check::CheckSection;
-pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnReject, OnTemperror, Quarantine};
+pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine};
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
-pub(crate) use self::gate::{GateSection, Rule};
+pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::raw::RawConfig;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;

@@ -15,13 +15,14 @@ mod hearing;
 mod listener;
 mod poison;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sekisho_ask::Source;
 use sekisho_mail::policy::Policy;
 
-use crate::config::{Config, GateSection};
+use crate::config::{Config, GateSection, Relay, network};
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
 
@@ -46,5 +47,11 @@ impl Gate {
     pub(crate) fn new(config: &Config, source: Source, in_work: InWork, host: String) -> Gate {
         let policy = Arc::new(config.policy());
         Gate { section: config.gate.clone(), policy, source, timeout: config.dns.timeout, in_work, host }
+    }
+
+    /// Returns the relay of ours that a client is, where it is one.
+    fn relay(&self, client: Option<IpAddr>) -> Option<&Relay> {
+        let client = client?;
+        self.section.relays.iter().find(|relay| network::contain(&relay.networks, client))
     }
 }

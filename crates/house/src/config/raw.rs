@@ -53,6 +53,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("arc", super::arc::OPTIONS),
     ("gate", super::gate::OPTIONS),
     ("gate.rules", super::gate::RULE_OPTIONS),
+    ("gate.relays", super::gate::RELAY_OPTIONS),
     ("sign", super::sign::OPTIONS),
     ("sign.keys", super::sign::KEY_OPTIONS),
     ("sign.senders", super::sign::SENDER_OPTIONS),

@@ -12,9 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::Gate;
-use super::answer;
 use super::conversation::{Broken, Conversation, Happening};
-use super::hearing::{Heard, hear};
+use super::hearing::attend;
 
 /// What we have to be able to do with a mail.
 const WISHES: Wishes = Wishes { needed: Actions::ADD_HEADERS | Actions::CHANGE_HEADERS, welcome: Actions::QUARANTINE };
@@ -76,19 +75,7 @@ where
             () = shutdown.cancelled() => return Ok(()),
         };
         let over = match happening {
-            Happening::HeaderEnded => match hear(gate, &mut conversation).await? {
-                Heard::Over(over) => over,
-                heard => {
-                    match heard {
-                        Heard::Verdict(judged) => answer::judged(gate, &mut conversation, &judged),
-                        Heard::Suspect(header) => answer::suspect(gate, &mut conversation, &header),
-                        Heard::Over(_) => {}
-                    }
-                    conversation.flush().await?;
-                    conversation.session().forget_mail();
-                    Happening::Aborted
-                }
-            },
+            Happening::HeaderEnded => attend(gate, &mut conversation).await?,
             other => other,
         };
         match over {
