@@ -53,7 +53,7 @@ pub fn judge(
         }
     };
     // §5.3.3, §5.3.4: which authenticated identifiers are there, and are they aligned?
-    let dkim = if flag::header_may_end_early(&author.flags) { inquiry.discount(dkim) } else { dkim };
+    let dkim = if flag::header_is_in_doubt(&author.flags) { inquiry.discount(dkim) } else { dkim };
     let candidates = Candidate::all(spf, dkim, &policy.record);
     let findings = inquiry.align(&candidates)?;
     let applied = inquiry.applied_policy(&policy)?;
@@ -239,7 +239,7 @@ impl Inquiry<'_> {
         self.walk.as_ref().and_then(|walk| walk.organization.clone())
     }
 
-    /// Lets no signature count, where known readers of mail end the header early. A signature holds for the header as we
+    /// Lets no signature count, where known readers of mail see another header than we do. A signature holds for the header as we
     /// read it, and whoever passes a mail on may move its fields and add others; SPF holds for the host that hands over
     /// the mail as it is. This departs from §5.3.3.
     fn discount<'d>(&mut self, dkim: &[DkimVerdict]) -> &'d [DkimVerdict] {

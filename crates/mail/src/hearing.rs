@@ -170,7 +170,7 @@ impl Hearing {
         arc.overrides = dmarc.result == DmarcResult::Fail
             && dmarc.disposition != Disposition::None
             // A seal, like a signature, holds for the header as we read it.
-            && !flag::header_may_end_early(&opened.author.flags)
+            && !flag::header_is_in_doubt(&opened.author.flags)
             && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
         let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);
         let mut steps = opened.author_steps;

@@ -138,6 +138,9 @@ fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings)
         if line_reads_as(line, "From") || line_begins_with(line, "From") {
             found.fault(&fault::HIDDEN_FROM, line);
         }
+        if !matches!(rest.first(), None | Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            found.flag(&flag::LINE_BEHIND_BREAK, line);
+        }
         // To some readers the header ends here: a From field behind it would be body, and so would whatever was put in
         // front of the body that was signed.
         // One inside of a From field is told of there.
