@@ -143,6 +143,11 @@ impl Chain {
         (!closed).then(|| self.verdict().result)
     }
 
+    /// Returns where the newest message signature stands in the header.
+    pub(crate) fn message_signature(&self) -> Option<usize> {
+        self.sets.last().map(|set| set.message_at)
+    }
+
     /// Tells whether a listed sealer saw DMARC pass for that author, and everybody who sealed since is listed too.
     pub fn vouches_for(&self, author: &DomainName, policy: &Policy) -> bool {
         if self.verdict().result != ArcResult::Pass {

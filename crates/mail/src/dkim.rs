@@ -365,6 +365,7 @@ impl Entry {
             testing: self.testing,
             reason: fault.map(|fault| fault.reason),
             field: self.field,
+            gap: None,
         }
     }
 }
@@ -425,6 +426,8 @@ fn check_header(
     key.verify(&input.sha256(), &signature.signature)?;
     trace
         .note(&HEADER_FITS, [("count", signature.name_count.into()), ("way", word(signature.canonicalization).into())]);
+    let names: Vec<&[u8]> = signed_names(signature, field.value()).collect();
+    trace.note(&SIGNED_FIELDS, [("fields", joined(&names))]);
     Ok(())
 }
 

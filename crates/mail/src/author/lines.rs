@@ -96,7 +96,7 @@ fn note_line(field: &Field<'_>, found: &mut Findings) {
         found.flag(&flag::COLONLESS_LINE, field.raw);
     } else if !field.is_well_formed() {
         found.flag(&flag::ODD_FIELD_NAME, field.name());
-    } else if !before_colon(field).is_empty() {
+    } else if field.has_space_before_colon() {
         found.flag(&flag::SPACE_BEFORE_COLON, field.name());
     }
     if field.raw.len() > LINE_MAX && field.raw.split(|&b| b == b'\n').any(|line| line.len() > LINE_MAX + 1) {
