@@ -36,6 +36,8 @@ detail-not-asked = not asked
 detail-flags = odd: { $flags }
 detail-explanation = the domain explains: “{ $text }”
 detail-unsigned = not signed
+detail-gap = does not count: a second { $field } is not signed
+detail-gap-spaced = does not count: { $field } with a space before its colon is not signed
 detail-key-testing = key for testing only
 detail-arc = { $count ->
     [one] 1 set
