@@ -248,8 +248,8 @@ impl KeyTable {
         let domain = required(raw.domain, "sign.keys.domain", at.clone(), faults);
         let selector = required(raw.selector, "sign.keys.selector", at.clone(), faults);
         let path = required(raw.key, "sign.keys.key", at, faults);
-        let domain = read(domain?, faults, |text| read_name("fault-domain", text));
-        let selector = read(selector?, faults, |text| read_name("fault-selector", text));
+        let domain = read(&domain?, faults, |text| read_name("fault-domain", text));
+        let selector = read(&selector?, faults, |text| read_name("fault-selector", text));
         let subdomains = raw.subdomains.unwrap_or(false);
         Some(KeyTable { domain: domain?, selector: selector?, path: PathBuf::from(path?), subdomains })
     }
@@ -336,13 +336,13 @@ impl std::fmt::Display for DomainPattern {
 }
 
 /// Reads one value; a fault is noted with its place.
-fn read<T>(written: Spanned<String>, faults: &mut Faults, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+fn read<T>(written: &Spanned<String>, faults: &mut Faults, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
     read(written.get_ref()).map_err(|fault| faults.push((written.span(), fault))).ok()
 }
 
 /// Reads every value of a list; faults are noted with their places.
 fn all<T>(written: Vec<Spanned<String>>, faults: &mut Faults, one: impl Fn(&str) -> Result<T, Fault>) -> Vec<T> {
-    written.into_iter().filter_map(|value| read(value, faults, &one)).collect()
+    written.into_iter().filter_map(|value| read(&value, faults, &one)).collect()
 }
 
 /// Reads the name of a field (RFC 5322 §2.2).
