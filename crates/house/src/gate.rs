@@ -50,8 +50,8 @@ pub(crate) struct Gate {
     timeout: Duration,
     /// The mails in work, and those that were so when a process died.
     in_work: InWork,
-    /// Who signs what goes out; nobody where no listener does.
-    office: Option<Arc<Office>>,
+    /// Who signs what goes out.
+    office: Arc<Office>,
     /// Our name, where neither configuration nor MTA says one.
     host: String,
 }
@@ -60,11 +60,19 @@ impl Gate {
     /// Prepares the gate.
     pub(crate) fn new(config: &Config, source: Source, in_work: InWork, host: String) -> Gate {
         let policy = Arc::new(config.policy());
-        Gate { section: config.gate.clone(), policy, source, timeout: config.dns.timeout, in_work, office: None, host }
+        Gate {
+            section: config.gate.clone(),
+            policy,
+            source,
+            timeout: config.dns.timeout,
+            in_work,
+            office: Arc::default(),
+            host,
+        }
     }
 
     /// Lets mails be signed, too.
-    pub(crate) fn with_office(self, office: Option<Arc<Office>>) -> Gate {
+    pub(crate) fn with_office(self, office: Arc<Office>) -> Gate {
         Gate { office, ..self }
     }
 }

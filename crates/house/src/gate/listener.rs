@@ -74,11 +74,9 @@ where
             // Between two mails nobody waits for us.
             () = shutdown.cancelled() => return Ok(()),
         };
-        let over = match (happening, &gate.office) {
-            (Happening::HeaderEnded, Some(office)) if role == Role::Sign => {
-                sign::attend(gate, office, &mut conversation).await?
-            }
-            (Happening::HeaderEnded, _) => match hear(gate, &mut conversation).await? {
+        let over = match happening {
+            Happening::HeaderEnded if role == Role::Sign => sign::attend(gate, &mut conversation).await?,
+            Happening::HeaderEnded => match hear(gate, &mut conversation).await? {
                 Heard::Over(over) => over,
                 heard => {
                     match heard {
@@ -91,7 +89,7 @@ where
                     Happening::Aborted
                 }
             },
-            (other, _) => other,
+            other => other,
         };
         match over {
             Happening::Closed => return Ok(()),

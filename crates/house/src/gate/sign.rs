@@ -8,6 +8,8 @@
 mod authority;
 mod keyring;
 mod published;
+#[cfg(test)]
+mod tests;
 
 use std::sync::Arc;
 
@@ -35,8 +37,8 @@ pub(crate) use published::keep_checking;
 /// The field of a signature.
 const NAME: &str = "DKIM-Signature";
 
-/// The office that signs: its keys, and for whom it uses them.
-#[derive(Debug)]
+/// The office that signs: its keys, and for whom it uses them. The default has none, and signs nothing.
+#[derive(Debug, Default)]
 pub(crate) struct Office {
     /// The keys.
     keys: Keyring,
@@ -55,12 +57,9 @@ impl Office {
 
     /// Opens the office of a configuration that listens for mails to sign, and compares its keys with the DNS: at the
     /// start, and on reload. Returns it with what was found, or every fault that forbids to go on.
-    pub(crate) async fn prepare(
-        config: &Config,
-        source: &Source,
-    ) -> Result<(Option<Arc<Office>>, Vec<Doubt>), Vec<Fault>> {
+    pub(crate) async fn prepare(config: &Config, source: &Source) -> Result<(Arc<Office>, Vec<Doubt>), Vec<Fault>> {
         if config.sign.listen.is_empty() {
-            return Ok((None, Vec::new()));
+            return Ok((Arc::default(), Vec::new()));
         }
         let office = Arc::new(Office::open(config)?);
         let doubts = office.compare(source).await;
@@ -73,7 +72,7 @@ impl Office {
         if office.keys.is_empty() || office.senders.is_empty() {
             warn!("nothing is signed: `sekisho config check` says what is missing");
         }
-        Ok((Some(office), doubts))
+        Ok((office, doubts))
     }
 
     /// Returns the author's domain and the signers for it, or why the mail is not to be signed.
@@ -150,11 +149,7 @@ impl Unfit {
 }
 
 /// Attends to the mail whose header has just come, to its end.
-pub(super) async fn attend<S>(
-    gate: &Gate,
-    office: &Office,
-    conversation: &mut Conversation<S>,
-) -> Result<Happening, Broken>
+pub(super) async fn attend<S>(gate: &Gate, conversation: &mut Conversation<S>) -> Result<Happening, Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -167,7 +162,7 @@ where
     let chosen = match (is_suspect, is_cut) {
         (true, _) => Err(Unfit::Suspect),
         (_, true) => Err(Unfit::TooLarge),
-        _ => office.choose(conversation.session(), &header, &gate.policy),
+        _ => gate.office.choose(conversation.session(), &header, &gate.policy),
     };
     if let Ok((_, signers)) = &chosen {
         let mut plan = BodyPlan::new();
@@ -183,7 +178,7 @@ where
             let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
             sign(gate, conversation, &header, &Signing { domain, signers, digests, now });
         }
-        Err(unfit) => leave_unsigned(gate, office, conversation, &header, &unfit),
+        Err(unfit) => leave_unsigned(gate, conversation, &header, &unfit),
     }
     conversation.flush().await?;
     conversation.session().forget_mail();
@@ -239,13 +234,8 @@ where
 }
 
 /// Lets a mail pass without a signature, or refuses it.
-fn leave_unsigned<S>(
-    gate: &Gate,
-    office: &Office,
-    conversation: &mut Conversation<S>,
-    header: &Header<'_>,
-    unfit: &Unfit,
-) where
+fn leave_unsigned<S>(gate: &Gate, conversation: &mut Conversation<S>, header: &Header<'_>, unfit: &Unfit)
+where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     info!(
@@ -254,10 +244,10 @@ fn leave_unsigned<S>(
         has_login = authority::login(conversation.session()).is_some(),
         author = unfit.domain().map(tracing::field::display),
         reason = unfit.as_str(),
-        decision = if office.unsigned == Unsigned::Pass { "pass" } else { "refuse" },
+        decision = if gate.office.unsigned == Unsigned::Pass { "pass" } else { "refuse" },
         "did not sign a mail"
     );
-    match office.unsigned {
+    match gate.office.unsigned {
         Unsigned::Refuse => conversation.say(&Reply::Code(&unfit.refusal())),
         Unsigned::Pass => {
             take_forgeries(gate, conversation, header);

@@ -110,8 +110,7 @@ pub(crate) async fn keep_checking(gate: impl Fn() -> Arc<Gate>, first: Vec<Doubt
             () = tokio::time::sleep(wait) => {}
         }
         let gate = gate();
-        let Some(office) = &gate.office else { continue };
-        let found = office.compare(&gate.source).await;
+        let found = gate.office.compare(&gate.source).await;
         for doubt in &found {
             if !known.iter().any(|old| old.is_same(doubt)) {
                 doubt.log(&doubt.fault);
