@@ -21,6 +21,7 @@ pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
 use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
+use crate::gate::Office;
 use crate::speech::Talk;
 use crate::terminal::Paint;
 use crate::{Exit, Streams};
@@ -98,6 +99,28 @@ impl Config {
         Err(faults.into_iter().map(|(at, fault)| raw::LineFault::of(text, at, fault).at(place)).collect())
     }
 
+    /// Names the line of the option that is to blame for a fault, where the file sets it.
+    pub(crate) fn blame(&self, option: &str, fault: Fault) -> Fault {
+        match (self.lines.get(option), &self.path) {
+            (Some(line), Some(path)) => {
+                Fault::new("fault-line", [("path", shown(path)), ("line", line.to_string().into())]).because(fault)
+            }
+            _ => fault,
+        }
+    }
+
+    /// Returns what is in order and yet probably not what was meant, as ids of messages.
+    fn notes(&self) -> Vec<&'static str> {
+        let SignSection { listen, keys, senders, .. } = &self.sign;
+        let is_meant = !(listen.is_empty() && keys.is_empty() && senders.is_empty());
+        let notes = [
+            (is_meant && listen.is_empty(), "note-sign-no-listener"),
+            (is_meant && keys.is_empty(), "note-sign-no-key"),
+            (is_meant && senders.is_empty(), "note-sign-no-sender"),
+        ];
+        notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+    }
+
     /// Returns the part that decides verdicts.
     pub(crate) fn policy(&self) -> Policy {
         Policy {
@@ -150,19 +173,28 @@ impl ConfigArguments {
     pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
         let path = Config::find(self.config.as_deref(), &streams.setting.config_places);
         let text = path.map(read).transpose()?.unwrap_or_default();
-        let exit = match (Config::parse(path, &text), self.what) {
+        // A check looks at the files that are named, too.
+        let is_check = matches!(self.what, ConfigCommand::Check);
+        let config = Config::parse(path, &text).and_then(|config| match Office::open(&config) {
+            Err(faults) if is_check => Err(faults),
+            _ => Ok(config),
+        });
+        let exit = match (config, self.what) {
             (Ok(config), ConfigCommand::Show) => {
                 let shown = if self.json { show::json(&config) } else { show::toml(&config, talk) };
                 streams.stdout.write_all(shown.as_bytes())?;
                 Exit::Clean
             }
-            (Ok(_), ConfigCommand::Check) => {
+            (Ok(config), ConfigCommand::Check) => {
                 let said = match (self.json, path) {
                     (true, _) => show::faults(path, &[], talk),
                     (false, Some(path)) => talk.say("config-fine", &[("path", shown(path))]) + "\n",
                     (false, None) => talk.word("config-none") + "\n",
                 };
                 streams.stdout.write_all(said.as_bytes())?;
+                for note in config.notes() {
+                    writeln!(streams.stderr, "sekisho: {}", talk.word(note))?;
+                }
                 Exit::Clean
             }
             (Err(faults), ConfigCommand::Check) if self.json => {

@@ -17,7 +17,7 @@ use tracing::{info, warn};
 use crate::cli::ServeArguments;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::gate::{Gate, InWork, listen};
+use crate::gate::{Gate, InWork, Office, Role, keep_checking, listen};
 use crate::speech::Talk;
 use crate::{Exit, Streams};
 
@@ -42,21 +42,35 @@ async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Stream
     let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
     let host = if host.is_empty() { "localhost".to_owned() } else { host };
     let mut sockets = Vec::new();
-    for address in &config.gate.listen {
-        let bound = TcpListener::bind(address).await;
-        let refused =
-            |why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why));
-        sockets.push(bound.map_err(refused)?);
+    for (role, addresses) in [(Role::Verify, &config.gate.listen), (Role::Sign, &config.sign.listen)] {
+        for address in addresses {
+            let refused =
+                |why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why));
+            sockets.push((role, TcpListener::bind(address).await.map_err(refused)?));
+        }
     }
     let in_work = in_work(&streams.setting.runtime_places)?;
-    let gate = Arc::new(Gate::new(&config, source, in_work, host));
+    let (office, doubts) = match Office::prepare(&config, &source).await {
+        Ok(prepared) => prepared,
+        Err(mut faults) => {
+            let last = faults.pop().unwrap_or_else(|| Fault::new("fault-ours", []));
+            faults.iter().for_each(|fault| streams.talk_of_fault(&fault.say(talk)));
+            return Err(last.into());
+        }
+    };
+    let gate = Arc::new(Gate::new(&config, source, in_work, host).with_office(office));
     let shutdown = CancellationToken::new();
     let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
     let mut listeners = JoinSet::new();
-    for socket in sockets {
+    for (role, socket) in sockets {
+        let said = if role == Role::Sign { "serve-signing" } else { "serve-listening" };
         let address = socket.local_addr()?;
-        writeln!(streams.stderr, "{}", talk.say("serve-listening", &[("address", address.to_string().into())]))?;
-        listeners.spawn(listen(socket, Arc::clone(&gate), shutdown.clone()));
+        writeln!(streams.stderr, "{}", talk.say(said, &[("address", address.to_string().into())]))?;
+        listeners.spawn(listen(socket, role, Arc::clone(&gate), shutdown.clone()));
+    }
+    if !config.sign.listen.is_empty() {
+        let gate = Arc::clone(&gate);
+        listeners.spawn(keep_checking(move || Arc::clone(&gate), doubts, shutdown.clone()));
     }
     writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
     streams.stderr.flush()?;

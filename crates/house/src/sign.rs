@@ -25,7 +25,7 @@ use crate::{Exit, Streams};
 /// The most octets of a mail that is signed.
 const MAIL_MAX: u64 = 128 * 1024 * 1024;
 /// The most octets of a key file.
-const KEY_MAX: u64 = 64 * 1024;
+pub(crate) const KEY_MAX: u64 = 64 * 1024;
 /// The seconds of a day.
 const DAY: u64 = 24 * 60 * 60;
 

@@ -7,12 +7,13 @@
 //! - `signature` reads the field, `key` the key's record, `rsa` RSA keys' numbers.
 //! - `canonical` gathers what a signature covers of the header.
 //! - `fault` is the table of every way not to pass.
-//! - [`sign`] makes signatures with a [`signing_key`].
+//! - [`sign`] makes signatures with a [`signing_key`]; [`published`] compares such a key with its record.
 
 pub(crate) mod canonical;
 pub(crate) mod fault;
 pub(crate) mod field_writer;
 pub(crate) mod key;
+pub mod published;
 pub(crate) mod rsa;
 pub mod sign;
 pub(crate) mod signature;

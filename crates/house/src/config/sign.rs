@@ -151,9 +151,10 @@ pub(crate) enum Strictness {
 }
 
 /// What becomes of a mail that may not be signed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Unsigned {
     /// It passes as it is.
+    #[default]
     Pass,
     /// It is refused.
     Refuse,

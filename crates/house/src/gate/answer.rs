@@ -89,7 +89,7 @@ fn circumstances(session: &Session, client: Option<IpAddr>) -> Circumstances<'_>
 }
 
 /// Returns the name that we speak in: the configured one, else the MTA's own.
-fn authserv_id(gate: &Gate, session: &Session) -> String {
+pub(super) fn authserv_id(gate: &Gate, session: &Session) -> String {
     if let Some(name) = &gate.section.authserv_id {
         return name.clone();
     }
@@ -133,6 +133,6 @@ fn verdict_id() -> String {
 }
 
 /// Returns the MTA's own name for the mail.
-fn queue_id(session: &Session) -> String {
+pub(super) fn queue_id(session: &Session) -> String {
     session.macros().get("i").map(|id| id.escape_ascii().to_string()).unwrap_or_default()
 }

@@ -229,6 +229,7 @@ mod tests {
             source: Source::Zone(Zone::parse("").unwrap()),
             timeout: Duration::from_secs(5),
             in_work: InWork::open(folder, 0).unwrap(),
+            office: std::sync::Arc::default(),
             host: "mx.example.net".to_owned(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

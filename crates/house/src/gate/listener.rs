@@ -11,9 +11,9 @@ use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
-use super::Gate;
 use super::conversation::{Broken, Conversation, Happening};
 use super::hearing::attend;
+use super::{Gate, Role, sign};
 
 /// What we have to be able to do with a mail.
 const WISHES: Wishes = Wishes { needed: Actions::ADD_HEADERS | Actions::CHANGE_HEADERS, welcome: Actions::QUARANTINE };
@@ -23,7 +23,7 @@ const RECIPIENT_OCTETS: usize = 64 * 1024;
 const PAUSE: Duration = Duration::from_millis(200);
 
 /// Takes connections until `shutdown`; the conversations that are under way then are finished.
-pub(crate) async fn listen(listener: TcpListener, gate: Arc<Gate>, shutdown: CancellationToken) {
+pub(crate) async fn listen(listener: TcpListener, role: Role, gate: Arc<Gate>, shutdown: CancellationToken) {
     let permits = Arc::new(Semaphore::new(gate.section.max_sessions));
     let mut conversations = JoinSet::new();
     loop {
@@ -50,7 +50,7 @@ pub(crate) async fn listen(listener: TcpListener, gate: Arc<Gate>, shutdown: Can
         let gate = Arc::clone(&gate);
         let shutdown = shutdown.clone();
         conversations.spawn(async move {
-            if let Err(why) = converse(&gate, stream, &shutdown).await {
+            if let Err(why) = converse(&gate, role, stream, &shutdown).await {
                 warn!(%peer, error = %why, "ended a conversation");
             }
             drop(permit);
@@ -61,7 +61,7 @@ pub(crate) async fn listen(listener: TcpListener, gate: Arc<Gate>, shutdown: Can
 }
 
 /// Follows one conversation to its end.
-async fn converse<S>(gate: &Gate, stream: S, shutdown: &CancellationToken) -> Result<(), Broken>
+async fn converse<S>(gate: &Gate, role: Role, stream: S, shutdown: &CancellationToken) -> Result<(), Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
@@ -75,6 +75,7 @@ where
             () = shutdown.cancelled() => return Ok(()),
         };
         let over = match happening {
+            Happening::HeaderEnded if role == Role::Sign => sign::attend(gate, &mut conversation).await?,
             Happening::HeaderEnded => attend(gate, &mut conversation).await?,
             other => other,
         };

@@ -1,0 +1,279 @@
+//! The outbound role: a mail that goes out is signed for its author's domain
+//!
+//! Once the header is there it is known who the author is, whether this client may have that domain signed
+//! ([`authority`]) and by which keys ([`keyring`]); the body streams through the hash, and the signatures go on top of the
+//! mail. A mail that may not be signed passes as it is or is refused, as the configuration says, and the log says why.
+//! [`published`] compares the keys with the DNS before anything is signed.
+
+mod authority;
+mod keyring;
+mod published;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+use sekisho_ask::Source;
+use sekisho_core::name::DomainName;
+use sekisho_mail::author;
+use sekisho_mail::body::{BodyDigests, BodyHasher, BodyPlan};
+use sekisho_mail::dkim::sign::{SignError, Signer};
+use sekisho_mail::header::Header;
+use sekisho_mail::policy::Policy;
+use sekisho_wire::milter::{Reply, Session};
+use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::{error, info, warn};
+
+use self::keyring::Keyring;
+use self::published::{Doubt, Weight};
+use super::conversation::{Broken, Conversation, Happening};
+use super::{Gate, annotation, answer, poison};
+use crate::config::sign::{SenderTable, Strictness, Unsigned};
+use crate::config::{Config, SignSection};
+use crate::fault::Fault;
+pub(crate) use published::keep_checking;
+
+/// The field of a signature.
+const NAME: &str = "DKIM-Signature";
+
+/// The office that signs: its keys, and for whom it uses them. The default has none, and signs nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Office {
+    /// The keys.
+    keys: Keyring,
+    /// Who may have what signed.
+    senders: Vec<SenderTable>,
+    /// What becomes of a mail that may not be signed.
+    unsigned: Unsigned,
+}
+
+impl Office {
+    /// Reads the keys and tries each of them; names every one that cannot be used.
+    pub(crate) fn open(config: &Config) -> Result<Office, Vec<Fault>> {
+        let SignSection { senders, unsigned, .. } = &config.sign;
+        Ok(Office { keys: Keyring::open(config)?, senders: senders.clone(), unsigned: *unsigned })
+    }
+
+    /// Opens the office of a configuration that listens for mails to sign, and compares its keys with the DNS: at the
+    /// start, and on reload. Returns it with what was found, or every fault that forbids to go on.
+    pub(crate) async fn prepare(config: &Config, source: &Source) -> Result<(Arc<Office>, Vec<Doubt>), Vec<Fault>> {
+        if config.sign.listen.is_empty() {
+            return Ok((Arc::default(), Vec::new()));
+        }
+        let office = Arc::new(Office::open(config)?);
+        let doubts = office.compare(source).await;
+        let forbids = |doubt: &&Doubt| doubt.weight == Weight::InVain && config.sign.check == Strictness::Error;
+        let faults: Vec<Fault> = doubts.iter().filter(forbids).map(|doubt| doubt.at(config)).collect();
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        doubts.iter().for_each(|doubt| doubt.log(&doubt.at(config)));
+        if office.keys.is_empty() || office.senders.is_empty() {
+            warn!("nothing is signed: `sekisho config check` says what is missing");
+        }
+        Ok((office, doubts))
+    }
+
+    /// Returns the author's domain and the signers for it, or why the mail is not to be signed.
+    fn choose(
+        &self,
+        session: &Session,
+        header: &Header<'_>,
+        policy: &Policy,
+    ) -> Result<(DomainName, Vec<&Signer>), Unfit> {
+        if header.fields().len() > policy.max_fields {
+            return Err(Unfit::TooLarge);
+        }
+        let (author, _) = author::judge(header);
+        let Some(domain) = author.domain else { return Err(Unfit::NoAuthor(author.reason)) };
+        let signers = self.keys.signers(&domain);
+        if signers.is_empty() {
+            return Err(Unfit::NoKey(domain));
+        }
+        if !self.senders.iter().any(|sender| authority::may_sign(sender, session, &domain)) {
+            return Err(Unfit::NotAllowed(domain));
+        }
+        Ok((domain, signers))
+    }
+}
+
+/// Why a mail is not to be signed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Unfit {
+    /// It was in work when the program died.
+    Suspect,
+    /// Its header is larger than what is judged.
+    TooLarge,
+    /// It has no single author domain, maybe for this reason.
+    NoAuthor(Option<&'static str>),
+    /// There is no key for the author's domain.
+    NoKey(DomainName),
+    /// Neither the client's network nor its login may have this domain signed.
+    NotAllowed(DomainName),
+}
+
+impl Unfit {
+    /// Returns the stable word for logs and counters.
+    fn as_str(&self) -> &'static str {
+        match self {
+            Unfit::Suspect => "suspect",
+            Unfit::TooLarge => "header too large",
+            Unfit::NoAuthor(_) => "no author",
+            Unfit::NoKey(_) => "no key",
+            Unfit::NotAllowed(_) => "sender not allowed",
+        }
+    }
+
+    /// Returns the author's domain, where there is one.
+    fn domain(&self) -> Option<&DomainName> {
+        match self {
+            Unfit::NoKey(domain) | Unfit::NotAllowed(domain) => Some(domain),
+            Unfit::Suspect | Unfit::TooLarge | Unfit::NoAuthor(_) => None,
+        }
+    }
+
+    /// Returns the answer to a client whose mail is refused for it.
+    fn refusal(&self) -> String {
+        match self {
+            Unfit::Suspect => "451 4.3.0 This mail could not be dealt with, please report it".to_owned(),
+            Unfit::TooLarge => "550 5.7.1 Refused: the header is too large to be signed".to_owned(),
+            Unfit::NoAuthor(why) => {
+                let why = why.map(|why| format!(": {why}")).unwrap_or_default();
+                format!("550 5.7.1 Refused: nobody can tell the author of this mail (From field{why})")
+            }
+            Unfit::NoKey(domain) => format!("550 5.7.1 Refused: mail from {domain} is not signed here"),
+            Unfit::NotAllowed(domain) => format!("550 5.7.1 Refused: you may not send mail from {domain}"),
+        }
+    }
+}
+
+/// Attends to the mail whose header has just come, to its end.
+pub(super) async fn attend<S>(gate: &Gate, conversation: &mut Conversation<S>) -> Result<Happening, Broken>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let now = Timestamp::now();
+    let (raw, is_cut) = conversation.session().take_header();
+    let mark = poison::mark(&raw);
+    let is_suspect = gate.in_work.is_suspect(&mark);
+    let _note = (!is_suspect).then(|| gate.in_work.note(&mark, u64::try_from(now.as_second()).unwrap_or(0)));
+    let header = Header::parse(&raw);
+    let chosen = match (is_suspect, is_cut) {
+        (true, _) => Err(Unfit::Suspect),
+        (_, true) => Err(Unfit::TooLarge),
+        _ => gate.office.choose(conversation.session(), &header, &gate.policy),
+    };
+    if let Ok((_, signers)) = &chosen {
+        let mut plan = BodyPlan::new();
+        signers.iter().for_each(|signer| signer.plan(&mut plan));
+        conversation.hear_body(BodyHasher::new(&plan));
+    }
+    match conversation.next().await? {
+        Happening::MessageEnded => {}
+        over => return Ok(over),
+    }
+    match chosen {
+        Ok((domain, signers)) => {
+            let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
+            sign(gate, conversation, &header, &Signing { domain, signers, digests, now });
+        }
+        Err(unfit) => leave_unsigned(gate, conversation, &header, &unfit),
+    }
+    conversation.flush().await?;
+    conversation.session().forget_mail();
+    Ok(Happening::Aborted)
+}
+
+/// What is known when a mail is signed.
+struct Signing<'o> {
+    /// The author's domain.
+    domain: DomainName,
+    /// Those who sign.
+    signers: Vec<&'o Signer>,
+    /// What the body hashes to.
+    digests: BodyDigests,
+    /// When.
+    now: Timestamp,
+}
+
+/// Signs, with all keys or not at all: where one of them fails the mail is put off.
+fn sign<S>(gate: &Gate, conversation: &mut Conversation<S>, header: &Header<'_>, signing: &Signing<'_>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let queue_id = answer::queue_id(conversation.session());
+    let Signing { domain, signers, digests, now } = signing;
+    let made: Result<Vec<String>, SignError> =
+        signers.iter().map(|signer| Ok(value(&signer.sign(header, digests, *now)?))).collect();
+    let made = match made {
+        Ok(made) => made,
+        Err(why) => {
+            error!(queue.id = %queue_id, author = %domain, error = %why, decision = "tempfail", "cannot sign a mail");
+            return conversation.say(&Reply::Code("451 4.3.0 This mail could not be signed, please try again later"));
+        }
+    };
+    take_forgeries(gate, conversation, header);
+    let terms = conversation.session().terms();
+    // Each goes above the one before, so the first key's comes to stand on top.
+    for signature in made.iter().rev() {
+        conversation.say(&annotation::insert(terms, NAME, signature));
+    }
+    conversation.say(&Reply::Continue);
+    let selectors: Vec<String> = signers.iter().map(|signer| signer.selector.to_string()).collect();
+    info!(
+        queue.id = %queue_id,
+        client = client(conversation.session()),
+        has_login = authority::login(conversation.session()).is_some(),
+        author = %domain,
+        signed_by = signers.first().map(|signer| tracing::field::display(&signer.domain)),
+        selectors = selectors.join(","),
+        decision = "sign",
+        "signed a mail"
+    );
+}
+
+/// Lets a mail pass without a signature, or refuses it.
+fn leave_unsigned<S>(gate: &Gate, conversation: &mut Conversation<S>, header: &Header<'_>, unfit: &Unfit)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    info!(
+        queue.id = %answer::queue_id(conversation.session()),
+        client = client(conversation.session()),
+        has_login = authority::login(conversation.session()).is_some(),
+        author = unfit.domain().map(tracing::field::display),
+        reason = unfit.as_str(),
+        decision = if gate.office.unsigned == Unsigned::Pass { "pass" } else { "refuse" },
+        "did not sign a mail"
+    );
+    match gate.office.unsigned {
+        Unsigned::Refuse => conversation.say(&Reply::Code(&unfit.refusal())),
+        Unsigned::Pass => {
+            take_forgeries(gate, conversation, header);
+            conversation.say(&Reply::Continue);
+        }
+    }
+}
+
+/// Takes away the fields that speak in our name: nothing was judged here.
+fn take_forgeries<S>(gate: &Gate, conversation: &mut Conversation<S>, header: &Header<'_>)
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let authserv_id = answer::authserv_id(gate, conversation.session());
+    for (name, index) in annotation::forgeries(header, &authserv_id, &[]) {
+        conversation.say(&Reply::DeleteHeader { index, name: &name });
+    }
+}
+
+/// Returns what stands behind the colon of a field that was made here.
+fn value(field: &[u8]) -> String {
+    let value = field.get(NAME.len() + 1..).unwrap_or_default();
+    String::from_utf8_lossy(value.trim_ascii_end()).into_owned()
+}
+
+/// Returns the client's address for a log line.
+fn client(session: &Session) -> Option<tracing::field::DisplayValue<std::net::IpAddr>> {
+    authority::client_ip(session).map(tracing::field::display)
+}
