@@ -14,7 +14,10 @@ use self::arc::ArcSection;
 use self::check::CheckSection;
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
 pub(crate) use self::gate::{GateSection, Mode};
+use self::http::HttpSection;
+pub(crate) use self::log::{Format, Level, LogSection};
 use self::raw::RawConfig;
+use self::serve::ServeSection;
 use self::spf::SpfSection;
 use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
@@ -26,8 +29,11 @@ mod arc;
 mod check;
 mod dns;
 mod gate;
+mod http;
+mod log;
 mod nearest;
 mod raw;
+mod serve;
 mod show;
 mod spf;
 
@@ -47,6 +53,12 @@ pub(crate) struct Config {
     pub(crate) arc: ArcSection,
     /// The mail filter.
     pub(crate) gate: GateSection,
+    /// Where the daemon can be watched.
+    pub(crate) http: HttpSection,
+    /// What it writes down.
+    pub(crate) log: LogSection,
+    /// Its process.
+    pub(crate) serve: ServeSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option`.
@@ -80,6 +92,9 @@ impl Config {
             spf: SpfSection::check(sections.spf, &mut faults),
             arc: ArcSection::check(sections.arc, &mut faults),
             gate: GateSection::check(sections.gate, &mut faults),
+            http: HttpSection::check(sections.http, &mut faults),
+            log: LogSection::check(sections.log, &mut faults),
+            serve: ServeSection::check(sections.serve, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };
@@ -87,6 +102,11 @@ impl Config {
             return Ok(config);
         }
         Err(faults.into_iter().map(|(at, fault)| raw::LineFault::of(text, at, fault).at(place)).collect())
+    }
+
+    /// Returns the file that it was read from; nothing where all is default.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Returns the part that decides verdicts.

@@ -1,69 +1,230 @@
 //! `sekisho serve`: the daemon, from its sockets to its orderly end
 //!
-//! Everything is bound before anything is started, and every task has an owner.
+//! The order counts. Everything is bound first; then privileges are dropped and the kernel is asked to hold us; only then
+//! does the reactor start, so that all of its threads are held. Every task has an owner.
 
+mod confinement;
+mod journal;
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
+use sd_notify::NotifyState;
 use sekisho_ask::{Resolver, ResolverConfig, Source, Upstream};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
-use tracing::info;
+use tracing::{error, info, warn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use self::journal::{Journal, Shared, to_stderr};
 use crate::cli::ServeArguments;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::gate::{Gate, listen};
+use crate::gate::{Front, Gate};
 use crate::speech::Talk;
-use crate::{Exit, Streams};
+use crate::{Exit, Streams, gate, http};
+
+/// How many connections may wait to be taken.
+const BACKLOG: i32 = 1024;
 
 impl ServeArguments {
     /// Serves until it is told to stop.
     pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-        let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
-        let source = source(self.dns.as_deref(), &config)?;
+        let places = streams.setting.config_places.clone();
+        let config = Config::load(self.config.as_deref(), &places)?;
+        let journal = Arc::new(Journal::new(config.log, to_stderr));
         // Only the first call of a process decides where log lines go; a test may call twice.
-        let _ =
-            tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(streams.setting.stderr_colour).try_init();
+        let _ = tracing_subscriber::registry().with(Shared(Arc::clone(&journal))).try_init();
+        let sockets = Sockets::bind(&config)?;
+        confinement::take_files(config.gate.max_sessions);
+        confinement::become_user(&config)?;
+        let source = source(self.dns.as_deref(), &config)?;
+        confinement::confine(&config, &places);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|why| Fault::new("fault-runtime", []).because(Fault::system(&why)))?;
-        runtime.block_on(serve(config, source, talk, streams))
+        let host = host();
+        let front = Arc::new(Front::new(gate(&config, source, host.clone())));
+        let daemon = Daemon { arguments: self, places, host, journal, front, config };
+        runtime.block_on(daemon.serve(sockets, talk, streams))
     }
 }
 
-/// Binds, tells where, serves, and stops in order.
-async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
-    let host = if host.is_empty() { "localhost".to_owned() } else { host };
-    let policy = config.policy();
-    let mut sockets = Vec::new();
-    for address in &config.gate.listen {
-        let bound = TcpListener::bind(address).await;
-        let refused =
-            |why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why));
-        sockets.push(bound.map_err(refused)?);
+/// What is bound before anything else.
+struct Sockets {
+    /// For MTAs.
+    gate: Vec<Socket>,
+    /// For those who watch.
+    http: Vec<Socket>,
+}
+
+impl Sockets {
+    /// Binds everything, or names the first address that cannot be had.
+    fn bind(config: &Config) -> Result<Sockets, Fault> {
+        let bind = |addresses: &[SocketAddr]| addresses.iter().map(|address| bind(*address)).collect::<Result<_, _>>();
+        Ok(Sockets { gate: bind(&config.gate.listen)?, http: bind(&config.http.listen)? })
     }
-    let gate = Arc::new(Gate::new(config.gate, policy, source, config.dns.timeout, host));
-    let shutdown = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut listeners = JoinSet::new();
-    for socket in sockets {
-        let address = socket.local_addr()?;
-        writeln!(streams.stderr, "{}", talk.say("serve-listening", &[("address", address.to_string().into())]))?;
-        listeners.spawn(listen(socket, Arc::clone(&gate), shutdown.clone()));
+}
+
+/// Listens on an address.
+fn bind(address: SocketAddr) -> Result<Socket, Fault> {
+    let bound = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket)
+    };
+    bound()
+        .map_err(|why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why)))
+}
+
+/// The daemon while it runs.
+struct Daemon {
+    /// How it was called.
+    arguments: ServeArguments,
+    /// Where a configuration is looked for.
+    places: Vec<PathBuf>,
+    /// Our name, where neither configuration nor MTA says one.
+    host: String,
+    /// The log.
+    journal: Arc<Journal>,
+    /// What the listeners share.
+    front: Arc<Front>,
+    /// What is in force.
+    config: Config,
+}
+
+impl Daemon {
+    /// Listens, tells where, reloads when it is asked to, and stops in order.
+    async fn serve(mut self, sockets: Sockets, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let (no_more_mails, no_more_questions) = (CancellationToken::new(), CancellationToken::new());
+        let (mut gates, mut watchers) = (JoinSet::new(), JoinSet::new());
+        let mut say = |message: &str, address: SocketAddr| {
+            writeln!(streams.stderr, "{}", talk.say(message, &[("address", address.to_string().into())]))
+        };
+        for socket in sockets.gate {
+            let listener = TcpListener::from_std(socket.into())?;
+            say("serve-listening", listener.local_addr()?)?;
+            gates.spawn(gate::listen(listener, Arc::clone(&self.front), no_more_mails.clone()));
+        }
+        for socket in sockets.http {
+            let listener = TcpListener::from_std(socket.into())?;
+            say("serve-http", listener.local_addr()?)?;
+            watchers.spawn(http::listen(listener, Arc::clone(&self.front), no_more_questions.clone()));
+        }
+        streams.stderr.flush()?;
+        self.front.set_ready(true);
+        tell_systemd(&[NotifyState::Ready]);
+        let watchdog = sd_notify::watchdog_enabled();
+        let beat = watchdog.unwrap_or(Duration::from_secs(60)) / 2;
+        let mut beats = interval_at(Instant::now(), beat.max(Duration::from_millis(1)));
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let exit = loop {
+            tokio::select! {
+                _ = terminate.recv() => break Exit::Clean,
+                _ = interrupt.recv() => break Exit::Clean,
+                _ = hangup.recv() => self.reload(),
+                _ = beats.tick(), if watchdog.is_some() => tell_systemd(&[NotifyState::Watchdog]),
+                Some(_) = gates.join_next() => {
+                    error!("a listener ended by itself: stopping, so that somebody starts us anew");
+                    break Exit::NotDone;
+                }
+            }
+        };
+        info!("stopping: no new connections, mails under way are finished");
+        self.front.set_ready(false);
+        tell_systemd(&[NotifyState::Stopping]);
+        no_more_mails.cancel();
+        while gates.join_next().await.is_some() {}
+        no_more_questions.cancel();
+        while watchers.join_next().await.is_some() {}
+        info!("stopped");
+        Ok(exit)
     }
-    streams.stderr.flush()?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
+
+    /// Reads the configuration anew. Where it has a fault the old one stays in force.
+    fn reload(&mut self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
+            Err(why) => warn!(error = %why, "cannot tell systemd that the configuration is reloaded"),
+        }
+        let loaded = Config::load(self.arguments.config.as_deref(), &self.places);
+        let taken = loaded.and_then(|config| Ok((self.source_for(&config)?, config)));
+        let result = match taken {
+            Ok((source, config)) => {
+                self.put_in_force(config, source);
+                "done"
+            }
+            Err(fault) => {
+                error!(error = %fault, "the configuration was not reloaded: the old one stays in force");
+                "refused"
+            }
+        };
+        self.front.metrics.reloads.count(result);
+        tell_systemd(&[NotifyState::Ready]);
     }
-    info!("stopping: no new connections, mails under way are finished");
-    shutdown.cancel();
-    while listeners.join_next().await.is_some() {}
-    Ok(Exit::Clean)
+
+    /// Returns where answers come from under a new configuration: with the cache that there is, where that is possible.
+    fn source_for(&self, config: &Config) -> Result<Source, Fault> {
+        if config.dns == self.config.dns {
+            return Ok(self.front.gate().source.clone());
+        }
+        source(self.arguments.dns.as_deref(), config)
+    }
+
+    /// Puts a configuration in force for all conversations that begin from now on.
+    fn put_in_force(&mut self, config: Config, source: Source) {
+        self.journal.set(config.log);
+        self.front.replace(gate(&config, source, self.host.clone()));
+        info!("reloaded the configuration");
+        let fixed = [
+            ("gate.listen", self.config.gate.listen != config.gate.listen),
+            ("http.listen", self.config.http.listen != config.http.listen),
+            ("serve.user", self.config.serve.user != config.serve.user),
+            ("serve.confine", self.config.serve.confine != config.serve.confine),
+            ("serve.runtime_folder", self.config.serve.runtime_folder != config.serve.runtime_folder),
+        ];
+        let changed: Vec<&str> = fixed.iter().filter(|(_, is_other)| *is_other).map(|(name, _)| *name).collect();
+        if !changed.is_empty() {
+            warn!(options = changed.join(","), "these options changed, and hold only after a restart");
+        }
+        // What needs a restart is still as it was, and is told of again at the next reload.
+        let before = std::mem::replace(&mut self.config, config);
+        self.config.gate.listen = before.gate.listen;
+        self.config.http = before.http;
+        self.config.serve = before.serve;
+    }
+}
+
+/// Makes the gate of a configuration.
+fn gate(config: &Config, source: Source, host: String) -> Gate {
+    Gate::new(config.gate.clone(), config.policy(), source, config.dns.timeout, host)
+}
+
+/// Returns the name of this host.
+fn host() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    if host.is_empty() { "localhost".to_owned() } else { host }
+}
+
+/// Tells systemd how we are, where it listens.
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(why) = sd_notify::notify(state) {
+        warn!(error = %why, "cannot tell systemd how we are");
+    }
 }
 
 /// Chooses where answers come from: the command line, else the configuration, else the system.

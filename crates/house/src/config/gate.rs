@@ -6,11 +6,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
-use super::raw::number;
+use super::raw::{addresses, number};
 use crate::fault::Fault;
 
 /// The options.
-pub(super) const OPTIONS: &[&str] = &["listen", "mode", "authserv_id", "max_sessions"];
+pub(super) const OPTIONS: &[&str] = &["listen", "mode", "authserv_id", "max_sessions", "max_sessions_per_client"];
 
 /// What was written.
 #[derive(Debug, Default, Deserialize)]
@@ -24,6 +24,8 @@ pub(super) struct RawGate {
     authserv_id: Option<Spanned<String>>,
     /// The most sessions.
     max_sessions: Option<Spanned<i64>>,
+    /// The most sessions of one client.
+    max_sessions_per_client: Option<Spanned<i64>>,
 }
 
 /// Whether verdicts have consequences.
@@ -59,12 +61,20 @@ pub(crate) struct GateSection {
     pub(crate) authserv_id: Option<String>,
     /// The most conversations at a time.
     pub(crate) max_sessions: usize,
+    /// The most conversations at a time from one address. An MTA has many, and often it is the only one.
+    pub(crate) max_sessions_per_client: usize,
 }
 
 impl Default for GateSection {
     fn default() -> GateSection {
         let listen = vec![SocketAddr::from(([127, 0, 0, 1], 8891))];
-        GateSection { listen, mode: Mode::Monitor, authserv_id: None, max_sessions: 1000 }
+        GateSection {
+            listen,
+            mode: Mode::Monitor,
+            authserv_id: None,
+            max_sessions: 1000,
+            max_sessions_per_client: 1000,
+        }
     }
 }
 
@@ -73,16 +83,7 @@ impl GateSection {
     pub(super) fn check(raw: RawGate, faults: &mut Faults) -> GateSection {
         let mut section = GateSection::default();
         if let Some(written) = raw.listen {
-            section.listen.clear();
-            for address in written {
-                match address.get_ref().parse() {
-                    Ok(address) => section.listen.push(address),
-                    Err(_) => {
-                        let value = address.get_ref().clone().into();
-                        faults.push((address.span(), Fault::new("fault-listen", [("value", value)])));
-                    }
-                }
-            }
+            section.listen = addresses(written, faults);
         }
         if let Some(mode) = raw.mode {
             match Mode::ALL.into_iter().find(|known| known.as_str() == mode.get_ref()) {
@@ -100,6 +101,10 @@ impl GateSection {
         }
         if let Some(count) = number(raw.max_sessions, "gate.max_sessions", 1..=100_000, faults) {
             section.max_sessions = usize::try_from(count).unwrap_or(section.max_sessions);
+        }
+        let per_client = number(raw.max_sessions_per_client, "gate.max_sessions_per_client", 1..=100_000, faults);
+        if let Some(count) = per_client {
+            section.max_sessions_per_client = usize::try_from(count).unwrap_or(section.max_sessions_per_client);
         }
         section
     }

@@ -30,7 +30,7 @@ impl Shown {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, name, value };
-    let Config { dns, check, spf, arc, gate, .. } = config;
+    let Config { dns, check, spf, arc, gate, http, log, serve, .. } = config;
     let texts = |texts: &mut dyn Iterator<Item = String>| texts.map(Value::from).collect::<Value>();
     vec![
         option("dns", "upstreams", texts(&mut dns.upstreams.iter().map(ToString::to_string))),
@@ -47,6 +47,17 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("gate", "mode", gate.mode.as_str().into()),
         option("gate", "authserv_id", gate.authserv_id.clone().into()),
         option("gate", "max_sessions", gate.max_sessions.into()),
+        option("gate", "max_sessions_per_client", gate.max_sessions_per_client.into()),
+        option("http", "listen", texts(&mut http.listen.iter().map(ToString::to_string))),
+        option("log", "level", log.level.as_str().into()),
+        option("log", "format", log.format.as_str().into()),
+        option("serve", "user", serve.user.clone().into()),
+        option("serve", "confine", serve.confine.into()),
+        option(
+            "serve",
+            "runtime_folder",
+            serve.runtime_folder.as_ref().map(|path| path.to_string_lossy().into_owned()).into(),
+        ),
     ]
 }
 

@@ -8,7 +8,7 @@ use crate::config::{GateSection, Mode};
 
 /// What is done with a mail.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Decision {
+pub(crate) enum Decision {
     /// It passes.
     Pass,
     /// It passes, marked for the filter behind us.
@@ -20,6 +20,9 @@ pub(super) enum Decision {
 }
 
 impl Decision {
+    /// Every word.
+    pub(crate) const WORDS: [&str; 4] = ["pass", "mark", "refuse", "put-off"];
+
     /// Returns the stable word for logs and counters.
     pub(super) fn as_str(&self) -> &'static str {
         match self {

@@ -74,6 +74,7 @@ where
             }
         };
         let ended = Instant::now();
+        conversation.seat().set_ours(happening == Happening::MessageEnded);
         if happening == Happening::MessageEnded && answered.is_none() {
             answered = Some(patiently(conversation, asking).await?);
         }
