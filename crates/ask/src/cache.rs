@@ -30,6 +30,11 @@ impl Cache {
     pub(crate) async fn get(&self, question: &Question, find: impl Future<Output = Answer>) -> Arc<Answer> {
         self.0.get_with_by_ref(question, async { Arc::new(find.await) }).await
     }
+
+    /// Returns how many answers are kept, and about how many octets they take.
+    pub(crate) fn kept(&self) -> (u64, u64) {
+        (self.0.entry_count(), self.0.weighted_size())
+    }
 }
 
 /// Each answer's own time to live; an answer of zero seconds is shared by those who wait for it and then gone.

@@ -23,7 +23,7 @@ use sekisho_core::zone::Zone;
 use tokio::time::{Instant, timeout_at};
 
 pub use errand::{Errand, Stuck};
-pub use resolver::{BadResolver, Resolver, ResolverConfig};
+pub use resolver::{BadResolver, Counts, Resolver, ResolverConfig};
 pub use upstream::{BadUpstream, NoSystem, Upstream};
 
 /// Where answers come from.
@@ -41,9 +41,9 @@ impl Source {
     /// Answers a question, with a time-out where the deadline comes first.
     pub async fn answer(&self, question: &Question, deadline: Instant) -> Arc<Answer> {
         match self {
-            Source::Dns(_) if Instant::now() >= deadline => unanswered(),
+            Source::Dns(resolver) if Instant::now() >= deadline => late(resolver),
             Source::Dns(resolver) => {
-                timeout_at(deadline, resolver.answer(question)).await.unwrap_or_else(|_| unanswered())
+                timeout_at(deadline, resolver.answer(question)).await.unwrap_or_else(|_| late(resolver))
             }
             Source::Zone(zone) => Arc::new(zone.answer(question)),
             Source::Facts(facts) => match facts.get(question) {
@@ -52,6 +52,12 @@ impl Source {
             },
         }
     }
+}
+
+/// Returns the answer to a question that name servers did not answer in time.
+fn late(resolver: &Resolver) -> Arc<Answer> {
+    resolver.note_late();
+    unanswered()
 }
 
 /// Returns the answer to a question that nobody could wait for; it holds for one verdict only.

@@ -7,7 +7,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use hickory_resolver::net::tls::default_provider;
@@ -59,6 +59,33 @@ struct Inner {
     tries: usize,
     /// What they said.
     cache: Cache,
+    /// How many questions judges asked.
+    asked: AtomicU64,
+    /// How many of them a deadline left unanswered.
+    late: AtomicU64,
+    /// How many of them name servers were asked, by what came out, in the order of [`Counts::OUTCOMES`].
+    found: [AtomicU64; Counts::OUTCOMES.len()],
+}
+
+/// What a resolver did so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Questions of judges.
+    pub asked: u64,
+    /// Those of them that a deadline left unanswered.
+    pub late: u64,
+    /// Questions that name servers were asked, since the cache did not know, by what came out, in the order of
+    /// [`Counts::OUTCOMES`].
+    pub found: [u64; Counts::OUTCOMES.len()],
+    /// Answers that are kept.
+    pub kept: u64,
+    /// About how many octets they take.
+    pub kept_octets: u64,
+}
+
+impl Counts {
+    /// Every outcome, as [`Outcome::word`] has it.
+    pub const OUTCOMES: [&str; 7] = ["answer", "nodata", "nxdomain", "servfail", "timeout", "refused", "truncated"];
 }
 
 impl Resolver {
@@ -72,12 +99,32 @@ impl Resolver {
         let line = |upstream| Line::new(upstream, Arc::clone(&trust), config.patience);
         let lines = config.upstreams.into_iter().map(line).collect();
         let cache = Cache::new(config.cache_octets);
-        Ok(Resolver(Arc::new(Inner { lines, favourite: AtomicUsize::new(0), tries, cache })))
+        let (favourite, asked, late) = (AtomicUsize::new(0), AtomicU64::new(0), AtomicU64::new(0));
+        Ok(Resolver(Arc::new(Inner { lines, favourite, tries, cache, asked, late, found: Default::default() })))
     }
 
     /// Answers a question, from the cache where it is known.
     pub async fn answer(&self, question: &Question) -> Arc<Answer> {
-        self.0.cache.get(question, self.0.find(question)).await
+        self.0.asked.fetch_add(1, Ordering::Relaxed);
+        let find = async {
+            let answer = self.0.find(question).await;
+            self.0.count(&answer.outcome);
+            answer
+        };
+        self.0.cache.get(question, find).await
+    }
+
+    /// Returns what was done so far.
+    pub fn counts(&self) -> Counts {
+        let (kept, kept_octets) = self.0.cache.kept();
+        let found = std::array::from_fn(|at| self.0.found[at].load(Ordering::Relaxed));
+        let read = |count: &AtomicU64| count.load(Ordering::Relaxed);
+        Counts { asked: read(&self.0.asked), late: read(&self.0.late), found, kept, kept_octets }
+    }
+
+    /// Notes that a deadline left a question unanswered.
+    pub(crate) fn note_late(&self) {
+        self.0.late.fetch_add(1, Ordering::Relaxed);
     }
 }
 
@@ -89,6 +136,14 @@ impl fmt::Debug for Resolver {
 }
 
 impl Inner {
+    /// Counts what came out of a question.
+    fn count(&self, outcome: &Outcome) {
+        let at = Counts::OUTCOMES.iter().position(|word| *word == outcome.word());
+        if let Some(count) = at.and_then(|at| self.found.get(at)) {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
     /// Asks, and follows aliases where the name server does not.
     async fn find(&self, question: &Question) -> Answer {
         let mut question = question.clone();

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use sekisho_ask::{Resolver, ResolverConfig};
+use sekisho_ask::{Resolver, ResolverConfig, Source};
 use sekisho_core::facts::{Answer, Kind};
 use sekisho_testkit::dns::{DnsServer, Manners};
+use tokio::time::Instant;
 
 use crate::{config, question, resolver, zone};
 
@@ -105,4 +106,19 @@ async fn who_waits_takes_over_from_who_goes_away() {
     let (gone, stayed) = tokio::join!(impatient, resolver.answer(&question));
     assert!(gone.is_err());
     assert_eq!(stayed.outcome.word(), "answer");
+}
+
+#[tokio::test]
+async fn what_was_asked_and_found_is_counted() {
+    let server = DnsServer::start(zone(ZONE));
+    let resolver = resolver(&server);
+    for (name, _) in NAMES {
+        resolver.answer(&question(Kind::A, name)).await;
+        resolver.answer(&question(Kind::A, name)).await;
+    }
+    let source = Source::Dns(resolver.clone());
+    source.answer(&question(Kind::A, "late.example"), Instant::now()).await;
+    let counts = resolver.counts();
+    // One of each: an answer, no data, no name, a failure, a refusal.
+    assert_eq!((counts.asked, counts.late, counts.found), (10, 1, [1, 1, 1, 1, 0, 1, 0]));
 }

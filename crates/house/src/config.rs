@@ -16,7 +16,10 @@ use self::check::CheckSection;
 pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine};
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
 pub(crate) use self::gate::{GateSection, Relay, Rule};
+use self::http::HttpSection;
+pub(crate) use self::log::{Format, Level, LogSection};
 use self::raw::RawConfig;
+use self::serve::ServeSection;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
 use crate::cli::{ConfigArguments, ConfigCommand};
@@ -31,9 +34,12 @@ mod check;
 mod conduct;
 mod dns;
 mod gate;
+mod http;
+mod log;
 mod nearest;
 pub(crate) mod network;
 mod raw;
+mod serve;
 mod show;
 pub(crate) mod sign;
 mod spf;
@@ -56,6 +62,12 @@ pub(crate) struct Config {
     pub(crate) gate: GateSection,
     /// The signing of what goes out.
     pub(crate) sign: SignSection,
+    /// Where the daemon can be watched.
+    pub(crate) http: HttpSection,
+    /// What it writes down.
+    pub(crate) log: LogSection,
+    /// Its process.
+    pub(crate) serve: ServeSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -90,6 +102,9 @@ impl Config {
             arc: ArcSection::check(sections.arc, &mut faults),
             gate: GateSection::check(sections.gate, &mut faults),
             sign: SignSection::check(sections.sign, &mut faults),
+            http: HttpSection::check(sections.http, &mut faults),
+            log: LogSection::check(sections.log, &mut faults),
+            serve: ServeSection::check(sections.serve, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };
@@ -119,6 +134,11 @@ impl Config {
             (is_meant && senders.is_empty(), "note-sign-no-sender"),
         ];
         notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+    }
+
+    /// Returns the file that it was read from; nothing where all is default.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
     }
 
     /// Returns the part that decides verdicts.

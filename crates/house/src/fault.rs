@@ -44,6 +44,7 @@ impl Fault {
             io::ErrorKind::PermissionDenied => "why-denied",
             io::ErrorKind::IsADirectory => "why-directory",
             io::ErrorKind::AlreadyExists => "why-exists",
+            io::ErrorKind::AddrInUse => "why-in-use",
             _ => return Fault::quote(error.to_string()),
         };
         Fault::new(message, [])

@@ -16,19 +16,28 @@ mod decision;
 mod hearing;
 mod listener;
 mod poison;
+mod record;
+mod roll;
 mod sign;
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use sekisho_ask::Source;
 use sekisho_mail::policy::Policy;
+use tokio::sync::watch;
 
+use self::roll::Roll;
 use crate::config::{Config, GateSection, Relay, network};
+use crate::metrics::Metrics;
+pub(crate) use conversation::Broken;
+pub(crate) use decision::Act;
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
-pub(crate) use sign::{Office, keep_checking};
+pub(crate) use roll::Full;
+pub(crate) use sign::{Doubt, Office, keep_checking};
 
 /// What a listener does with mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +48,47 @@ pub(crate) enum Role {
     Sign,
 }
 
+/// What all listeners share for as long as the daemon runs, whatever the configuration says.
+pub(crate) struct Front {
+    /// The gate that new conversations pass.
+    gate: watch::Sender<Arc<Gate>>,
+    /// Who is here.
+    roll: Arc<Roll>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Whether mails are taken.
+    is_ready: AtomicBool,
+}
+
+impl Front {
+    /// Opens the front with a first gate.
+    pub(crate) fn new(gate: Gate) -> Front {
+        let metrics = Arc::clone(&gate.metrics);
+        let (gate, is_ready) = (watch::Sender::new(Arc::new(gate)), AtomicBool::new(false));
+        Front { gate, roll: Arc::default(), metrics, is_ready }
+    }
+
+    /// Tells whether mails are taken.
+    pub(crate) fn is_ready(&self) -> bool {
+        self.is_ready.load(Ordering::Relaxed)
+    }
+
+    /// Notes whether mails are taken.
+    pub(crate) fn set_ready(&self, is_ready: bool) {
+        self.is_ready.store(is_ready, Ordering::Relaxed);
+    }
+
+    /// Returns the gate that is in force. A conversation keeps the one that it began with.
+    pub(crate) fn gate(&self) -> Arc<Gate> {
+        Arc::clone(&self.gate.borrow())
+    }
+
+    /// Puts another gate in force.
+    pub(crate) fn replace(&self, gate: Gate) {
+        self.gate.send_replace(Arc::new(gate));
+    }
+}
+
 /// What every conversation shares: the configuration that it began with, and where answers come from.
 pub(crate) struct Gate {
     /// What the house decides about mails.
@@ -46,11 +96,13 @@ pub(crate) struct Gate {
     /// What decides verdicts.
     policy: Arc<Policy>,
     /// Where answers come from.
-    source: Source,
+    pub(crate) source: Source,
     /// How long they are waited for, for one mail.
     timeout: Duration,
     /// The mails in work, and those that were so when a process died.
-    in_work: InWork,
+    pub(crate) in_work: Arc<InWork>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
     /// Who signs what goes out.
     office: Arc<Office>,
     /// Our name, where neither configuration nor MTA says one.
@@ -58,28 +110,40 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// Prepares the gate.
-    pub(crate) fn new(config: &Config, source: Source, in_work: InWork, host: String) -> Gate {
-        let policy = Arc::new(config.policy());
-        Gate {
-            section: config.gate.clone(),
-            policy,
-            source,
-            timeout: config.dns.timeout,
-            in_work,
-            office: Arc::default(),
-            host,
-        }
+    /// Prepares the gate of a configuration, over what outlives it.
+    pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
+        let Lasting { in_work, metrics, host } = lasting;
+        let (policy, timeout) = (Arc::new(config.policy()), config.dns.timeout);
+        Gate { section: config.gate.clone(), policy, source, timeout, in_work, metrics, office, host }
     }
 
-    /// Lets mails be signed, too.
-    pub(crate) fn with_office(self, office: Arc<Office>) -> Gate {
-        Gate { office, ..self }
+    /// Returns what outlives the configuration.
+    pub(crate) fn lasting(&self) -> Lasting {
+        Lasting { in_work: Arc::clone(&self.in_work), metrics: Arc::clone(&self.metrics), host: self.host.clone() }
     }
 
     /// Returns the relay of ours that a client is, where it is one.
     fn relay(&self, client: Option<IpAddr>) -> Option<&Relay> {
         let client = client?;
         self.section.relays.iter().find(|relay| network::contain(&relay.networks, client))
+    }
+}
+
+/// What outlives a configuration.
+pub(crate) struct Lasting {
+    /// The mails in work.
+    pub(crate) in_work: Arc<InWork>,
+    /// What is counted.
+    pub(crate) metrics: Arc<Metrics>,
+    /// Our name, where neither configuration nor MTA says one.
+    pub(crate) host: String,
+}
+
+#[cfg(test)]
+impl Lasting {
+    /// Returns what a test needs.
+    pub(crate) fn for_testing() -> Lasting {
+        let in_work = Arc::new(InWork::without_folder());
+        Lasting { in_work, metrics: Arc::new(Metrics::new()), host: "host.example".to_owned() }
     }
 }

@@ -23,6 +23,8 @@ mod cli;
 mod config;
 mod fault;
 mod gate;
+mod http;
+mod metrics;
 mod received;
 mod refusal;
 mod serve;

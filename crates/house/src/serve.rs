@@ -1,92 +1,263 @@
 //! `sekisho serve`: the daemon, from its sockets to its orderly end
 //!
-//! Everything is bound before anything is started, and every task has an owner.
+//! The order counts. Everything is bound first; then privileges are dropped and the kernel is asked to hold us; only then
+//! does the reactor start, so that all of its threads are held. Every task has an owner.
+
+mod confinement;
+mod journal;
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
+use std::time::Duration;
 
 use jiff::Timestamp;
+use sd_notify::NotifyState;
 use sekisho_ask::{Resolver, ResolverConfig, Source, Upstream};
+use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
+use tokio::time::{Instant, MissedTickBehavior, interval_at};
 use tokio_util::sync::CancellationToken;
-use tracing::{info, warn};
+use tracing::{error, info, warn};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::util::SubscriberInitExt;
 
+use self::journal::{Journal, Shared, to_stderr};
 use crate::cli::ServeArguments;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::gate::{Gate, InWork, Office, Role, keep_checking, listen};
+use crate::gate::{Doubt, Front, Gate, InWork, Lasting, Office, Role};
+use crate::metrics::Metrics;
 use crate::speech::Talk;
-use crate::{Exit, Streams};
+use crate::{Exit, Streams, gate, http};
+
+/// How many connections may wait to be taken.
+const BACKLOG: i32 = 1024;
 
 impl ServeArguments {
     /// Serves until it is told to stop.
     pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-        let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
-        let source = source(self.dns.as_deref(), &config)?;
+        let places = streams.setting.config_places.clone();
+        let config = Config::load(self.config.as_deref(), &places)?;
+        let journal = Arc::new(Journal::new(config.log, to_stderr));
         // Only the first call of a process decides where log lines go; a test may call twice.
-        let _ =
-            tracing_subscriber::fmt().with_writer(std::io::stderr).with_ansi(streams.setting.stderr_colour).try_init();
+        let _ = tracing_subscriber::registry().with(Shared(Arc::clone(&journal))).try_init();
+        let sockets = Sockets::bind(&config)?;
+        let in_work = Arc::new(in_work(&config, &streams.setting.runtime_places)?);
+        // Keys are read before root's privileges go: nobody else may be able to.
+        let office = Office::open(&config).map_err(|faults| only_last(faults, talk, streams))?;
+        confinement::take_files(config.gate.max_sessions);
+        confinement::become_user(&config)?;
+        let source = source(self.dns.as_deref(), &config)?;
+        confinement::confine(&config, &places);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|why| Fault::new("fault-runtime", []).because(Fault::system(&why)))?;
-        runtime.block_on(serve(config, source, talk, streams))
+        runtime.block_on(async {
+            let doubts = office.settle(&config, &source).await.map_err(|faults| only_last(faults, talk, streams))?;
+            let lasting = Lasting { in_work, metrics: Arc::new(Metrics::new()), host: host() };
+            let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
+            let daemon = Daemon { arguments: self, places, journal, front, config };
+            daemon.serve(sockets, doubts, talk, streams).await
+        })
     }
 }
 
-/// Binds, tells where, serves, and stops in order.
-async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-    let host = fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default().trim().to_owned();
-    let host = if host.is_empty() { "localhost".to_owned() } else { host };
-    let mut sockets = Vec::new();
-    for (role, addresses) in [(Role::Verify, &config.gate.listen), (Role::Sign, &config.sign.listen)] {
-        for address in addresses {
-            let refused =
-                |why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why));
-            sockets.push((role, TcpListener::bind(address).await.map_err(refused)?));
-        }
+/// What is bound before anything else.
+struct Sockets {
+    /// For MTAs, each with what it is for.
+    gate: Vec<(Role, Socket)>,
+    /// For those who watch.
+    http: Vec<Socket>,
+}
+
+impl Sockets {
+    /// Binds everything, or names the first address that cannot be had.
+    fn bind(config: &Config) -> Result<Sockets, Fault> {
+        let verify = config.gate.listen.iter().map(|address| (Role::Verify, *address));
+        let sign = config.sign.listen.iter().map(|address| (Role::Sign, *address));
+        let gate =
+            verify.chain(sign).map(|(role, address)| Ok((role, bind(address)?))).collect::<Result<_, Fault>>()?;
+        let http = config.http.listen.iter().map(|address| bind(*address)).collect::<Result<_, Fault>>()?;
+        Ok(Sockets { gate, http })
     }
-    let in_work = in_work(&streams.setting.runtime_places)?;
-    let (office, doubts) = match Office::prepare(&config, &source).await {
-        Ok(prepared) => prepared,
-        Err(mut faults) => {
-            let last = faults.pop().unwrap_or_else(|| Fault::new("fault-ours", []));
-            faults.iter().for_each(|fault| streams.talk_of_fault(&fault.say(talk)));
-            return Err(last.into());
-        }
+}
+
+/// Listens on an address.
+fn bind(address: SocketAddr) -> Result<Socket, Fault> {
+    let bound = || {
+        let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+        socket.set_reuse_address(true)?;
+        socket.set_nonblocking(true)?;
+        socket.bind(&address.into())?;
+        socket.listen(BACKLOG)?;
+        Ok(socket)
     };
-    let gate = Arc::new(Gate::new(&config, source, in_work, host).with_office(office));
-    let shutdown = CancellationToken::new();
-    let (mut terminate, mut interrupt) = (signal(SignalKind::terminate())?, signal(SignalKind::interrupt())?);
-    let mut listeners = JoinSet::new();
-    for (role, socket) in sockets {
-        let said = if role == Role::Sign { "serve-signing" } else { "serve-listening" };
-        let address = socket.local_addr()?;
-        writeln!(streams.stderr, "{}", talk.say(said, &[("address", address.to_string().into())]))?;
-        listeners.spawn(listen(socket, role, Arc::clone(&gate), shutdown.clone()));
-    }
-    if !config.sign.listen.is_empty() {
-        let gate = Arc::clone(&gate);
-        listeners.spawn(keep_checking(move || Arc::clone(&gate), doubts, shutdown.clone()));
-    }
-    writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
-    streams.stderr.flush()?;
-    tokio::select! {
-        _ = terminate.recv() => {}
-        _ = interrupt.recv() => {}
-    }
-    info!("stopping: no new connections, mails under way are finished");
-    shutdown.cancel();
-    while listeners.join_next().await.is_some() {}
-    Ok(Exit::Clean)
+    bound()
+        .map_err(|why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why)))
 }
 
-/// Opens the notes on mails in work in the first folder that can be had.
-fn in_work(places: &[PathBuf]) -> Result<InWork, Fault> {
-    let folder = places.iter().find(|place| fs::create_dir_all(place).is_ok());
+/// The daemon while it runs.
+struct Daemon {
+    /// How it was called.
+    arguments: ServeArguments,
+    /// Where a configuration is looked for.
+    places: Vec<PathBuf>,
+    /// The log.
+    journal: Arc<Journal>,
+    /// What the listeners share.
+    front: Arc<Front>,
+    /// What is in force.
+    config: Config,
+}
+
+impl Daemon {
+    /// Listens, tells where, reloads when it is asked to, and stops in order.
+    async fn serve(
+        mut self,
+        sockets: Sockets,
+        doubts: Vec<Doubt>,
+        talk: &Talk,
+        streams: &mut Streams<'_>,
+    ) -> anyhow::Result<Exit> {
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        let mut hangup = signal(SignalKind::hangup())?;
+        let (no_more_mails, no_more_questions) = (CancellationToken::new(), CancellationToken::new());
+        let (mut gates, mut watchers) = (JoinSet::new(), JoinSet::new());
+        let mut say = |message: &str, address: SocketAddr| {
+            writeln!(streams.stderr, "{}", talk.say(message, &[("address", address.to_string().into())]))
+        };
+        for (role, socket) in sockets.gate {
+            let listener = TcpListener::from_std(socket.into())?;
+            let message = if role == Role::Sign { "serve-signing" } else { "serve-listening" };
+            say(message, listener.local_addr()?)?;
+            gates.spawn(gate::listen(listener, role, Arc::clone(&self.front), no_more_mails.clone()));
+        }
+        if !self.config.sign.listen.is_empty() {
+            let front = Arc::clone(&self.front);
+            watchers.spawn(gate::keep_checking(move || front.gate(), doubts, no_more_questions.clone()));
+        }
+        for socket in sockets.http {
+            let listener = TcpListener::from_std(socket.into())?;
+            say("serve-http", listener.local_addr()?)?;
+            watchers.spawn(http::listen(listener, Arc::clone(&self.front), no_more_questions.clone()));
+        }
+        writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
+        streams.stderr.flush()?;
+        self.front.set_ready(true);
+        tell_systemd(&[NotifyState::Ready]);
+        let watchdog = sd_notify::watchdog_enabled();
+        let beat = watchdog.unwrap_or(Duration::from_secs(60)) / 2;
+        let mut beats = interval_at(Instant::now(), beat.max(Duration::from_millis(1)));
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let exit = loop {
+            tokio::select! {
+                _ = terminate.recv() => break Exit::Clean,
+                _ = interrupt.recv() => break Exit::Clean,
+                _ = hangup.recv() => self.reload().await,
+                _ = beats.tick(), if watchdog.is_some() => tell_systemd(&[NotifyState::Watchdog]),
+                Some(_) = gates.join_next() => {
+                    error!("a listener ended by itself: stopping, so that somebody starts us anew");
+                    break Exit::NotDone;
+                }
+            }
+        };
+        info!("stopping: no new connections, mails under way are finished");
+        self.front.set_ready(false);
+        tell_systemd(&[NotifyState::Stopping]);
+        no_more_mails.cancel();
+        while gates.join_next().await.is_some() {}
+        no_more_questions.cancel();
+        while watchers.join_next().await.is_some() {}
+        info!("stopped");
+        Ok(exit)
+    }
+
+    /// Reads the configuration anew. Where it has a fault the old one stays in force.
+    async fn reload(&mut self) {
+        match NotifyState::monotonic_usec_now() {
+            Ok(now) => tell_systemd(&[NotifyState::Reloading, now]),
+            Err(why) => warn!(error = %why, "cannot tell systemd that the configuration is reloaded"),
+        }
+        let loaded = Config::load(self.arguments.config.as_deref(), &self.places);
+        let result = match self.prepare(loaded).await {
+            Ok((source, office, config)) => {
+                self.put_in_force(config, source, office);
+                "done"
+            }
+            Err(faults) => {
+                for fault in faults {
+                    error!(error = %fault, "the configuration was not reloaded: the old one stays in force");
+                }
+                "refused"
+            }
+        };
+        self.front.metrics.reloads.count(result);
+        tell_systemd(&[NotifyState::Ready]);
+    }
+
+    /// Prepares everything that a new configuration needs, or names what forbids it.
+    async fn prepare(&self, loaded: Result<Config, Fault>) -> Result<(Source, Arc<Office>, Config), Vec<Fault>> {
+        let config = loaded.map_err(|fault| vec![fault])?;
+        let source = self.source_for(&config).map_err(|fault| vec![fault])?;
+        let office = Office::open(&config)?;
+        office.settle(&config, &source).await?;
+        Ok((source, office, config))
+    }
+
+    /// Returns where answers come from under a new configuration: with the cache that there is, where that is possible.
+    fn source_for(&self, config: &Config) -> Result<Source, Fault> {
+        if config.dns == self.config.dns {
+            return Ok(self.front.gate().source.clone());
+        }
+        source(self.arguments.dns.as_deref(), config)
+    }
+
+    /// Puts a configuration in force for all conversations that begin from now on.
+    fn put_in_force(&mut self, config: Config, source: Source, office: Arc<Office>) {
+        self.journal.set(config.log);
+        let lasting = self.front.gate().lasting();
+        self.front.replace(Gate::new(&config, source, office, lasting));
+        info!("reloaded the configuration");
+        let fixed = [
+            ("gate.listen", self.config.gate.listen != config.gate.listen),
+            ("sign.listen", self.config.sign.listen != config.sign.listen),
+            ("http.listen", self.config.http.listen != config.http.listen),
+            ("serve.user", self.config.serve.user != config.serve.user),
+            ("serve.confine", self.config.serve.confine != config.serve.confine),
+            ("serve.runtime_folder", self.config.serve.runtime_folder != config.serve.runtime_folder),
+        ];
+        let changed: Vec<&str> = fixed.iter().filter(|(_, is_other)| *is_other).map(|(name, _)| *name).collect();
+        if !changed.is_empty() {
+            warn!(options = changed.join(","), "these options changed, and hold only after a restart");
+        }
+        // What needs a restart is still as it was, and is told of again at the next reload.
+        let before = std::mem::replace(&mut self.config, config);
+        self.config.gate.listen = before.gate.listen;
+        self.config.sign.listen = before.sign.listen;
+        self.config.http = before.http;
+        self.config.serve = before.serve;
+    }
+}
+
+/// Says all faults but the last, and returns that one.
+fn only_last(mut faults: Vec<Fault>, talk: &Talk, streams: &mut Streams<'_>) -> Fault {
+    let last = faults.pop().unwrap_or_else(|| Fault::new("fault-ours", []));
+    faults.iter().for_each(|fault| streams.talk_of_fault(&fault.say(talk)));
+    last
+}
+
+/// Opens the notes on mails in work, in the configured folder or else in the first usual one that can be had.
+fn in_work(config: &Config, places: &[PathBuf]) -> Result<InWork, Fault> {
+    let folder = match &config.serve.runtime_folder {
+        Some(folder) => Some(folder),
+        None => places.iter().find(|place| fs::create_dir_all(place).is_ok()),
+    };
     let Some(folder) = folder else {
         warn!("no runtime folder: a mail that kills the program will be judged again");
         return Ok(InWork::without_folder());
@@ -97,6 +268,19 @@ fn in_work(places: &[PathBuf]) -> Result<InWork, Fault> {
         warn!(suspects = in_work.suspects(), "mails were in work when the program died; they will pass unjudged");
     }
     Ok(in_work)
+}
+
+/// Returns the name of this host.
+fn host() -> String {
+    let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
+    if host.is_empty() { "localhost".to_owned() } else { host }
+}
+
+/// Tells systemd how we are, where it listens.
+fn tell_systemd(state: &[NotifyState<'_>]) {
+    if let Err(why) = sd_notify::notify(state) {
+        warn!(error = %why, "cannot tell systemd how we are");
+    }
 }
 
 /// Chooses where answers come from: the command line, else the configuration, else the system.

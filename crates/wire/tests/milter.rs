@@ -26,8 +26,14 @@ impl Talk {
     /// Says one packet; returns what it led to, in words.
     fn say(&mut self, packet: &[u8]) -> Result<String, String> {
         let framed = [&u32::try_from(packet.len()).unwrap().to_be_bytes()[..], packet].concat();
-        self.inbox.room()[..framed.len()].copy_from_slice(&framed);
-        self.inbox.filled(framed.len());
+        let mut rest = framed.as_slice();
+        while !rest.is_empty() {
+            let room = self.inbox.room();
+            let (piece, behind) = rest.split_at(rest.len().min(room.len()));
+            room[..piece.len()].copy_from_slice(piece);
+            self.inbox.filled(piece.len());
+            rest = behind;
+        }
         let packet = self.inbox.packet().map_err(|why| why.to_string())?.unwrap();
         let command = Command::read(packet).map_err(|why| why.to_string())?;
         let event = self.session.take(&command, &mut self.out).map_err(|why| why.to_string())?;

@@ -28,6 +28,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "authserv_id",
     "verdict_id",
     "max_sessions",
+    "max_sessions_per_client",
 ];
 
 /// The options of a rule.
@@ -76,6 +77,8 @@ pub(super) struct RawGate {
     verdict_id: Option<bool>,
     /// The most sessions.
     max_sessions: Option<Spanned<i64>>,
+    /// The most sessions of one client.
+    max_sessions_per_client: Option<Spanned<i64>>,
     /// `[[gate.rules]]`
     rules: Vec<Spanned<RawRule>>,
     /// `[[gate.relays]]`
@@ -135,6 +138,8 @@ pub(crate) struct GateSection {
     pub(crate) verdict_id: bool,
     /// The most conversations at a time.
     pub(crate) max_sessions: usize,
+    /// The most conversations at a time from one address. An MTA has many, and often it is the only one.
+    pub(crate) max_sessions_per_client: usize,
     /// What is done otherwise with some mails; where several speak of one mail, the later ones win.
     pub(crate) rules: Vec<Rule>,
     /// The hosts of ours that hand mail on.
@@ -176,6 +181,7 @@ impl Default for GateSection {
             authserv_id: None,
             verdict_id: false,
             max_sessions: 1000,
+            max_sessions_per_client: 1000,
             rules: Vec::new(),
             relays: Vec::new(),
         }
@@ -205,6 +211,10 @@ impl GateSection {
         section.verdict_id = raw.verdict_id.unwrap_or(section.verdict_id);
         if let Some(count) = number(raw.max_sessions, "gate.max_sessions", 1..=100_000, faults) {
             section.max_sessions = usize::try_from(count).unwrap_or(section.max_sessions);
+        }
+        let per_client = number(raw.max_sessions_per_client, "gate.max_sessions_per_client", 1..=100_000, faults);
+        if let Some(count) = per_client {
+            section.max_sessions_per_client = usize::try_from(count).unwrap_or(section.max_sessions_per_client);
         }
         section
     }

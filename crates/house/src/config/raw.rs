@@ -1,6 +1,7 @@
 //! What was written in the file: known options of the right type, each with its place, and nothing else
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::ops::{Range, RangeInclusive};
 use std::path::Path;
 
@@ -13,7 +14,10 @@ use super::arc::RawArc;
 use super::check::RawCheck;
 use super::dns::RawDns;
 use super::gate::RawGate;
+use super::http::RawHttp;
+use super::log::RawLog;
 use super::nearest::nearest;
+use super::serve::RawServe;
 use super::sign::RawSign;
 use super::spf::RawSpf;
 use crate::fault::{Fault, shown};
@@ -43,6 +47,12 @@ pub(super) struct RawSections {
     pub(super) gate: RawGate,
     /// `[sign]`
     pub(super) sign: RawSign,
+    /// `[http]`
+    pub(super) http: RawHttp,
+    /// `[log]`
+    pub(super) log: RawLog,
+    /// `[serve]`
+    pub(super) serve: RawServe,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -57,6 +67,9 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("sign", super::sign::OPTIONS),
     ("sign.keys", super::sign::KEY_OPTIONS),
     ("sign.senders", super::sign::SENDER_OPTIONS),
+    ("http", super::http::OPTIONS),
+    ("log", super::log::OPTIONS),
+    ("serve", super::serve::OPTIONS),
 ];
 
 /// Returns the options of a section, or of the tables of a list.
@@ -235,6 +248,40 @@ pub(super) fn word<T: Copy>(
         faults.push((written.span(), Fault::new(message, [("value", written.into_inner().into())])));
     }
     found
+}
+
+/// Reads addresses to listen on.
+pub(super) fn addresses(written: Vec<Spanned<String>>, faults: &mut super::Faults) -> Vec<SocketAddr> {
+    let mut read = Vec::new();
+    for address in written {
+        match address.get_ref().parse() {
+            Ok(address) => read.push(address),
+            Err(_) => {
+                let value = address.get_ref().clone().into();
+                faults.push((address.span(), Fault::new("fault-listen", [("value", value)])));
+            }
+        }
+    }
+    read
+}
+
+/// Finds which of some words was written.
+pub(super) fn choice<T: Copy>(
+    written: Option<Spanned<String>>,
+    option: &'static str,
+    all: &[T],
+    word: impl Fn(T) -> &'static str,
+    faults: &mut super::Faults,
+) -> Option<T> {
+    let written = written?;
+    let chosen = all.iter().copied().find(|known| word(*known) == written.get_ref());
+    if chosen.is_none() {
+        let choices = all.iter().map(|known| word(*known)).collect::<Vec<_>>().join(", ");
+        let value = written.get_ref().clone().into();
+        let named = [("name", option.into()), ("value", value), ("choices", choices.into())];
+        faults.push((written.span(), Fault::new("fault-choice", named)));
+    }
+    chosen
 }
 
 /// Returns the line of an offset, counted from 1.

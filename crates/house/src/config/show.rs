@@ -63,7 +63,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, .. } = config;
+    let Config { dns, check, spf, arc, gate, sign, http, log, serve, .. } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -86,12 +86,23 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("gate", "authserv_id", gate.authserv_id.clone().into()),
         option("gate", "verdict_id", gate.verdict_id.into()),
         option("gate", "max_sessions", gate.max_sessions.into()),
+        option("gate", "max_sessions_per_client", gate.max_sessions_per_client.into()),
         option("sign", "listen", texts(&sign.listen)),
         option("sign", "check", sign.check.as_str().into()),
         option("sign", "unsigned", sign.unsigned.as_str().into()),
         option("sign", "canonicalization", sign.canonicalization().into()),
         option("sign", "expire_days", sign.expire_days.into()),
         option("sign", "oversigned", texts(&sign.oversigned)),
+        option("http", "listen", texts(&http.listen)),
+        option("log", "level", log.level.as_str().into()),
+        option("log", "format", log.format.as_str().into()),
+        option("serve", "user", serve.user.clone().into()),
+        option("serve", "confine", serve.confine.into()),
+        option(
+            "serve",
+            "runtime_folder",
+            serve.runtime_folder.as_ref().map(|path| path.to_string_lossy().into_owned()).into(),
+        ),
     ];
     // The tables of a list stand below the options of their section: TOML wants it so.
     all.extend(tables("gate", "rules", &gate.rules, |rule| {

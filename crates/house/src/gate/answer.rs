@@ -1,21 +1,18 @@
 //! What the MTA is told about a mail: the fields to delete and to insert, and the last word
 
 use std::net::IpAddr;
-use std::sync::LazyLock;
-use std::sync::atomic::{AtomicU64, Ordering};
 
-use jiff::Timestamp;
 use sekisho_mail::authentication_results::NAME;
 use sekisho_mail::header::Header;
 use sekisho_wire::milter::{Reply, Session};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tracing::{info, warn};
 
 use super::Gate;
 use super::annotation::{self, Deletion};
 use super::conversation::Conversation;
-use super::decision::{self, Act, Circumstances, Decision, Override, decide};
+use super::decision::{self, Act, Circumstances, decide};
 use super::hearing::{Judged, Unjudged, client_ip};
+use super::record::{record, record_unjudged};
 
 /// Answers the MTA about a mail that was judged.
 pub(super) fn judged<S>(gate: &Gate, conversation: &mut Conversation<S>, judged: &Judged, header: &[u8])
@@ -25,9 +22,9 @@ where
     let header = Header::parse(header);
     let session = conversation.session();
     let around = circumstances(session, judged.envelope.client_ip);
-    let Decision { act, departs } = decide(&gate.section, &around, &judged.verdict, &header);
-    let authserv_id = authserv_id(gate, session);
-    let id = tell(session, judged, act, departs);
+    let decision = decide(&gate.section, &around, &judged.verdict, &header);
+    let (authserv_id, act) = (authserv_id(gate, session), decision.act);
+    let id = record(&gate.metrics, session, judged, decision);
     if matches!(act, Act::Refuse | Act::PutOff) {
         let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());
         return conversation.say(&Reply::Code(&text));
@@ -56,7 +53,7 @@ where
     let around = circumstances(session, client_ip(session));
     // A mail that may kill us again is not sent for a third time.
     let act = if why == Unjudged::Suspect { Act::Pass } else { decision::decide_unjudged(&gate.section, &around) };
-    warn!(queue.id = %queue_id(session), reason = why.as_str(), decision = act.as_str(), "did not judge a mail");
+    record_unjudged(&gate.metrics, session, why, act);
     if act == Act::PutOff {
         return conversation.say(&Reply::Tempfail);
     }
@@ -95,41 +92,6 @@ pub(super) fn authserv_id(gate: &Gate, session: &Session) -> String {
     }
     let known = session.macros().get("j").and_then(|name| std::str::from_utf8(name).ok());
     known.filter(|name| !name.is_empty()).unwrap_or(&gate.host).to_owned()
-}
-
-/// Writes the line of a verdict, and returns the id that it stands under.
-fn tell(session: &Session, judged: &Judged, act: Act, departs: Option<Override>) -> String {
-    let verdict = &judged.verdict;
-    let queue_id = queue_id(session);
-    let word = |result: Option<&'static str>| result.unwrap_or("-");
-    let id = verdict_id();
-    info!(
-        verdict.id = %id,
-        queue.id = %queue_id,
-        client = judged.envelope.client_ip.map(tracing::field::display),
-        author = verdict.author.domain.as_ref().map(tracing::field::display),
-        spf = word(verdict.spf.as_ref().map(|spf| spf.result.as_str())),
-        dkim = word(verdict.dkim.iter().map(|dkim| dkim.result.as_str()).next()),
-        dmarc = verdict.dmarc.result.as_str(),
-        arc = verdict.arc.result.as_str(),
-        verdict = verdict.action.as_str(),
-        decision = act.as_str(),
-        override.type = departs.map(Override::as_str),
-        override.comment = departs.map(Override::comment),
-        questions = judged.asked,
-        wait_ms = u64::try_from(judged.waited.as_millis()).unwrap_or(u64::MAX),
-        "judged a mail"
-    );
-    id
-}
-
-/// Returns a name for a verdict that no other has: when this process began, and how many it named before.
-fn verdict_id() -> String {
-    /// How many were named.
-    static NAMED: AtomicU64 = AtomicU64::new(0);
-    /// When this process named its first, in microseconds since 1970.
-    static BEGUN: LazyLock<i64> = LazyLock::new(|| Timestamp::now().as_microsecond());
-    format!("{:x}-{:x}", *BEGUN, NAMED.fetch_add(1, Ordering::Relaxed))
 }
 
 /// Returns the MTA's own name for the mail.

@@ -4,6 +4,7 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sekisho_mail::body::BodyHasher;
@@ -11,9 +12,13 @@ use sekisho_wire::milter::{BadCommand, BadPacket, Command, Event, Inbox, OutOfOr
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use super::roll::Seat;
+
 /// How long an MTA may be silent: no less than the longest patience of an MTA with its own client (libmilter's default,
 /// and more than Postfix's `smtpd_timeout`), so that an honest slow session lives.
 const SILENCE: Duration = Duration::from_secs(7210);
+/// How long memory is kept for an MTA that says nothing.
+const BRISK: Duration = Duration::from_secs(3);
 /// How long an MTA may take to read an answer.
 const DEAF: Duration = Duration::from_secs(300);
 
@@ -31,6 +36,8 @@ pub(super) struct Conversation<S> {
     hasher: Option<BodyHasher>,
     /// Whether a mail is complete and waits for an answer.
     is_message_ended: bool,
+    /// Where it is told that the MTA goes on.
+    seat: Arc<Seat>,
 }
 
 /// What has to be looked at.
@@ -48,7 +55,7 @@ pub(super) enum Happening {
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Begins a conversation.
-    pub(super) fn new(stream: S, session: Session) -> Conversation<S> {
+    pub(super) fn new(stream: S, session: Session, seat: Arc<Seat>) -> Conversation<S> {
         Conversation {
             stream,
             inbox: Inbox::default(),
@@ -56,12 +63,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             outbox: Vec::new(),
             hasher: None,
             is_message_ended: false,
+            seat,
         }
+    }
+
+    /// Returns where the conversation sits.
+    pub(super) fn seat(&self) -> &Seat {
+        &self.seat
     }
 
     /// Returns the session.
     pub(super) fn session(&mut self) -> &mut Session {
         &mut self.session
+    }
+
+    /// Tells whether a mail was begun and is not complete.
+    pub(super) fn is_in_mail(&self) -> bool {
+        self.session.is_in_mail()
     }
 
     /// Lets the body that follows be hashed.
@@ -94,7 +112,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Follows the MTA until something has to be looked at. What is to be said goes out before anybody waits.
     pub(super) async fn next(&mut self) -> Result<Happening, Broken> {
         loop {
+            let mut has_moved = false;
             while let Some(packet) = self.inbox.packet().map_err(Broken::Packet)? {
+                if !has_moved {
+                    has_moved = true;
+                    self.seat.beat();
+                }
                 let command = Command::read(packet).map_err(Broken::Command)?;
                 let event = self.session.take(&command, &mut self.outbox).map_err(Broken::Order)?;
                 match event {
@@ -117,7 +140,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             }
             self.flush().await?;
             self.inbox.rest();
-            let count = timeout(SILENCE, self.stream.read(self.inbox.room())).await.map_err(|_| Broken::Silent)?;
+            let count = match timeout(BRISK, self.stream.read(self.inbox.room())).await {
+                Ok(count) => count,
+                Err(_) => {
+                    self.inbox.doze();
+                    self.outbox = Vec::new();
+                    timeout(SILENCE, self.stream.read(self.inbox.room())).await.map_err(|_| Broken::Silent)?
+                }
+            };
             match count.map_err(Broken::Socket)? {
                 0 if self.inbox.is_waiting() => return Err(Broken::Cut),
                 0 => return Ok(Happening::Closed),
@@ -141,7 +171,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
 /// Why a conversation cannot go on.
 #[derive(Debug)]
-pub(super) enum Broken {
+pub(crate) enum Broken {
     /// What came is no packet.
     Packet(BadPacket),
     /// A packet is no command.
@@ -154,6 +184,23 @@ pub(super) enum Broken {
     Cut,
     /// The socket fails.
     Socket(io::Error),
+}
+
+impl Broken {
+    /// Every kind, as counters name it; a fault of ours that ended a conversation is among them.
+    pub(crate) const KINDS: [&str; 7] = ["packet", "command", "order", "silent", "cut", "socket", "panic"];
+
+    /// Returns the stable word for counters.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Broken::Packet(_) => "packet",
+            Broken::Command(_) => "command",
+            Broken::Order(_) => "order",
+            Broken::Silent => "silent",
+            Broken::Cut => "cut",
+            Broken::Socket(_) => "socket",
+        }
+    }
 }
 
 impl fmt::Display for Broken {

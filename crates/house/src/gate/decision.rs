@@ -17,7 +17,7 @@ use crate::config::{
 
 /// What is done with a mail; a later word is the harder one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Act {
+pub(crate) enum Act {
     /// It passes.
     Pass,
     /// It passes, marked for the filter behind us.
@@ -31,8 +31,11 @@ pub(super) enum Act {
 }
 
 impl Act {
+    /// Everything that is done.
+    pub(crate) const ALL: [Act; 5] = [Act::Pass, Act::Mark, Act::Hold, Act::PutOff, Act::Refuse];
+
     /// Returns the stable word for logs and counters.
-    pub(super) fn as_str(self) -> &'static str {
+    pub(crate) fn as_str(self) -> &'static str {
         match self {
             Act::Pass => "pass",
             Act::Mark => "quarantine-header",

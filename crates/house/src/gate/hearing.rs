@@ -89,7 +89,10 @@ where
     };
     match heard {
         Heard::Verdict(judged) => answer::judged(gate, conversation, &judged, &raw),
-        Heard::Over(over) => return Ok(over),
+        Heard::Over(over) => {
+            gate.metrics.abandoned.inc();
+            return Ok(over);
+        }
         Heard::Unjudged(why) => {
             while !conversation.is_message_ended() {
                 match conversation.next().await? {
@@ -138,6 +141,7 @@ where
             }
         };
         let ended = Instant::now();
+        conversation.seat().set_ours(happening == Happening::MessageEnded);
         if happening == Happening::MessageEnded && answered.is_none() {
             answered = Some(patiently(conversation, asking).await?);
         }
@@ -212,6 +216,8 @@ pub(super) fn client_ip(session: &Session) -> Option<IpAddr> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use sekisho_ask::Source;
     use sekisho_core::zone::Zone;
     use sekisho_wire::milter::{Actions, Limits, Wishes};
@@ -220,16 +226,19 @@ mod tests {
     use super::*;
     use crate::config::gate_for_testing;
     use crate::gate::InWork;
+    use crate::gate::roll::{Roll, Room};
+    use crate::metrics::Metrics;
 
     /// Lets a gate attend to a mail, and returns the replies behind the agreement.
     fn attended(config: &str, header: &[&[u8]], folder: &std::path::Path) -> String {
         let gate = Gate {
             section: gate_for_testing(config),
-            policy: std::sync::Arc::default(),
+            policy: Arc::default(),
             source: Source::Zone(Zone::parse("").unwrap()),
             timeout: Duration::from_secs(5),
-            in_work: InWork::open(folder, 0).unwrap(),
-            office: std::sync::Arc::default(),
+            in_work: Arc::new(InWork::open(folder, 0).unwrap()),
+            metrics: Arc::new(Metrics::new()),
+            office: Arc::default(),
             host: "mx.example.net".to_owned(),
         };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -244,8 +253,10 @@ mod tests {
                 mta.write_all(packet).await.unwrap();
             }
             let wishes = Wishes { needed: Actions::ADD_HEADERS, welcome: 0 };
+            let roll: Arc<Roll> = Arc::default();
+            let guest = roll.admit([192, 0, 2, 1].into(), Room { total: 1, client: 1 }).unwrap();
             let limits = Limits { header_octets: 1000, recipient_octets: 1000 };
-            let mut conversation = Conversation::new(ours, Session::new(wishes, limits));
+            let mut conversation = Conversation::new(ours, Session::new(wishes, limits), Arc::clone(guest.seat()));
             while let Happening::HeaderEnded | Happening::Aborted = conversation.next().await.unwrap() {
                 if attend(&gate, &mut conversation).await.unwrap() == Happening::Closed {
                     break;

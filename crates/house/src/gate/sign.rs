@@ -26,13 +26,13 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tracing::{error, info, warn};
 
 use self::keyring::Keyring;
-use self::published::{Doubt, Weight};
+use self::published::Weight;
 use super::conversation::{Broken, Conversation, Happening};
 use super::{Gate, annotation, answer, poison};
 use crate::config::sign::{SenderTable, Strictness, Unsigned};
 use crate::config::{Config, SignSection};
 use crate::fault::Fault;
-pub(crate) use published::keep_checking;
+pub(crate) use published::{Doubt, keep_checking};
 
 /// The field of a signature.
 const NAME: &str = "DKIM-Signature";
@@ -49,30 +49,33 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    /// Reads the keys and tries each of them; names every one that cannot be used.
-    pub(crate) fn open(config: &Config) -> Result<Office, Vec<Fault>> {
-        let SignSection { senders, unsigned, .. } = &config.sign;
-        Ok(Office { keys: Keyring::open(config)?, senders: senders.clone(), unsigned: *unsigned })
+    /// Opens the office of a configuration that listens for mails to sign: reads the keys and tries each of them; names
+    /// every one that cannot be used.
+    pub(crate) fn open(config: &Config) -> Result<Arc<Office>, Vec<Fault>> {
+        let SignSection { listen, senders, unsigned, .. } = &config.sign;
+        if listen.is_empty() {
+            return Ok(Arc::default());
+        }
+        Ok(Arc::new(Office { keys: Keyring::open(config)?, senders: senders.clone(), unsigned: *unsigned }))
     }
 
-    /// Opens the office of a configuration that listens for mails to sign, and compares its keys with the DNS: at the
-    /// start, and on reload. Returns it with what was found, or every fault that forbids to go on.
-    pub(crate) async fn prepare(config: &Config, source: &Source) -> Result<(Arc<Office>, Vec<Doubt>), Vec<Fault>> {
+    /// Compares the keys with the DNS: at the start, and on reload. Returns what was found, or every fault that forbids
+    /// to go on.
+    pub(crate) async fn settle(self: &Arc<Office>, config: &Config, source: &Source) -> Result<Vec<Doubt>, Vec<Fault>> {
         if config.sign.listen.is_empty() {
-            return Ok((Arc::default(), Vec::new()));
+            return Ok(Vec::new());
         }
-        let office = Arc::new(Office::open(config)?);
-        let doubts = office.compare(source).await;
+        let doubts = self.compare(source).await;
         let forbids = |doubt: &&Doubt| doubt.weight == Weight::InVain && config.sign.check == Strictness::Error;
         let faults: Vec<Fault> = doubts.iter().filter(forbids).map(|doubt| doubt.at(config)).collect();
         if !faults.is_empty() {
             return Err(faults);
         }
         doubts.iter().for_each(|doubt| doubt.log(&doubt.at(config)));
-        if office.keys.is_empty() || office.senders.is_empty() {
+        if self.keys.is_empty() || self.senders.is_empty() {
             warn!("nothing is signed: `sekisho config check` says what is missing");
         }
-        Ok((office, doubts))
+        Ok(doubts)
     }
 
     /// Returns the author's domain and the signers for it, or why the mail is not to be signed.
@@ -181,7 +184,7 @@ where
         Err(unfit) => leave_unsigned(gate, conversation, &header, &unfit),
     }
     conversation.flush().await?;
-    conversation.session().forget_mail();
+    conversation.forget_mail();
     Ok(Happening::Aborted)
 }
 

@@ -33,7 +33,9 @@ impl Served {
     /// Starts it with this configuration, the sockets on free ports.
     pub(super) fn start(config: &str, dns: &DnsServer) -> Served {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join("sekisho.toml"), config).unwrap();
+        // Nobody watches, unless the test does.
+        let http = if config.contains("[http]") { "" } else { "\n[http]\nlisten = []\n" };
+        fs::write(folder.path().join("sekisho.toml"), format!("{config}{http}")).unwrap();
         fs::write(folder.path().join("dns"), dns.address().to_string()).unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
         let child = spawn(folder.path());
@@ -139,7 +141,11 @@ fn a_port_that_is_taken_is_named() {
     let address = taken.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("sekisho.toml");
-    fs::write(&config, format!("[gate]\nlisten = [\"{address}\"]\n[dns]\nupstreams = [\"127.0.0.1:9\"]\n")).unwrap();
+    fs::write(
+        &config,
+        format!("[gate]\nlisten = [\"{address}\"]\n[http]\nlisten = []\n[dns]\nupstreams = [\"127.0.0.1:9\"]\n"),
+    )
+    .unwrap();
     let arguments = ["sekisho".into(), "serve".into(), "--config".into(), config.into_os_string()];
     let mut stderr = Vec::new();
     let streams = Streams {

@@ -8,8 +8,10 @@ use std::fmt;
 /// The longest packet that is taken, its letter included. Postfix sends bodies in pieces of 64 KB, and headers of up to
 /// `header_size_limit` (100 KB) in one.
 const PACKET_MAX: usize = 1 << 20;
-/// How much is asked for at a time.
+/// How much is asked for at a time, where much comes.
 const READ: usize = 64 * 1024 + 512;
+/// How much is asked for where little comes: a conversation that waits, or speaks slowly, costs hardly more.
+const FIRST: usize = 4 * 1024;
 
 /// Octets that came and are not yet dealt with.
 #[derive(Debug, Default)]
@@ -20,6 +22,8 @@ pub struct Inbox {
     at: usize,
     /// How many octets were filled in.
     end: usize,
+    /// Whether the last octets took all the room there was, so that more are likely behind them.
+    is_busy: bool,
 }
 
 impl Inbox {
@@ -29,19 +33,21 @@ impl Inbox {
             (self.at, self.end) = (0, 0);
         }
         let left = self.end - self.at;
+        let step = if self.is_busy { READ } else { FIRST };
         // What is left moves to the front where the room behind it is small; a packet is moved once at most.
-        if self.octets.len() - self.end < READ / 2 && self.at > 0 {
+        if self.octets.len() - self.end < step / 2 && self.at > 0 {
             self.octets.copy_within(self.at..self.end, 0);
             (self.at, self.end) = (0, left);
         }
-        if self.octets.len() - self.end < READ / 2 {
-            self.octets.resize(self.end + READ, 0);
+        if self.octets.len() - self.end < step / 2 {
+            self.octets.resize(self.end + step, 0);
         }
         &mut self.octets[self.end..]
     }
 
     /// Says how many octets came.
     pub fn filled(&mut self, count: usize) {
+        self.is_busy = count == self.octets.len() - self.end;
         self.end = (self.end + count).min(self.octets.len());
     }
 
@@ -66,6 +72,12 @@ impl Inbox {
         if self.at == self.end && self.octets.len() > 4 * READ {
             *self = Inbox::default();
         }
+    }
+
+    /// Gives all memory back that no octet is waiting in: nothing came for a while.
+    pub fn doze(&mut self) {
+        let waiting = self.octets.get(self.at..self.end).unwrap_or_default();
+        *self = Inbox { octets: waiting.to_vec(), at: 0, end: waiting.len(), is_busy: false };
     }
 
     /// Tells whether octets are waiting for the rest of their packet.
@@ -129,6 +141,26 @@ mod tests {
         feed(&mut inbox, &packet);
         assert_eq!(inbox.packet().unwrap().unwrap().len(), 1 << 20);
         inbox.rest();
+        assert_eq!(inbox.octets.capacity(), 0);
+    }
+
+    #[test]
+    fn little_costs_little_and_much_is_read_at_once() {
+        let mut inbox = Inbox::default();
+        feed(&mut inbox, &[0, 0, 0, 9, b'B']);
+        assert!(inbox.octets.capacity() <= FIRST);
+        let packet = [&60_000u32.to_be_bytes()[..], &[b'B'; 60_000]].concat();
+        let mut inbox = Inbox::default();
+        let count = inbox.room().len();
+        inbox.room().copy_from_slice(&packet[..count]);
+        inbox.filled(count);
+        assert_eq!(inbox.packet(), Ok(None));
+        assert!(inbox.room().len() >= packet.len() - count);
+        inbox.doze();
+        assert!(inbox.octets.capacity() <= count);
+        feed(&mut inbox, &packet[count..]);
+        assert_eq!(inbox.packet().unwrap().unwrap().len(), 60_000);
+        inbox.doze();
         assert_eq!(inbox.octets.capacity(), 0);
     }
 

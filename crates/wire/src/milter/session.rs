@@ -241,6 +241,11 @@ impl Session {
         self.terms
     }
 
+    /// Tells whether a mail was begun and is not complete.
+    pub fn is_in_mail(&self) -> bool {
+        matches!(self.stage, Stage::Envelope | Stage::Header | Stage::Body)
+    }
+
     /// Returns what was said before the mail.
     pub fn envelope(&self) -> &Envelope {
         &self.envelope

@@ -19,7 +19,7 @@ use tokio::net::TcpListener;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
-use super::super::{Gate, InWork, Role, listen};
+use super::super::{Front, Gate, Lasting, Role, listen};
 use super::Office;
 use crate::config::Config;
 
@@ -77,15 +77,15 @@ impl House {
         let shutdown = CancellationToken::new();
         let source = source(&dns);
         let (verify, sign) = runtime.block_on(async {
-            let (office, doubts) = Office::prepare(&config, &source).await.unwrap();
+            let office = Office::open(&config).unwrap();
+            let doubts = office.settle(&config, &source).await.unwrap();
             assert!(doubts.is_empty(), "{doubts:?}");
-            let gate = Gate::new(&config, source, InWork::without_folder(), "host.example".to_owned());
-            let gate = Arc::new(gate.with_office(office));
+            let front = Arc::new(Front::new(Gate::new(&config, source, office, Lasting::for_testing())));
             let mut addresses = Vec::new();
             for role in [Role::Verify, Role::Sign] {
                 let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
                 addresses.push(listener.local_addr().unwrap());
-                tokio::spawn(listen(listener, role, Arc::clone(&gate), shutdown.clone()));
+                tokio::spawn(listen(listener, role, Arc::clone(&front), shutdown.clone()));
             }
             (addresses[0], addresses[1])
         });
@@ -357,8 +357,8 @@ fn a_key_is_compared_with_its_record_before_anything_is_signed() {
         fs::write(&path, text).unwrap();
         let config = Config::load(Some(&path), &[]).unwrap();
         let dns = DnsServer::start(Zone::parse(zone).unwrap());
-        let said = house.runtime.block_on(Office::prepare(&config, &source(&dns)));
-        said.map(|(_, doubts)| doubts.iter().map(|doubt| doubt.at(&config).to_string()).collect::<Vec<_>>())
+        let said = house.runtime.block_on(Office::open(&config).unwrap().settle(&config, &source(&dns)));
+        said.map(|doubts| doubts.iter().map(|doubt| doubt.at(&config).to_string()).collect::<Vec<_>>())
             .map_err(|faults| faults.iter().map(ToString::to_string).collect::<Vec<_>>())
     };
     let says = |why: &str| {

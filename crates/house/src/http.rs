@@ -1,0 +1,92 @@
+//! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::{StatusCode, header};
+use axum::response::IntoResponse;
+use axum::routing::get;
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, warn};
+
+use crate::gate::Front;
+
+/// The most connections at a time.
+const CONNECTIONS: usize = 64;
+/// How long a client may take to say what it wants.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// How long we wait before we take connections again, where that failed.
+const PAUSE: Duration = Duration::from_millis(200);
+/// The text format of Prometheus.
+const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// Returns who answers what.
+fn router(front: Arc<Front>) -> Router {
+    Router::new()
+        // For those who watch over the process.
+        .route("/healthz", get(alive))
+        .route("/readyz", get(ready))
+        // For Prometheus.
+        .route("/metrics", get(metrics))
+        .with_state(front)
+}
+
+/// Says that the process runs and answers.
+async fn alive() -> &'static str {
+    "ok\n"
+}
+
+/// Says whether mails are taken.
+async fn ready(State(front): State<Arc<Front>>) -> (StatusCode, &'static str) {
+    if front.is_ready() { (StatusCode::OK, "ready\n") } else { (StatusCode::SERVICE_UNAVAILABLE, "not ready\n") }
+}
+
+/// Tells what was counted.
+async fn metrics(State(front): State<Arc<Front>>) -> impl IntoResponse {
+    ([(header::CONTENT_TYPE, TEXT)], front.metrics.text(&front.gate().source))
+}
+
+/// Answers requests until `shutdown`.
+pub(crate) async fn listen(listener: TcpListener, front: Arc<Front>, shutdown: CancellationToken) {
+    let router = router(front);
+    let permits = Arc::new(Semaphore::new(CONNECTIONS));
+    let mut connections = JoinSet::new();
+    loop {
+        let taken = tokio::select! {
+            () = shutdown.cancelled() => break,
+            Some(_) = connections.join_next() => continue,
+            taken = listener.accept() => taken,
+        };
+        let stream = match taken {
+            Ok((stream, _)) => stream,
+            Err(why) => {
+                warn!(error = %why, "cannot take a connection by HTTP; trying again");
+                tokio::select! {
+                    () = shutdown.cancelled() => break,
+                    () = tokio::time::sleep(PAUSE) => continue,
+                }
+            }
+        };
+        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
+            debug!(limit = CONNECTIONS, "refused a connection by HTTP beyond the limit");
+            continue;
+        };
+        let service = TowerToHyperService::new(router.clone());
+        connections.spawn(async move {
+            let mut server = http1::Builder::new();
+            server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
+            if let Err(why) = server.serve_connection(TokioIo::new(stream), service).await {
+                debug!(error = %why, "ended a connection by HTTP");
+            }
+            drop(permit);
+        });
+    }
+}

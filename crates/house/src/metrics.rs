@@ -1,0 +1,308 @@
+//! What is counted, for Prometheus
+//!
+//! Every counter is there from the start, so that a mail costs a few additions and no allocation. Two daemons in one
+//! process count apart. docs/operations.md explains each name; a test holds the two together.
+
+use std::fs;
+use std::sync::{Mutex, PoisonError};
+
+use jiff::Timestamp;
+use prometheus::core::Collector;
+use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use sekisho_ask::{Counts, Source};
+use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcResult, SpfResult, Verdict};
+
+use crate::gate::{Act, Broken, Full};
+
+/// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
+const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
+
+/// Everything that is counted.
+pub(crate) struct Metrics {
+    /// All of it, for the one who reads.
+    registry: Registry,
+    /// Author results.
+    author: Words,
+    /// SPF results of MAIL FROM.
+    spf: Words,
+    /// SPF results of HELO.
+    spf_helo: Words,
+    /// DKIM results, one a signature; `none` where there is none.
+    dkim: Words,
+    /// ARC results.
+    arc: Words,
+    /// DMARC results.
+    dmarc: Words,
+    /// What the recommended policy does.
+    verdict: Words,
+    /// What was done.
+    pub(crate) decision: Words,
+    /// How long a mail waited for its answer after its end.
+    pub(crate) wait: Histogram,
+    /// Mails that were not judged to their end, by our fault.
+    pub(crate) broken_off: IntCounter,
+    /// Mails that their MTA did not want judged any more.
+    pub(crate) abandoned: IntCounter,
+    /// Conversations under way.
+    pub(crate) sessions: IntGauge,
+    /// Conversations that were begun.
+    pub(crate) sessions_begun: IntCounter,
+    /// Conversations that were refused, by the limit.
+    pub(crate) sessions_refused: Words,
+    /// Conversations that made room for others.
+    pub(crate) sessions_displaced: IntCounter,
+    /// Conversations that could not go on, by what was wrong.
+    pub(crate) session_failures: Words,
+    /// Connections that could not be taken.
+    pub(crate) accept_failures: IntCounter,
+    /// Reloads, by whether the new configuration holds.
+    pub(crate) reloads: Words,
+    /// What the resolver did.
+    dns: Dns,
+    /// What the process takes.
+    process: Process,
+}
+
+/// One counter for each of some words that are known beforehand.
+pub(crate) struct Words(Vec<(&'static str, IntCounter)>);
+
+impl Words {
+    /// Adds one to a word.
+    pub(crate) fn count(&self, word: &str) {
+        if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == word) {
+            counter.inc();
+        }
+    }
+}
+
+/// What the resolver did. It counts by itself, and a reload may bring a new one.
+struct Dns {
+    /// Questions of judges.
+    asked: IntCounter,
+    /// Questions that a deadline left unanswered.
+    late: IntCounter,
+    /// Questions to name servers, by outcome.
+    found: Words,
+    /// Answers that are kept.
+    kept: IntGauge,
+    /// Their octets.
+    kept_octets: IntGauge,
+    /// What was counted when somebody last read.
+    last: Mutex<Counts>,
+}
+
+/// What the process takes, read when somebody reads.
+struct Process {
+    /// Resident memory.
+    memory: IntGauge,
+    /// Open files.
+    files: IntGauge,
+}
+
+impl Metrics {
+    /// Makes every counter, at zero.
+    pub(crate) fn new() -> Metrics {
+        let registry = Registry::new();
+        let results = Family::new(&registry, "sekisho_results_total", "Results of checks.", &["check", "result"]);
+        let of = |check, words: &mut dyn Iterator<Item = &'static str>| results.words(&[check], words);
+        let build = Opts::new("sekisho_build_info", "The program that runs; always 1.");
+        let build = build.const_label("version", env!("CARGO_PKG_VERSION"));
+        let build = register(&registry, IntGauge::with_opts(build));
+        build.set(1);
+        let start = gauge(&registry, "sekisho_start_time_seconds", "When the daemon started, in seconds since 1970.");
+        start.set(Timestamp::now().as_second());
+        let counter = |name, help| register(&registry, IntCounter::new(name, help));
+        let wait = HistogramOpts::new("sekisho_wait_seconds", "From the end of a mail to the answer about it.");
+        Metrics {
+            author: of("author", &mut AuthorResult::ALL.iter().map(|word| word.as_str())),
+            spf: of("spf", &mut SpfResult::ALL.iter().map(|word| word.as_str())),
+            spf_helo: of("spf-helo", &mut SpfResult::ALL.iter().map(|word| word.as_str())),
+            dkim: of("dkim", &mut DkimResult::ALL.iter().map(|word| word.as_str()).chain(["none"])),
+            arc: of("arc", &mut ArcResult::ALL.iter().map(|word| word.as_str())),
+            dmarc: of("dmarc", &mut DmarcResult::ALL.iter().map(|word| word.as_str())),
+            verdict: of("verdict", &mut Action::ALL.iter().map(|word| word.as_str())),
+            decision: of("decision", &mut Act::ALL.iter().map(|act| act.as_str())),
+            wait: register(&registry, Histogram::with_opts(wait.buckets(WAITS.to_vec()))),
+            broken_off: counter("sekisho_mails_broken_off_total", "Mails not judged to their end, by a fault of ours."),
+            abandoned: counter("sekisho_mails_abandoned_total", "Mails that their MTA took back before their end."),
+            sessions: gauge(&registry, "sekisho_sessions", "Conversations under way."),
+            sessions_begun: counter("sekisho_sessions_total", "Conversations begun."),
+            sessions_refused: Family::new(
+                &registry,
+                "sekisho_sessions_refused_total",
+                "Connections refused beyond a limit.",
+                &["limit"],
+            )
+            .words(&[], &mut Full::ALL.iter().map(|full| full.as_str())),
+            sessions_displaced: counter("sekisho_sessions_displaced_total", "Idle conversations that made room."),
+            session_failures: Family::new(
+                &registry,
+                "sekisho_session_failures_total",
+                "Conversations that could not go on.",
+                &["kind"],
+            )
+            .words(&[], &mut Broken::KINDS.iter().copied()),
+            accept_failures: counter("sekisho_accept_failures_total", "Connections that could not be taken."),
+            reloads: Family::new(&registry, "sekisho_reloads_total", "Reloads of the configuration.", &["result"])
+                .words(&[], &mut ["done", "refused"].into_iter()),
+            dns: Dns::new(&registry),
+            process: Process {
+                memory: gauge(&registry, "process_resident_memory_bytes", "Resident memory in bytes."),
+                files: gauge(&registry, "process_open_fds", "Open file descriptors."),
+            },
+            registry,
+        }
+    }
+
+    /// Counts what was found about a mail.
+    pub(crate) fn judged(&self, verdict: &Verdict) {
+        self.author.count(verdict.author.result.as_str());
+        verdict.spf.iter().for_each(|spf| self.spf.count(spf.result.as_str()));
+        verdict.spf_helo.iter().for_each(|spf| self.spf_helo.count(spf.result.as_str()));
+        verdict.dkim.iter().for_each(|dkim| self.dkim.count(dkim.result.as_str()));
+        if verdict.dkim.is_empty() {
+            self.dkim.count("none");
+        }
+        self.arc.count(verdict.arc.result.as_str());
+        self.dmarc.count(verdict.dmarc.result.as_str());
+        self.verdict.count(verdict.action.as_str());
+    }
+
+    /// Writes all of it in Prometheus' text format.
+    pub(crate) fn text(&self, source: &Source) -> String {
+        if let Source::Dns(resolver) = source {
+            self.dns.catch_up(resolver.counts());
+        }
+        self.process.look();
+        TextEncoder::new().encode_to_string(&self.registry.gather()).unwrap_or_default()
+    }
+}
+
+impl Dns {
+    /// Makes the counters.
+    fn new(registry: &Registry) -> Dns {
+        let counter = |name, help| register(registry, IntCounter::new(name, help));
+        Dns {
+            asked: counter(
+                "sekisho_dns_questions_total",
+                "Questions of judges, those that the cache answered included.",
+            ),
+            late: counter("sekisho_dns_late_total", "Questions that the deadline of their mail left unanswered."),
+            found: Family::new(
+                registry,
+                "sekisho_dns_answers_total",
+                "Questions to name servers, by what came out.",
+                &["outcome"],
+            )
+            .words(&[], &mut Counts::OUTCOMES.into_iter()),
+            kept: gauge(registry, "sekisho_dns_cache_entries", "Answers in the cache."),
+            kept_octets: gauge(registry, "sekisho_dns_cache_bytes", "About how many bytes they take."),
+            last: Mutex::default(),
+        }
+    }
+
+    /// Adds what was done since somebody last read.
+    fn catch_up(&self, now: Counts) {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        if now.asked < last.asked {
+            *last = Counts::default();
+        }
+        self.asked.inc_by(now.asked.saturating_sub(last.asked));
+        self.late.inc_by(now.late.saturating_sub(last.late));
+        for ((now, last), (_, counter)) in now.found.iter().zip(&last.found).zip(&self.found.0) {
+            counter.inc_by(now.saturating_sub(*last));
+        }
+        self.kept.set(now.kept.try_into().unwrap_or(i64::MAX));
+        self.kept_octets.set(now.kept_octets.try_into().unwrap_or(i64::MAX));
+        *last = now;
+    }
+}
+
+impl Process {
+    /// Looks at the process; what cannot be seen stays as it was.
+    fn look(&self) {
+        let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+        let resident = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let resident = resident.and_then(|line| line.trim().strip_suffix(" kB")?.trim().parse::<i64>().ok());
+        resident.into_iter().for_each(|kilobytes| self.memory.set(kilobytes.saturating_mul(1024)));
+        if let Ok(files) = fs::read_dir("/proc/self/fd") {
+            self.files.set(files.count().try_into().unwrap_or(i64::MAX));
+        }
+    }
+}
+
+/// Counters of one name that differ in their labels.
+struct Family(IntCounterVec);
+
+impl Family {
+    /// Makes a family without members.
+    fn new(registry: &Registry, name: &str, help: &str, labels: &[&str]) -> Family {
+        Family(register(registry, IntCounterVec::new(Opts::new(name, help), labels)))
+    }
+
+    /// Makes a counter for each word, the last label; those before it are the same for all.
+    fn words(&self, labels: &[&str], words: &mut dyn Iterator<Item = &'static str>) -> Words {
+        Words(words.map(|word| (word, self.0.with_label_values(&[labels, &[word]].concat()))).collect())
+    }
+}
+
+/// Makes a gauge.
+fn gauge(registry: &Registry, name: &str, help: &str) -> IntGauge {
+    register(registry, IntGauge::new(name, help))
+}
+
+/// Puts something that counts on the registry.
+fn register<T: Collector + Clone + 'static>(registry: &Registry, made: prometheus::Result<T>) -> T {
+    let made = made.expect("the names are constants, and a test makes all of them");
+    registry.register(Box::new(made.clone())).expect("each name is registered once, and a test makes all of them");
+    made
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_core::facts::Facts;
+
+    use super::*;
+
+    /// The page that explains the names.
+    const PAGE: &str = include_str!("../../../docs/operations.md");
+    /// The dashboard that draws them.
+    const DASHBOARD: &str = include_str!("../../../etc/grafana-dashboard.json");
+
+    /// Lists the names that are counted under.
+    fn names() -> Vec<String> {
+        let text = Metrics::new().text(&Source::Facts(Facts::default()));
+        text.lines().filter_map(|line| line.strip_prefix("# TYPE ")?.split(' ').next().map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn every_metric_is_explained() {
+        let names = names();
+        assert!(names.len() >= 20, "{names:?}");
+        for name in names {
+            assert!(PAGE.contains(&format!("`{name}`")), "docs/operations.md lacks {name}");
+        }
+    }
+
+    #[test]
+    fn the_dashboard_draws_only_what_is_counted() {
+        let names = names();
+        let drawn = |word: &&str| word.starts_with("sekisho_") || word.starts_with("process_");
+        let is_part = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let drawn: Vec<&str> = DASHBOARD.split(is_part).filter(drawn).collect();
+        assert!(drawn.len() >= 10, "{drawn:?}");
+        for name in drawn {
+            let base = name.strip_suffix("_bucket").or(name.strip_suffix("_sum")).or(name.strip_suffix("_count"));
+            assert!(names.iter().any(|known| known == base.unwrap_or(name)), "nothing is called {name}");
+        }
+    }
+
+    #[test]
+    fn a_new_resolver_does_not_turn_counters_back() {
+        let dns = Dns::new(&Registry::new());
+        for asked in [5, 8, 2, 3] {
+            dns.catch_up(Counts { asked, found: [asked, 0, 0, 0, 0, 0, 0], ..Counts::default() });
+        }
+        assert_eq!((dns.asked.get(), dns.found.0[0].1.get()), (11, 11));
+    }
+}
