@@ -29,7 +29,7 @@ mod from_field;
 mod input;
 mod json;
 mod judge;
-mod mbox;
+pub(crate) mod mbox;
 mod options;
 pub(crate) mod received;
 mod summary;

@@ -233,7 +233,8 @@ pub(crate) struct SignArguments {
     #[arg(long, value_name = "KEY.pem", required_unless_present = "new_key", conflicts_with = "new_key")]
     pub(crate) key: Vec<PathBuf>,
 
-    /// The fields to sign, separated by colons; otherwise those that a reader sees, each guarded against a second one.
+    /// The fields to sign, separated by colons; one that is listed more often than it is there, or is not there at all, is
+    /// guarded against being added. Otherwise those that a reader sees, each guarded against a second one.
     #[arg(long, value_name = "NAME:NAME…", conflicts_with = "new_key")]
     pub(crate) headers: Option<String>,
 

@@ -64,7 +64,7 @@ pub struct Signer {
     pub header: Canonicalization,
     /// How the body is made alike, `c=`.
     pub body: Canonicalization,
-    /// The names of the fields that are signed, each as often as it is there.
+    /// The names of the fields that are signed, each as often as it is there; absent ones are left out.
     pub signed: Vec<Box<str>>,
     /// The names of the fields that are signed once more than they are there. From is always one of the signed.
     pub oversigned: Vec<Box<str>>,
@@ -132,9 +132,16 @@ impl Signer {
     /// Returns the names for `h=`: each as often as the mail has it, once more where none may be added.
     fn names<'s>(&'s self, header: &Header<'_>, index: &FieldIndex) -> Result<Vec<&'s str>, SignError> {
         let count = |name: &str| index.count(header, name.as_bytes());
+        let mut listed = self.oversigned.iter().chain(&self.signed);
+        if let Some(name) = listed.find(|name| !is_field_name(name)) {
+            return Err(SignError::BadFieldName(name.clone()));
+        }
         // §5.4: From must be signed.
-        if count("From") == 0 {
-            return Err(SignError::NoFrom);
+        match count("From") {
+            0 => return Err(SignError::NoFrom),
+            1 => {}
+            // RFC 5322 §3.6: nobody counts such a mail, and a signature would vouch for an author of somebody's choice.
+            _ => return Err(SignError::SeveralFrom),
         }
         let mut names: Vec<&str> = Vec::with_capacity(32);
         let mut add = |name: &'s str, extra: usize| {
@@ -145,11 +152,7 @@ impl Signer {
         self.oversigned.iter().for_each(|name| add(name, 1));
         self.signed.iter().for_each(|name| add(name, 0));
         add("From", 0);
-        let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b';');
-        match names.iter().find(|name| !is_name(name)) {
-            Some(name) => Err(SignError::BadFieldName((*name).into())),
-            None => Ok(names),
-        }
+        Ok(names)
     }
 
     /// Writes `i=` in quoted-printable (§2.11), after checking that it lies at or below `d=`.
@@ -184,6 +187,11 @@ pub fn sign_all(
     Ok(fields?.concat())
 }
 
+/// Tells whether text can be the name of a field that stands in `h=`.
+fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b';')
+}
+
 /// Returns a name as a field may hold it: letters, digits, hyphens and underscores.
 pub(crate) fn ascii(name: &DomainName) -> Result<String, SignError> {
     let text = name.to_string();
@@ -197,6 +205,8 @@ pub(crate) fn ascii(name: &DomainName) -> Result<String, SignError> {
 pub enum SignError {
     /// The mail has no From field.
     NoFrom,
+    /// The mail has more than one From field.
+    SeveralFrom,
     /// The body was not hashed as the plan asks.
     BodyNotHashed,
     /// Selector and domain are too long together.
@@ -217,6 +227,7 @@ impl fmt::Display for SignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SignError::NoFrom => f.write_str("the mail has no From field"),
+            SignError::SeveralFrom => f.write_str("the mail has more than one From field"),
             SignError::BodyNotHashed => f.write_str("the body was not hashed as the signer's plan asks"),
             SignError::NameTooLong => f.write_str("selector and domain are too long together"),
             SignError::BadName(name) => write!(f, "`{name}` cannot stand in a signature"),
