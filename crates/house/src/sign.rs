@@ -102,6 +102,10 @@ impl SignArguments {
             return Err(Fault::new("fault-no-mail", [("path", shown(file))]));
         }
         let header = message.header();
+        if header.named("From").count() > 1 {
+            // RFC 5322 §3.6: nobody counts such a mail, and the signature would vouch for an author of anybody's choice.
+            return Err(refused(Fault::new("why-sign-several", [])));
+        }
         if let Some(names) = &self.headers {
             let (signed, oversigned) = listed_names(names, &header);
             for signer in &mut signers {
@@ -243,7 +247,6 @@ fn bad_key(why: BadKey) -> Fault {
 fn bad_sign(why: &SignError) -> Fault {
     match why {
         SignError::NoFrom => Fault::new("why-sign-from", []),
-        SignError::SeveralFrom => Fault::new("why-sign-several", []),
         SignError::NameTooLong => Fault::new("why-sign-long", []),
         SignError::BadName(name) => Fault::new("why-sign-name", [("name", name.into())]),
         SignError::BadFieldName(name) => Fault::new("why-sign-field", [("name", name.to_string().into())]),

@@ -137,11 +137,8 @@ impl Signer {
             return Err(SignError::BadFieldName(name.clone()));
         }
         // §5.4: From must be signed.
-        match count("From") {
-            0 => return Err(SignError::NoFrom),
-            1 => {}
-            // RFC 5322 §3.6: nobody counts such a mail, and a signature would vouch for an author of somebody's choice.
-            _ => return Err(SignError::SeveralFrom),
+        if count("From") == 0 {
+            return Err(SignError::NoFrom);
         }
         let mut names: Vec<&str> = Vec::with_capacity(32);
         let mut add = |name: &'s str, extra: usize| {
@@ -205,8 +202,6 @@ pub(crate) fn ascii(name: &DomainName) -> Result<String, SignError> {
 pub enum SignError {
     /// The mail has no From field.
     NoFrom,
-    /// The mail has more than one From field.
-    SeveralFrom,
     /// The body was not hashed as the plan asks.
     BodyNotHashed,
     /// Selector and domain are too long together.
@@ -227,7 +222,6 @@ impl fmt::Display for SignError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             SignError::NoFrom => f.write_str("the mail has no From field"),
-            SignError::SeveralFrom => f.write_str("the mail has more than one From field"),
             SignError::BodyNotHashed => f.write_str("the body was not hashed as the signer's plan asks"),
             SignError::NameTooLong => f.write_str("selector and domain are too long together"),
             SignError::BadName(name) => write!(f, "`{name}` cannot stand in a signature"),
