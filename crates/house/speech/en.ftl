@@ -70,6 +70,7 @@ summary-unjudged = { $count ->
    *[other] { $count } mails could not be judged
 }
 summary-failing = Author domains that fail DMARC most often
+summary-signatures = DKIM counts signatures, of which a mail may have several
 
 ## Configuration
 
@@ -169,6 +170,7 @@ why-directory = it is a folder
 why-exists = it exists already
 why-other = { $text }
 why-not-address = write an IP address, such as 192.0.2.1 or 2001:db8::1
+why-not-path = write one address, such as bounce@example.org, or '' for the null path
 why-not-seconds = write a number of seconds from 0.001 to 600
 why-not-time = write a time as RFC 3339 has it, such as 2026-05-01T12:00:00Z
 why-not-days = write a number of days from 1 to 36500

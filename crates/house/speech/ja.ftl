@@ -61,6 +61,7 @@ progress = 判定中
 summary = { $count } 通を判定
 summary-unjudged = { $count } 通は判定できず
 summary-failing = DMARC の失敗が多い差出人ドメイン
+summary-signatures = DKIM は署名ごとに数える（1 通に複数の署名がありうる）
 
 ## 設定
 
@@ -159,6 +160,7 @@ why-directory = フォルダーである
 why-exists = すでに存在する
 why-other = { $text }
 why-not-address = IP アドレスを指定（例: 192.0.2.1、2001:db8::1）
+why-not-path = アドレスを一つ指定（例: bounce@example.org、空のパスは ''）
 why-not-seconds = 0.001 から 600 までの秒数を指定
 why-not-time = RFC 3339 の時刻を指定（例: 2026-05-01T12:00:00Z）
 why-not-days = 1 から 36500 までの日数を指定
