@@ -47,10 +47,18 @@ fn plain(shown: &[u8]) -> Option<&str> {
 
 /// Tells whether a character may be shown as it is: no control, no bidirectional control, nothing invisible.
 pub fn is_harmless(character: char) -> bool {
-    !matches!(character,
-        '\0'..='\x1f' | '\x7f'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
+    !matches!(character, '\0'..='\x1f' | '\x7f'..='\u{9f}' | '\u{2028}' | '\u{2029}' | '\u{fff9}'..='\u{fffb}')
+        && (character < '\u{ad}' || !is_ignorable(character))
+}
+
+/// Tells whether a character is shown as nothing by default (`Default_Ignorable_Code_Point` of Unicode, UAX 44 §5.7), the
+/// bidirectional controls and variation selectors among them.
+fn is_ignorable(character: char) -> bool {
+    matches!(character,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
+        | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{3164}'
+        | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fff8}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
 }
 
 #[cfg(test)]
@@ -64,6 +72,19 @@ mod tests {
             "関所 \\x1b[2J\\x0d\\x0a\\u{202e}exe"
         );
         assert_eq!(Visible(b"a\xffb").to_string(), "a\\xffb");
+    }
+
+    #[test]
+    fn what_is_shown_as_nothing_is_escaped() {
+        for character in
+            ['\u{34f}', '\u{115f}', '\u{3164}', '\u{fe0f}', '\u{200d}', '\u{e0041}', '\u{e01ef}', '\u{2029}']
+        {
+            let shown = Visible(format!("a{character}b").as_bytes()).to_string();
+            assert_eq!(shown, format!("a\\u{{{:x}}}b", u32::from(character)));
+        }
+        for text in ["ä", "関所", "한글", "e\u{301}", "👩", "\u{ffa1}", "\u{a0}"] {
+            assert_eq!(Visible(text.as_bytes()).to_string(), text);
+        }
     }
 
     #[test]

@@ -70,6 +70,7 @@ summary-unjudged = { $count ->
    *[other] { $count } mails could not be judged
 }
 summary-failing = Author domains that fail DMARC most often
+summary-signatures = DKIM counts signatures, of which a mail may have several
 
 ## Configuration
 
@@ -190,6 +191,7 @@ why-exists = it exists already
 why-in-use = something else listens there already
 why-other = { $text }
 why-not-address = write an IP address, such as 192.0.2.1 or 2001:db8::1
+why-not-path = write one address, such as bounce@example.org, or '' for the null path
 why-not-seconds = write a number of seconds from 0.001 to 600
 why-not-time = write a time as RFC 3339 has it, such as 2026-05-01T12:00:00Z
 why-not-days = write a number of days from 1 to 36500
@@ -245,6 +247,8 @@ why-record-testing = the record says by `t=y` that the domain is only testing
 why-record-unavailable = the DNS does not answer
 why-record-publish = publish { $record }
 why-sign-from = it has no From field
+why-sign-several = it has more than one From field
+why-sign-mbox = it begins as an mbox does; sign its mails one by one, without the `From ` line
 why-sign-long = selector and domain are too long together
 why-sign-name = `{ $name }` cannot stand in a signature
 why-sign-field = `{ $name }` is not a field name

@@ -61,6 +61,7 @@ progress = 判定中
 summary = { $count } 通を判定
 summary-unjudged = { $count } 通は判定できず
 summary-failing = DMARC の失敗が多い差出人ドメイン
+summary-signatures = DKIM は署名ごとに数える（1 通に複数の署名がありうる）
 
 ## 設定
 
@@ -180,6 +181,7 @@ why-exists = すでに存在する
 why-in-use = すでに別のプログラムが待ち受けている
 why-other = { $text }
 why-not-address = IP アドレスを指定（例: 192.0.2.1、2001:db8::1）
+why-not-path = アドレスを一つ指定（例: bounce@example.org、空のパスは ''）
 why-not-seconds = 0.001 から 600 までの秒数を指定
 why-not-time = RFC 3339 の時刻を指定（例: 2026-05-01T12:00:00Z）
 why-not-days = 1 から 36500 までの日数を指定
@@ -235,6 +237,8 @@ why-record-testing = レコードの `t=y` はドメインが試験中である�
 why-record-unavailable = DNS が応答しない
 why-record-publish = 公開するレコード: { $record }
 why-sign-from = From フィールドがない
+why-sign-several = From フィールドが複数ある
+why-sign-mbox = mbox の形式で始まっている（`From ` の行を除き、1 通ずつ署名する）
 why-sign-long = セレクターとドメインを合わせた長さが上限を超えている
 why-sign-name = `{ $name }` は署名に書けない
 why-sign-field = `{ $name }` はフィールド名ではない

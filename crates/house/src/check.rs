@@ -29,7 +29,7 @@ mod from_field;
 mod input;
 mod json;
 mod judge;
-mod mbox;
+pub(crate) mod mbox;
 mod options;
 mod summary;
 mod tree;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
+use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use sekisho_core::speech::Lang;
@@ -110,7 +111,7 @@ pub(crate) struct CheckArguments {
     pub(crate) helo: Option<OsString>,
 
     /// The address in MAIL FROM; '' is the null path, and without it the Return-Path is read.
-    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true, help_heading = "Envelope")]
+    #[arg(long, value_name = "ADDRESS", allow_hyphen_values = true, value_parser = OsStringValueParser::new().try_map(parse_path), help_heading = "Envelope")]
     pub(crate) mail_from: Option<OsString>,
 
     /// Take client and greeting from the N-th Received field from the top, or from the first one written by HOST.
@@ -233,7 +234,8 @@ pub(crate) struct SignArguments {
     #[arg(long, value_name = "KEY.pem", required_unless_present = "new_key", conflicts_with = "new_key")]
     pub(crate) key: Vec<PathBuf>,
 
-    /// The fields to sign, separated by colons; otherwise those that a reader sees, each guarded against a second one.
+    /// The fields to sign, separated by colons; one that is listed more often than it is there, or is not there at all, is
+    /// guarded against being added. Otherwise those that a reader sees, each guarded against a second one.
     #[arg(long, value_name = "NAME:NAME…", conflicts_with = "new_key")]
     pub(crate) headers: Option<String>,
 
@@ -282,6 +284,13 @@ fn parse_address(text: &str) -> Result<IpAddr, Fault> {
     text.parse().map_err(|_| Fault::new("why-not-address", []))
 }
 
+/// Reads a path of SMTP. Whatever a client may say is judged; several words without an at sign are a slip of the pen.
+fn parse_path(path: OsString) -> Result<OsString, Fault> {
+    let octets = path.as_encoded_bytes();
+    let is_slip = octets.iter().any(u8::is_ascii_whitespace) && !octets.contains(&b'@');
+    if is_slip { Err(Fault::new("why-not-path", [])) } else { Ok(path) }
+}
+
 /// Reads a number of seconds, fractions allowed.
 fn parse_seconds(text: &str) -> Result<Duration, Fault> {
     let seconds = text.parse().ok().filter(|seconds| (0.001..=600.0).contains(seconds));
@@ -320,5 +329,15 @@ mod tests {
         let refusal =
             Cli::try_parse_from(["sekisho", "check", "x", "--client-ip", "192.0.2.1", "--trust-received", "1"]);
         assert!(refusal.is_err());
+    }
+
+    #[test]
+    fn words_are_no_path() {
+        let is_taken =
+            |path: &str| Cli::try_parse_from(["sekisho", "check", "x", &format!("--mail-from={path}")]).is_ok();
+        assert!(
+            ["", "<>", "a@b.example", "<a@b.example>", "\"a b\"@c.example", "a b@c.example"].into_iter().all(is_taken)
+        );
+        assert!(!["a b c", " ", "<a b>"].into_iter().any(is_taken));
     }
 }

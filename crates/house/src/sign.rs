@@ -14,9 +14,11 @@ use sekisho_mail::author;
 use sekisho_mail::body::{BodyHasher, BodyPlan, Canonicalization};
 use sekisho_mail::dkim::sign::{SignError, Signer, sign_all};
 use sekisho_mail::dkim::signing_key::{BadKey, NewKey, SigningKey};
+use sekisho_mail::header::Header;
 use sekisho_mail::message::Message;
 use serde_json::json;
 
+use crate::check::mbox::is_from_line;
 use crate::cli::{KeyKind, SignArguments};
 use crate::fault::{Fault, shown};
 use crate::speech::Talk;
@@ -89,20 +91,33 @@ impl SignArguments {
         talk: &Talk,
         streams: &mut Streams<'_>,
     ) -> Result<Vec<u8>, Fault> {
-        let signers = self.signers(domain, selectors)?;
+        let mut signers = self.signers(domain, selectors)?;
         let raw = read_mail(file, streams.stdin)?;
+        let refused = |why: Fault| Fault::new("fault-sign", [("path", shown(file))]).because(why);
+        if is_from_line(&raw) {
+            return Err(refused(Fault::new("why-sign-mbox", [])));
+        }
         let message = Message::parse(&raw);
         if !message.is_plausible() {
             return Err(Fault::new("fault-no-mail", [("path", shown(file))]));
+        }
+        let header = message.header();
+        if header.named("From").count() > 1 {
+            // RFC 5322 §3.6: nobody counts such a mail, and the signature would vouch for an author of anybody's choice.
+            return Err(refused(Fault::new("why-sign-several", [])));
+        }
+        if let Some(names) = &self.headers {
+            let (signed, oversigned) = listed_names(names, &header);
+            for signer in &mut signers {
+                (signer.signed, signer.oversigned) = (signed.clone(), oversigned.clone());
+            }
         }
         let mut plan = BodyPlan::new();
         signers.iter().for_each(|signer| signer.plan(&mut plan));
         let mut hasher = BodyHasher::new(&plan);
         message.body().for_each(|piece| hasher.update(&piece));
         let now = self.at.unwrap_or_else(Timestamp::now);
-        let header = message.header();
-        let fields = sign_all(&signers, &header, &hasher.finish(), now)
-            .map_err(|why| Fault::new("fault-sign", [("path", shown(file))]).because(bad_sign(&why)))?;
+        let fields = sign_all(&signers, &header, &hasher.finish(), now).map_err(|why| refused(bad_sign(&why)))?;
         if let Some(author) = author::judge(&header).0.domain.filter(|author| !is_aligned(domain, author)) {
             let named = [("domain", domain.into()), ("author", (&author).into())];
             // Nobody is left to hear that stderr is closed.
@@ -128,14 +143,26 @@ impl SignArguments {
                 let mut signer = Signer::new(domain.clone(), selector.clone(), read_key(path)?);
                 (signer.header, signer.body) = (header, body);
                 signer.expire_after = self.expire.map(|days| u64::from(days) * DAY);
-                if let Some(names) = &self.headers {
-                    let names = names.split(':').map(str::trim).filter(|name| !name.is_empty());
-                    (signer.signed, signer.oversigned) = (names.map(Box::from).collect(), Vec::new());
-                }
                 Ok(signer)
             })
             .collect()
     }
+}
+
+/// Names of fields.
+type Names = Vec<Box<str>>;
+
+/// Reads the names to be signed: those that are signed as often as they are there, and those that are listed more often,
+/// absent ones among them, which are guarded against one more.
+fn listed_names(text: &str, header: &Header<'_>) -> (Names, Names) {
+    let names: Vec<&str> = text.split(':').map(str::trim).collect();
+    let is_guarded = |wanted: &&str| {
+        let listed = names.iter().filter(|name| name.eq_ignore_ascii_case(wanted)).count();
+        listed > header.fields().iter().filter(|field| field.is(wanted)).count()
+    };
+    let (guarded, plain): (Vec<&str>, Vec<&str>) = names.iter().copied().partition(is_guarded);
+    let boxed = |names: Vec<&str>| names.into_iter().map(Box::from).collect();
+    (boxed(plain), boxed(guarded))
 }
 
 /// Reads a domain or a selector: a name that may stand in a signature.

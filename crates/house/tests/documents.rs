@@ -183,7 +183,12 @@ fn the_samples_of_the_readmes_are_what_is_printed() {
 fn run_block(folder: &Folder, block: &str) -> String {
     let mut said = String::new();
     for line in block.lines() {
-        let (line, file) = line.split_once(" > ").map_or((line, None), |(line, file)| (line, Some(file)));
+        if line == "kumo=$(mktemp -d)" {
+            folder.write("kumo/here", "");
+            continue;
+        }
+        let line = &line.replace("$kumo/", "kumo/");
+        let (line, file) = line.split_once(" > ").map_or((line.as_str(), None), |(line, file)| (line, Some(file)));
         let words: Vec<&str> = line.split(' ').collect();
         let output = match words.as_slice() {
             ["cat", files @ ..] => {

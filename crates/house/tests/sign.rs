@@ -88,10 +88,25 @@ fn what_cannot_be_signed_is_said_in_one_line() {
     folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
     folder.write("no.pem", "no key");
     folder.write("nobody.eml", "Subject: x\r\n\r\n");
+    folder.write("two.eml", "From: a@example.org\r\nFrom: b@example.org\r\n\r\n");
+    folder.write("mbox", format!("From a@example.org Thu Jan  1 00:00:00 1970\n{MAIL}"));
     let usual = "--domain example.org --selector s --key @s.pem";
     for (command, why) in [
         (format!("sign @gone {usual}"), "cannot read `DIR/gone`: there is no such file"),
         (format!("sign @nobody.eml {usual}"), "`DIR/nobody.eml` cannot be signed: it has no From field"),
+        (format!("sign @two.eml {usual}"), "`DIR/two.eml` cannot be signed: it has more than one From field"),
+        (
+            format!("sign @mbox {usual}"),
+            "`DIR/mbox` cannot be signed: it begins as an mbox does; sign its mails one by one, without the `From ` line",
+        ),
+        (
+            format!("sign @mail.eml {usual} --headers from:;b=x"),
+            "`DIR/mail.eml` cannot be signed: `;b=x` is not a field name",
+        ),
+        (
+            format!("sign @mail.eml {usual} --headers from::to"),
+            "`DIR/mail.eml` cannot be signed: `` is not a field name",
+        ),
         (format!("sign @mail.eml {usual} --selector t"), "every --selector needs its --key: there are 2 and 1"),
         (
             format!("sign @mail.eml {usual} --canonicalization loose"),
@@ -150,4 +165,23 @@ fn a_signature_that_dmarc_will_not_count_is_made_and_warned_of() {
     }
     let said = folder.call("sign @mail.eml --domain example.net --selector s --key @s.pem --lang ja");
     assert!(said.stderr.contains("`example.net` の署名は DMARC では無効"), "{}", said.stderr);
+}
+
+#[test]
+fn fields_are_signed_as_they_are_listed() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    let listed = |names: &str| {
+        let command = format!("sign @mail.eml --domain example.org --selector s --key @s.pem --headers {names}");
+        let said = folder.call(&command).stdout;
+        let list = said.split("h=").nth(1).unwrap().split(';').next().unwrap();
+        let mut names: Vec<String> = list.split(':').map(|name| name.trim().to_owned()).collect();
+        names.sort_unstable();
+        names.join(":")
+    };
+    assert_eq!(listed("from:to:subject"), "from:subject:to");
+    // What is not there, misspelt or not, is guarded against being added.
+    assert_eq!(listed("from:subjct:x-foo"), "from:subjct:x-foo");
+    assert_eq!(listed("Subject:from:From"), "from:from:subject");
+    assert_eq!(listed("subject"), "from:subject");
 }

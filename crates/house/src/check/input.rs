@@ -206,8 +206,13 @@ fn look(first: &[u8]) -> Looks {
 /// Reads the rest of a file that is one mail.
 fn read_whole(path: &Path, mut raw: Vec<u8>, rest: impl Read) -> Result<Vec<u8>, Fault> {
     let room = (MAIL_MAX + 1).saturating_sub(raw.len()) as u64;
-    // One piece of the right size: memory that grows by doubling is held two and three times over.
-    let about = fs::metadata(path).ok().filter(fs::Metadata::is_file).map_or(0, |about| about.len().min(room));
+    // One piece of the right size: memory that grows by doubling is held two and three times over. Where the size is not
+    // known and the beginning filled the look, there is room for all that is read; what is not used is never touched.
+    let about = match fs::metadata(path) {
+        Ok(about) if about.is_file() && path != Path::new("-") => about.len().min(room),
+        _ if raw.len() < LOOK => 0,
+        _ => room,
+    };
     raw.reserve_exact(usize::try_from(about).unwrap_or(0));
     rest.take(room).read_to_end(&mut raw).map_err(|error| Fault::io("fault-read", path, &error))?;
     if raw.len() > MAIL_MAX { Err(too_large(path)) } else { Ok(raw) }

@@ -99,7 +99,7 @@ impl<R: Read> Mbox<R> {
 
 /// Tells whether a line may part two mails. `From :` does not: that is a From field in obsolete syntax (RFC 5322 §4.5),
 /// and an author that a mail program may show is never dropped.
-pub(super) fn is_from_line(line: &[u8]) -> bool {
+pub(crate) fn is_from_line(line: &[u8]) -> bool {
     line.strip_prefix(b"From ").is_some_and(|rest| !rest.trim_ascii_start().starts_with(b":"))
 }
 

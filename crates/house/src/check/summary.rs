@@ -98,6 +98,11 @@ impl Summary {
                 label.clear();
             }
         }
+        let signatures: u64 =
+            self.results.iter().filter(|((check, _), _)| *check == "label-dkim").map(|(_, count)| count).sum();
+        if signatures != self.mails {
+            let _ = writeln!(text, "  {}", paint.tone(Tone::Dim, &talk.word("summary-signatures")));
+        }
         if self.unjudged > 0 {
             let unjudged = talk.say("summary-unjudged", &[("count", Value::from(self.unjudged))]);
             let _ = writeln!(text, "  {}", paint.tone(Tone::Odd, &unjudged));

@@ -117,3 +117,11 @@ fn a_display_name_of_a_megabyte_is_judged() {
         assert_eq!(gist(&json), expected, "{}", name.get(..40).unwrap());
     }
 }
+
+#[test]
+fn a_mail_from_standard_input_is_held_once() {
+    let server = DnsServer::start(zone());
+    let mail = claim("", "", "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcd\r\n".repeat(1 << 20));
+    let size = mail.len();
+    assert_eq!(gist(&judge_within(&from_attacker(mail, &server), size + UNREAD_MAX)), exposed());
+}

@@ -96,7 +96,13 @@ fn is_bidi_control(character: char) -> bool {
     matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
-/// Tells whether an invisible character is a joiner where scripts and emoji need it.
+/// Tells whether an invisible character is a joiner or a variation selector where scripts and emoji need it.
 fn joins(before: char, character: char) -> bool {
-    matches!(character, '\u{200c}' | '\u{200d}') && !before.is_ascii()
+    match character {
+        '\u{200c}' | '\u{200d}' | '\u{180b}'..='\u{180d}' | '\u{180f}' => !before.is_ascii(),
+        // Keycaps are made of ASCII.
+        '\u{fe00}'..='\u{fe0f}' => !before.is_ascii() || matches!(before, '0'..='9' | '#' | '*'),
+        '\u{e0100}'..='\u{e01ef}' => !before.is_ascii(),
+        _ => false,
+    }
 }

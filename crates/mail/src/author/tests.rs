@@ -134,6 +134,8 @@ fn what_is_odd_but_clear_is_flagged() {
         ("a@раура.example".as_bytes(), flag::CONFUSABLE_DOMAIN.word),
         ("\"\u{202e}gro.v@v\" <a@x.org>".as_bytes(), flag::BIDI_CONTROLS.word),
         ("\"v\u{200b}\" <a@x.org>".as_bytes(), flag::INVISIBLE.word),
+        ("\"v\u{34f}\" <a@x.org>".as_bytes(), flag::INVISIBLE.word),
+        ("\"v@v\u{115f}.org\" <a@x.org>".as_bytes(), flag::NAME_ADDRESS.word),
         (b"=?utf-8?q?a=00b?= <a@x.org>", flag::INVISIBLE.word),
         (b"\xffa <a@x.org>", flag::NOT_UTF8.word),
     ] {
@@ -147,6 +149,7 @@ fn what_is_odd_but_clear_is_flagged() {
         "ａ＠ｘ．ｏｒｇ <a@x.org>",
         "山田 Taro太郎 <a@日本語.example>",
         "👩‍👧 x <a@münchen.example>",
+        "❤\u{fe0f} 1\u{fe0f}\u{20e3} 葛\u{e0100}城 <a@x.org>",
     ] {
         assert_eq!(from(value).flags, [""; 0], "{value}");
     }

@@ -64,7 +64,7 @@ pub struct Signer {
     pub header: Canonicalization,
     /// How the body is made alike, `c=`.
     pub body: Canonicalization,
-    /// The names of the fields that are signed, each as often as it is there.
+    /// The names of the fields that are signed, each as often as it is there; absent ones are left out.
     pub signed: Vec<Box<str>>,
     /// The names of the fields that are signed once more than they are there. From is always one of the signed.
     pub oversigned: Vec<Box<str>>,
@@ -132,6 +132,10 @@ impl Signer {
     /// Returns the names for `h=`: each as often as the mail has it, once more where none may be added.
     fn names<'s>(&'s self, header: &Header<'_>, index: &FieldIndex) -> Result<Vec<&'s str>, SignError> {
         let count = |name: &str| index.count(header, name.as_bytes());
+        let mut listed = self.oversigned.iter().chain(&self.signed);
+        if let Some(name) = listed.find(|name| !is_field_name(name)) {
+            return Err(SignError::BadFieldName(name.clone()));
+        }
         // §5.4: From must be signed.
         if count("From") == 0 {
             return Err(SignError::NoFrom);
@@ -145,11 +149,7 @@ impl Signer {
         self.oversigned.iter().for_each(|name| add(name, 1));
         self.signed.iter().for_each(|name| add(name, 0));
         add("From", 0);
-        let is_name = |name: &&str| name.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b';');
-        match names.iter().find(|name| !is_name(name)) {
-            Some(name) => Err(SignError::BadFieldName((*name).into())),
-            None => Ok(names),
-        }
+        Ok(names)
     }
 
     /// Writes `i=` in quoted-printable (§2.11), after checking that it lies at or below `d=`.
@@ -182,6 +182,11 @@ pub fn sign_all(
     let fields: Result<Vec<Vec<u8>>, SignError> =
         signers.iter().map(|signer| signer.sign(header, digests, now)).collect();
     Ok(fields?.concat())
+}
+
+/// Tells whether text can be the name of a field that stands in `h=`.
+fn is_field_name(name: &str) -> bool {
+    !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic() && b != b':' && b != b';')
 }
 
 /// Returns a name as a field may hold it: letters, digits, hyphens and underscores.
