@@ -72,7 +72,10 @@ pub struct Step {
 }
 
 /// What a sentence names: each thing behind the word that the sentence calls it.
-pub type Arguments = SmallVec<[(&'static str, Value); 2]>;
+pub type Arguments = SmallVec<[(&'static str, Value); FEW]>;
+
+/// How many things most sentences name at most.
+const FEW: usize = 2;
 
 /// Something that a step's sentence names.
 #[derive(Clone, Debug, PartialEq)]
@@ -162,6 +165,15 @@ impl From<IpAddr> for Value {
     }
 }
 
+/// Where an account stood at some moment.
+#[derive(Clone, Copy, Debug)]
+pub struct Mark {
+    /// How deep the next step lay.
+    depth: u8,
+    /// How many steps there were.
+    steps: usize,
+}
+
 /// The steps of one check while it is being judged.
 #[derive(Clone, Debug)]
 pub struct Trace {
@@ -176,7 +188,7 @@ pub struct Trace {
 impl Trace {
     /// Starts the account of one check.
     pub fn new(check: Check) -> Trace {
-        Trace { check, depth: 0, steps: Vec::with_capacity(8) }
+        Trace { check, depth: 0, steps: Vec::new() }
     }
 
     /// Writes a step that leads on to the next one.
@@ -221,6 +233,17 @@ impl Trace {
         self.steps.clear();
     }
 
+    /// Returns where the account stands.
+    pub fn mark(&self) -> Mark {
+        Mark { depth: self.depth, steps: self.steps.len() }
+    }
+
+    /// Forgets what was written since the account stood there.
+    pub fn return_to(&mut self, mark: Mark) {
+        self.depth = mark.depth;
+        self.steps.truncate(mark.steps);
+    }
+
     /// Returns what was written so far.
     pub fn steps(&self) -> &[Step] {
         &self.steps
@@ -238,12 +261,13 @@ impl Trace {
         result: Option<&'static str>,
         arguments: [(&'static str, Value); N],
     ) {
-        self.steps.push(Step {
-            check: self.check,
-            depth: self.depth,
-            rule,
-            result,
-            arguments: SmallVec::from_iter(arguments),
-        });
+        /// How many steps most accounts have: the first one makes room for them all.
+        const USUAL: usize = 8;
+        if self.steps.is_empty() {
+            self.steps.reserve(USUAL);
+        }
+        let arguments =
+            if N > FEW { Arguments::from_vec(Vec::from(arguments)) } else { Arguments::from_iter(arguments) };
+        self.steps.push(Step { check: self.check, depth: self.depth, rule, result, arguments });
     }
 }

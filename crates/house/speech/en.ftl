@@ -133,6 +133,7 @@ fault-sign-unsigned = `{ $value }` is not known here; write `pass` or `refuse`
 fault-field-name = `{ $value }` is not the name of a header field
 fault-key-twice = the selector `{ $selector }` has two keys for `{ $domain }`
 fault-key-record = `{ $name }` does not let this key sign
+serve-ready = ready; Ctrl-C or SIGTERM stops it in order
 serve-listening = listening for MTAs (milter) on { $address }
 serve-signing = listening for MTAs (milter) to sign what goes out, on { $address }
 note-sign-no-listener = [sign] has no `listen`, so nothing is signed

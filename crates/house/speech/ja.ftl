@@ -123,6 +123,7 @@ fault-sign-unsigned = `{ $value }` は指定できない: `pass` か `refuse` �
 fault-field-name = `{ $value }` はヘッダーフィールドの名前ではない
 fault-key-twice = セレクター `{ $selector }` に `{ $domain }` の鍵が二つある
 fault-key-record = `{ $name }` がこの鍵での署名を許していない
+serve-ready = 準備完了: Ctrl-C か SIGTERM で順に終了
 serve-listening = { $address } で MTA からの接続（milter）を待ち受け中
 serve-signing = { $address } で送信メールに署名するための MTA からの接続（milter）を待ち受け中
 note-sign-no-listener = [sign] に `listen` がないため、何にも署名しない

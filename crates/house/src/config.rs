@@ -15,7 +15,7 @@ use self::arc::ArcSection;
 use self::check::CheckSection;
 pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnReject, OnTemperror, Quarantine};
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
-pub(crate) use self::gate::GateSection;
+pub(crate) use self::gate::{GateSection, Rule};
 use self::raw::RawConfig;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
@@ -132,6 +132,12 @@ impl Config {
             ..Policy::default()
         }
     }
+}
+
+/// Returns the `[gate]` section of a configuration that a test writes.
+#[cfg(test)]
+pub(crate) fn gate_for_testing(text: &str) -> GateSection {
+    Config::parse(None, text).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>()).unwrap().gate
 }
 
 /// The faults of values: where each stands, and what is wrong.

@@ -72,6 +72,7 @@ async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Stream
         let gate = Arc::clone(&gate);
         listeners.spawn(keep_checking(move || Arc::clone(&gate), doubts, shutdown.clone()));
     }
+    writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
     streams.stderr.flush()?;
     tokio::select! {
         _ = terminate.recv() => {}

@@ -7,7 +7,7 @@ mod answers;
 mod headers;
 mod signatures;
 mod spf;
-mod spoofing;
+pub(crate) mod spoofing;
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -40,12 +40,12 @@ const CHILD: &str = "hostile::a_clean_mail_stays_within_the_bounds";
 const TASK: &str = "SEKISHO_HOSTILE_TASK";
 
 /// The address of the victim's own servers.
-const VICTIM: &str = "192.0.2.1";
+pub(crate) const VICTIM: &str = "192.0.2.1";
 /// The address that the attacker sends from.
-const ATTACKER: &str = "198.51.100.66";
+pub(crate) const ATTACKER: &str = "198.51.100.66";
 
 /// A victim who publishes everything that protects, and an attacker who publishes everything that passes.
-fn zone() -> Zone {
+pub(crate) fn zone() -> Zone {
     let key = |domain: &str| signer(&domain.parse_name(), "s").key.record();
     let text = format!(
         "_dmarc.victim.example TXT \"v=DMARC1; p=reject\"
@@ -61,7 +61,7 @@ fn zone() -> Zone {
 }
 
 /// Returns the usual zone with more lines.
-fn zone_with(lines: &str) -> Zone {
+pub(crate) fn zone_with(lines: &str) -> Zone {
     let mut zone = zone();
     for line in lines.lines().map(str::trim).filter(|line| !line.is_empty()) {
         zone.parse_line(line).unwrap_or_else(|why| panic!("{why}: {}", line.get(..80).unwrap_or(line)));
@@ -82,13 +82,13 @@ impl ParseName for str {
 }
 
 /// Returns a mail that claims to be the victim's, with other fields around its From field.
-fn claim(above: impl AsRef<[u8]>, below: impl AsRef<[u8]>, body: impl AsRef<[u8]>) -> Vec<u8> {
+pub(crate) fn claim(above: impl AsRef<[u8]>, below: impl AsRef<[u8]>, body: impl AsRef<[u8]>) -> Vec<u8> {
     let from = b"From: <chief@victim.example>\r\nTo: <you@example.net>\r\nSubject: Pay at once\r\n";
     [above.as_ref(), from, below.as_ref(), b"\r\n", body.as_ref()].concat()
 }
 
 /// Returns a mail with a signature by `s._domainkey` of the domain.
-fn signed_by(domain: &str, mail: &[u8]) -> Vec<u8> {
+pub(crate) fn signed_by(domain: &str, mail: &[u8]) -> Vec<u8> {
     [sign(&signer(&domain.parse_name(), "s"), mail), mail.to_vec()].concat()
 }
 

@@ -12,6 +12,7 @@ mod dmarc_worlds;
 mod documents;
 mod examples;
 mod facts;
+mod gate;
 mod hostile;
 mod mailbox;
 mod replay;

@@ -209,10 +209,9 @@ impl Signatures {
 
     /// Ends the account.
     pub fn into_steps(self) -> Vec<Step> {
-        let mut steps = Vec::with_capacity(self.entries.len() * 6);
-        for entry in self.entries {
-            steps.append(&mut entry.trace.into_steps());
-        }
+        let mut accounts = self.entries.into_iter().map(|entry| entry.trace.into_steps());
+        let mut steps = accounts.next().unwrap_or_default();
+        accounts.for_each(|mut account| steps.append(&mut account));
         steps.append(&mut self.unexamined.into_steps());
         steps
     }

@@ -74,7 +74,7 @@ pub fn opening(facts: &Facts, author: &Author) -> Option<Missing> {
     if let Err(missing) = facts.get(&first) {
         return Some(missing);
     }
-    let needs_walk = matches!(walk::look(facts, domain), Found::Absent | Found::Several(_));
+    let needs_walk = matches!(walk::read(facts, Some(&first)), Found::Absent | Found::Several(_));
     let missing = if needs_walk { walk::unanswered(facts, domain) } else { Vec::new() };
     Some(Missing(missing)).filter(|missing| !missing.0.is_empty())
 }
@@ -171,11 +171,12 @@ impl<'a> Candidate<'a> {
 impl Inquiry<'_> {
     /// Finds the record to be applied: the author domain's, its organization's, or its public suffix's (§4.10.1).
     fn find_policy(&mut self) -> Result<Search, Missing> {
-        if let Some(question) = walk::question(self.domain) {
-            self.facts.get(&question)?;
-        }
         let name = self.domain;
-        match walk::look(self.facts, name) {
+        let question = walk::question(name);
+        if let Some(question) = &question {
+            self.facts.get(question)?;
+        }
+        match walk::read(self.facts, question.as_ref()) {
             Found::One(record) => return Ok(self.standing(name.clone(), record, true)),
             Found::Several(count) => {
                 self.trace.note(&rules::RECORD_SEVERAL, [("name", name.into()), ("count", count.into())]);

@@ -68,6 +68,8 @@ struct Opened {
 struct Spf {
     /// The identity.
     identity: Identity,
+    /// How far it has come.
+    judgement: spf::Judgement,
     /// The account.
     trace: Trace,
     /// The verdict, once it was reached.
@@ -165,7 +167,7 @@ impl Hearing {
 
     /// Puts what was concluded together.
     fn conclude(&mut self, opened: Opened, dmarc: Dmarc, mut trace: Trace) -> Verdict {
-        let Dmarc { signatures, verdict: dmarc, steps: mut dmarc_steps } = dmarc;
+        let Dmarc { signatures, verdict: dmarc, steps: dmarc_steps } = dmarc;
         let mut arc = opened.chain.verdict();
         arc.overrides = dmarc.result == DmarcResult::Fail
             && dmarc.disposition != Disposition::None
@@ -173,14 +175,17 @@ impl Hearing {
             && !flag::header_may_end_early(&opened.author.flags)
             && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
         let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);
-        let mut steps = opened.author_steps;
-        steps.reserve(64);
-        steps.append(&mut std::mem::replace(&mut self.spf.trace, Trace::new(Check::Spf)).into_steps());
-        steps.append(&mut std::mem::replace(&mut self.spf_helo.trace, Trace::new(Check::SpfHelo)).into_steps());
-        steps.append(&mut opened.signatures.into_steps());
-        steps.append(&mut opened.chain.into_steps());
-        steps.append(&mut dmarc_steps);
-        steps.append(&mut trace.into_steps());
+        let accounts = [
+            opened.author_steps,
+            std::mem::replace(&mut self.spf.trace, Trace::new(Check::Spf)).into_steps(),
+            std::mem::replace(&mut self.spf_helo.trace, Trace::new(Check::SpfHelo)).into_steps(),
+            opened.signatures.into_steps(),
+            opened.chain.into_steps(),
+            dmarc_steps,
+            trace.into_steps(),
+        ];
+        let mut steps = Vec::with_capacity(accounts.iter().map(Vec::len).sum());
+        accounts.into_iter().for_each(|mut account| steps.append(&mut account));
         Verdict {
             action,
             grounds,
@@ -252,13 +257,13 @@ impl Opened {
 impl Spf {
     /// Prepares the judgement of one identity.
     fn new(check: Check, identity: Identity) -> Spf {
-        Spf { identity, trace: Trace::new(check), verdict: None }
+        Spf { identity, judgement: spf::Judgement::default(), trace: Trace::new(check), verdict: None }
     }
 
     /// Judges the identity, once, as far as the envelope names it.
     fn proceed(&mut self, facts: &Facts, envelope: &Envelope, policy: &Policy, now: Timestamp) -> Result<(), Missing> {
         if let Some(request) = self.request(envelope) {
-            self.verdict = Some(spf::judge(facts, &request, policy, now, &mut self.trace)?);
+            self.verdict = Some(self.judgement.proceed(facts, &request, policy, now, &mut self.trace)?);
         }
         Ok(())
     }

@@ -23,7 +23,7 @@ use sekisho_core::visible::Visible;
 use crate::policy::Policy;
 use crate::verdict::{Identity, SpfResult, SpfVerdict};
 
-use self::evaluation::{Conclusion, Evaluation, Halt};
+use self::evaluation::{Conclusion, Evaluation, Spent, Visit};
 use self::macros::Sender;
 pub(crate) use self::rules::RULES;
 
@@ -54,23 +54,67 @@ pub fn judge(
     trace: &mut Trace,
 ) -> Result<SpfVerdict, Missing> {
     trace.restart();
-    let sender = sender(request, now);
-    note_request(request, &sender, trace);
-    let name = match usable_domain(&sender.domain) {
-        Ok(name) => name,
-        Err((rule, name)) => {
-            trace.conclude(rule, SpfResult::None.as_str(), [("domain", sender.domain.as_ref().into())]);
-            return Ok(verdict(request, &sender, name));
-        }
-    };
-    let mut evaluation = Evaluation::new(facts, &sender, policy, trace);
-    let (result, explanation) = match conclude(&mut evaluation, &name) {
-        Ok((conclusion, explanation)) => (conclusion.result, explanation),
-        Err(Halt::Error(result)) => (result, None),
-        Err(Halt::Missing(missing)) => return Err(missing),
-    };
-    let (lookups, void_lookups) = evaluation.spent();
-    Ok(SpfVerdict { result, explanation, lookups, void_lookups, ..verdict(request, &sender, Some(name)) })
+    Judgement::default().proceed(facts, request, policy, now, trace)
+}
+
+/// One identity while it is being judged: where an answer is missing, it goes on from there once the answer is known,
+/// and ends as [`judge`] would with all answers at hand.
+#[derive(Default)]
+pub struct Judgement {
+    /// The domain, once the request was found to name one.
+    name: Option<DomainName>,
+    /// What was spent of the limits.
+    spent: Spent,
+    /// The records under way, each but the first included by the one before.
+    visits: Vec<Visit>,
+    /// What they led to.
+    conclusion: Option<Conclusion>,
+}
+
+impl Judgement {
+    /// Judges as far as the facts allow, or names every question that is already known to be needed.
+    ///
+    /// All but the facts must be what it was at the first call; `trace` is to be new then.
+    pub fn proceed(
+        &mut self,
+        facts: &Facts,
+        request: &Request<'_>,
+        policy: &Policy,
+        now: Timestamp,
+        trace: &mut Trace,
+    ) -> Result<SpfVerdict, Missing> {
+        let sender = sender(request, now);
+        let name = match &self.name {
+            Some(name) => name,
+            None => {
+                note_request(request, &sender, trace);
+                match usable_domain(&sender.domain) {
+                    Ok(name) => self.name.insert(name),
+                    Err((rule, name)) => {
+                        trace.conclude(rule, SpfResult::None.as_str(), [("domain", sender.domain.as_ref().into())]);
+                        return Ok(verdict(request, &sender, name));
+                    }
+                }
+            }
+        };
+        let mut evaluation = Evaluation::new(facts, &sender, policy, &mut self.spent, trace);
+        let conclusion = match &self.conclusion {
+            Some(conclusion) => conclusion,
+            None => {
+                let conclusion = evaluation.check_host(name, &mut self.visits)?;
+                evaluation.note_conclusion(name, &conclusion);
+                self.conclusion.insert(conclusion)
+            }
+        };
+        let result = conclusion.result;
+        // §6.2: a fail may come with the domain's own words.
+        let explanation = match result {
+            SpfResult::Fail => evaluation.attempt(|evaluation| explanation::explain(evaluation, conclusion))?,
+            _ => None,
+        };
+        let Spent { lookups, voids: void_lookups, .. } = self.spent;
+        Ok(SpfVerdict { result, explanation, lookups, void_lookups, ..verdict(request, &sender, Some(name.clone())) })
+    }
 }
 
 /// Says that a judgement did not come to its end, by our own fault.
@@ -94,17 +138,6 @@ fn verdict(request: &Request<'_>, sender: &Sender<'_>, name: Option<DomainName>)
         lookups: 0,
         void_lookups: 0,
     }
-}
-
-/// Follows the record, says what decided, and fetches the domain's own words for a fail.
-fn conclude(evaluation: &mut Evaluation<'_>, name: &DomainName) -> Result<(Conclusion, Option<String>), Halt> {
-    let conclusion = evaluation.check_host(name)?;
-    evaluation.note_conclusion(name, &conclusion);
-    let explanation = match conclusion.result {
-        SpfResult::Fail => explanation::explain(evaluation, &conclusion)?,
-        _ => None,
-    };
-    Ok((conclusion, explanation))
 }
 
 /// Settles who is speaking (RFC 7208 §2.3, §2.4, §4.3).

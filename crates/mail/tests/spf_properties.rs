@@ -11,7 +11,7 @@ use sekisho_core::presentation::split_string;
 use sekisho_core::step::{Check, Step, Trace};
 use sekisho_core::zone::Zone;
 use sekisho_mail::policy::Policy;
-use sekisho_mail::spf::{Request, judge};
+use sekisho_mail::spf::{Judgement, Request, judge};
 use sekisho_mail::verdict::{Identity, SpfVerdict};
 
 use crate::spf_worlds::assert_speaks;
@@ -89,8 +89,8 @@ fn world() -> impl Strategy<Value = Zone> {
     })
 }
 
-/// Judges a mail of the first domain.
-fn judged(facts: &Facts, client: IpAddr, trace: &mut Trace) -> Result<SpfVerdict, Missing> {
+/// Judges a mail of the first domain from where the judgement waited, and holds that against judging it from the start.
+fn judged(judgement: &mut Judgement, facts: &Facts, client: IpAddr, trace: &mut Trace) -> Result<SpfVerdict, Missing> {
     let from = b"some-body@d0.example";
     let request = Request {
         identity: Identity::MailFrom,
@@ -99,7 +99,13 @@ fn judged(facts: &Facts, client: IpAddr, trace: &mut Trace) -> Result<SpfVerdict
         mail_from: from,
         receiver: None,
     };
-    judge(facts, &request, &Policy::default(), Timestamp::UNIX_EPOCH, trace)
+    let (policy, now) = (Policy::default(), Timestamp::UNIX_EPOCH);
+    let mut anew = Trace::new(Check::Spf);
+    let expected = judge(facts, &request, &policy, now, &mut anew);
+    let judged = judgement.proceed(facts, &request, &policy, now, trace);
+    assert_eq!(judged, expected);
+    assert_eq!(trace.steps(), anew.steps());
+    judged
 }
 
 /// Judges with as many answers a round as `pick` takes of what is missing; returns the facts that it took.
@@ -109,9 +115,9 @@ fn heard(
     mut facts: Facts,
     pick: fn(Vec<Question>) -> Vec<Question>,
 ) -> (SpfVerdict, Vec<Step>, Facts) {
-    let mut trace = Trace::new(Check::Spf);
+    let (mut judgement, mut trace) = (Judgement::default(), Trace::new(Check::Spf));
     loop {
-        match judged(&facts, client, &mut trace) {
+        match judged(&mut judgement, &facts, client, &mut trace) {
             Ok(verdict) => return (verdict, trace.into_steps(), facts),
             Err(Missing(missing)) => {
                 assert!(!missing.is_empty() && missing.iter().all(|question| !facts.has(question)));
@@ -209,7 +215,8 @@ proptest! {
         let client: IpAddr = if v6 { "2001:db8::1".parse().unwrap() } else { [192, 0, 2, 1].into() };
         let mut facts = Facts::default();
         let mut trace = Trace::new(Check::Spf);
-        while let Err(Missing(missing)) = judged(&facts, client, &mut trace) {
+        let mut judgement = Judgement::default();
+        while let Err(Missing(missing)) = judged(&mut judgement, &facts, client, &mut trace) {
             for question in missing {
                 let outcome = answer(&question);
                 facts.insert(question, Answer::new(outcome, 60).into());

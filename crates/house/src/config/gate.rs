@@ -2,12 +2,15 @@
 
 use std::net::SocketAddr;
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
 use super::conduct::{Change, Conduct, RawConduct};
+use super::network::read_network;
 use super::raw::number;
+use super::sign::{DomainPattern, UserPattern, all};
 use crate::fault::Fault;
 
 /// The options.
@@ -23,6 +26,10 @@ pub(super) const OPTIONS: &[&str] = &[
     "verdict_id",
     "max_sessions",
 ];
+
+/// The options of a rule.
+pub(super) const RULE_OPTIONS: &[&str] =
+    &["recipients", "authors", "networks", "users", "mode", "author", "dmarc_reject", "temperror", "quarantine"];
 
 /// The longest help address: an answer has to fit into one line of SMTP.
 const HELP_MAX: usize = 100;
@@ -51,6 +58,32 @@ pub(super) struct RawGate {
     verdict_id: Option<bool>,
     /// The most sessions.
     max_sessions: Option<Spanned<i64>>,
+    /// `[[gate.rules]]`
+    rules: Vec<Spanned<RawRule>>,
+}
+
+/// A rule as it was written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawRule {
+    /// Recipient domains.
+    recipients: Option<Vec<Spanned<String>>>,
+    /// Author domains.
+    authors: Option<Vec<Spanned<String>>>,
+    /// Networks of clients.
+    networks: Option<Vec<Spanned<String>>>,
+    /// Logins.
+    users: Option<Vec<Spanned<String>>>,
+    /// `monitor` or `enforce`.
+    mode: Option<Spanned<String>>,
+    /// What is done with a mail without one author to rely on.
+    author: Option<Spanned<String>>,
+    /// What is done where DMARC fails and the domain asks for rejection.
+    dmarc_reject: Option<Spanned<String>>,
+    /// What is done where the DNS does not answer.
+    temperror: Option<Spanned<String>>,
+    /// What quarantine is.
+    quarantine: Option<Spanned<String>>,
 }
 
 /// The mail filter in front of an MTA.
@@ -68,6 +101,23 @@ pub(crate) struct GateSection {
     pub(crate) verdict_id: bool,
     /// The most conversations at a time.
     pub(crate) max_sessions: usize,
+    /// What is done otherwise with some mails; where several speak of one mail, the later ones win.
+    pub(crate) rules: Vec<Rule>,
+}
+
+/// What is done otherwise with some mails: `[[gate.rules]]`. What is empty holds for all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Rule {
+    /// The domains of recipients.
+    pub(crate) recipients: Vec<DomainPattern>,
+    /// The author domains.
+    pub(crate) authors: Vec<DomainPattern>,
+    /// Where the client is.
+    pub(crate) networks: Vec<IpNet>,
+    /// Who has logged in.
+    pub(crate) users: Vec<UserPattern>,
+    /// What is done otherwise.
+    pub(crate) change: Change,
 }
 
 impl Default for GateSection {
@@ -79,6 +129,7 @@ impl Default for GateSection {
             authserv_id: None,
             verdict_id: false,
             max_sessions: 1000,
+            rules: Vec::new(),
         }
     }
 }
@@ -88,11 +139,12 @@ impl GateSection {
     pub(super) fn check(raw: RawGate, faults: &mut Faults) -> GateSection {
         let mut section = GateSection::default();
         if let Some(written) = raw.listen {
-            section.listen = written.into_iter().filter_map(|address| listen_address(&address, faults)).collect();
+            section.listen = all(written, faults, super::read_listen);
         }
         let RawGate { mode, author, dmarc_reject, temperror, quarantine, .. } = raw;
         let conduct = RawConduct { mode, author, dmarc_reject, temperror, quarantine };
         section.conduct = Change::check(&conduct, faults).of(section.conduct);
+        section.rules = raw.rules.into_iter().map(|rule| Rule::check(rule.into_inner(), faults)).collect();
         if let Some(help) = raw.help {
             if help.get_ref().len() > HELP_MAX || !help.get_ref().bytes().all(|b| b.is_ascii_graphic()) {
                 faults.push((help.span(), Fault::new("fault-help", [("value", help.get_ref().clone().into())])));
@@ -115,12 +167,17 @@ impl GateSection {
     }
 }
 
-/// Reads an address to listen on.
-fn listen_address(written: &Spanned<String>, faults: &mut Faults) -> Option<SocketAddr> {
-    let address = written.get_ref().parse().ok();
-    if address.is_none() {
-        let value = written.get_ref().clone().into();
-        faults.push((written.span(), Fault::new("fault-listen", [("value", value)])));
+impl Rule {
+    /// Checks what was written.
+    fn check(raw: RawRule, faults: &mut Faults) -> Rule {
+        let RawRule { recipients, authors, networks, users, mode, author, dmarc_reject, temperror, quarantine } = raw;
+        let conduct = RawConduct { mode, author, dmarc_reject, temperror, quarantine };
+        Rule {
+            recipients: all(recipients.unwrap_or_default(), faults, DomainPattern::read),
+            authors: all(authors.unwrap_or_default(), faults, DomainPattern::read),
+            networks: all(networks.unwrap_or_default(), faults, read_network),
+            users: all(users.unwrap_or_default(), faults, UserPattern::read),
+            change: Change::check(&conduct, faults),
+        }
     }
-    address
 }

@@ -52,6 +52,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("spf", super::spf::OPTIONS),
     ("arc", super::arc::OPTIONS),
     ("gate", super::gate::OPTIONS),
+    ("gate.rules", super::gate::RULE_OPTIONS),
     ("sign", super::sign::OPTIONS),
     ("sign.keys", super::sign::KEY_OPTIONS),
     ("sign.senders", super::sign::SENDER_OPTIONS),

@@ -5,7 +5,8 @@ use std::path::Path;
 
 use serde_json::{Map, Value, json};
 
-use super::{Config, raw};
+use super::conduct::Change;
+use super::{Config, Mode, OnAuthor, OnReject, OnTemperror, Quarantine, raw};
 use crate::fault::{Fault, shown};
 use crate::speech::Talk;
 use crate::terminal::{pad, width};
@@ -92,6 +93,20 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("sign", "oversigned", texts(&sign.oversigned)),
     ];
     // The tables of a list stand below the options of their section: TOML wants it so.
+    all.extend(tables("gate", "rules", &gate.rules, |rule| {
+        let Change { mode, author, dmarc_reject, temperror, quarantine } = rule.change;
+        [
+            ("recipients", texts(&rule.recipients)),
+            ("authors", texts(&rule.authors)),
+            ("networks", texts(&rule.networks)),
+            ("users", texts(&rule.users)),
+            ("mode", mode.map(Mode::as_str).into()),
+            ("author", author.map(OnAuthor::as_str).into()),
+            ("dmarc_reject", dmarc_reject.map(OnReject::as_str).into()),
+            ("temperror", temperror.map(OnTemperror::as_str).into()),
+            ("quarantine", quarantine.map(Quarantine::as_str).into()),
+        ]
+    }));
     all.extend(tables("sign", "keys", &sign.keys, |key| {
         [
             ("domain", key.domain.to_string().into()),

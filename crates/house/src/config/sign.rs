@@ -272,7 +272,7 @@ impl SenderTable {
 
 impl UserPattern {
     /// Reads a login, `@domain` or `*`.
-    fn read(text: &str) -> Result<UserPattern, Fault> {
+    pub(super) fn read(text: &str) -> Result<UserPattern, Fault> {
         match text.strip_prefix('@') {
             _ if text.is_empty() || text == "@" => Err(Fault::new("fault-user", [("value", text.to_owned().into())])),
             Some(domain) => Ok(UserPattern::OfDomain(domain.to_owned())),
@@ -308,7 +308,7 @@ impl std::fmt::Display for UserPattern {
 
 impl DomainPattern {
     /// Reads a domain, `*.domain` or `*`.
-    fn read(text: &str) -> Result<DomainPattern, Fault> {
+    pub(super) fn read(text: &str) -> Result<DomainPattern, Fault> {
         match text.strip_prefix("*.") {
             _ if text == "*" => Ok(DomainPattern::Any),
             Some(domain) => read_name("fault-domain", domain).map(DomainPattern::Below),
@@ -342,7 +342,11 @@ fn read<T>(written: &Spanned<String>, faults: &mut Faults, read: impl Fn(&str) -
 }
 
 /// Reads every value of a list; faults are noted with their places.
-fn all<T>(written: Vec<Spanned<String>>, faults: &mut Faults, one: impl Fn(&str) -> Result<T, Fault>) -> Vec<T> {
+pub(super) fn all<T>(
+    written: Vec<Spanned<String>>,
+    faults: &mut Faults,
+    one: impl Fn(&str) -> Result<T, Fault>,
+) -> Vec<T> {
     written.into_iter().filter_map(|value| read(&value, faults, &one)).collect()
 }
 

@@ -9,7 +9,7 @@ use tracing::{info, warn};
 use super::Gate;
 use super::annotation;
 use super::conversation::Conversation;
-use super::decision::{self, Act, Decision, Override, decide};
+use super::decision::{self, Act, Circumstances, Decision, Override, decide};
 use super::hearing::Judged;
 
 /// Answers the MTA about a mail that was judged.
@@ -18,7 +18,13 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let header = Header::parse(&judged.header);
-    let Decision { act, departs } = decide(gate.section.conduct, &judged.verdict, &header);
+    let Decision { act, departs } = {
+        let session = conversation.session();
+        let login = session.macros().get("{auth_authen}");
+        let recipients = &session.envelope().recipients;
+        let around = Circumstances { client: judged.envelope.client_ip, login, recipients };
+        decide(&gate.section, &around, &judged.verdict, &header)
+    };
     tell(conversation.session(), judged, act, departs);
     if matches!(act, Act::Refuse | Act::PutOff) {
         let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());

@@ -4,10 +4,14 @@
 //! ground to refuse (RFC 9989 §5.4); the second ground is one that the house names. Where the house departs from what the
 //! author's domain asks for, that is an [`Override`], in the words of the reports that are sent to it (RFC 9990).
 
+use std::net::IpAddr;
+
+use sekisho_core::name::DomainName;
 use sekisho_mail::header::Header;
 use sekisho_mail::verdict::{Disposition, DmarcResult, Ground, Verdict};
 
-use crate::config::{Conduct, Mode, OnAuthor, OnReject, OnTemperror, Quarantine};
+use crate::config::sign::DomainPattern;
+use crate::config::{Conduct, GateSection, Mode, OnAuthor, OnReject, OnTemperror, Quarantine, Rule, network};
 
 /// What is done with a mail; a later word is the harder one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -77,8 +81,65 @@ pub(super) struct Decision {
     pub(super) departs: Option<Override>,
 }
 
-/// Decides about a mail that was judged, by the conduct for one recipient.
-pub(super) fn decide(conduct: Conduct, verdict: &Verdict, header: &Header<'_>) -> Decision {
+/// What rules may ask of a mail besides its verdict.
+pub(super) struct Circumstances<'a> {
+    /// The address of the client.
+    pub(super) client: Option<IpAddr>,
+    /// Who has logged in.
+    pub(super) login: Option<&'a [u8]>,
+    /// The recipients.
+    pub(super) recipients: &'a [Box<[u8]>],
+}
+
+/// Decides about a mail that was judged. All recipients of a mail get one answer: where their domains have different
+/// rules, the mildest, since nobody shall lose mail by a rule that is not theirs.
+pub(super) fn decide(
+    section: &GateSection,
+    circumstances: &Circumstances<'_>,
+    verdict: &Verdict,
+    header: &Header<'_>,
+) -> Decision {
+    let mut domains: Vec<Option<DomainName>> = circumstances.recipients.iter().map(|path| domain_of(path)).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    if domains.is_empty() {
+        domains.push(None);
+    }
+    let decisions = domains.iter().map(|recipient| {
+        let conduct = conduct_for(section, circumstances, recipient.as_ref(), verdict.author.domain.as_ref());
+        decide_by(conduct, verdict, header)
+    });
+    decisions.min_by_key(|decision| decision.act).unwrap_or(Decision { act: Act::Pass, departs: None })
+}
+
+/// Returns the domain of a recipient.
+fn domain_of(path: &[u8]) -> Option<DomainName> {
+    let at = memchr::memrchr(b'@', path)?;
+    DomainName::parse_unicode(path.get(at + 1..)?).ok()
+}
+
+/// Returns the conduct of the house for one recipient domain: every rule that fits changes it, in their order.
+fn conduct_for(
+    section: &GateSection,
+    circumstances: &Circumstances<'_>,
+    recipient: Option<&DomainName>,
+    author: Option<&DomainName>,
+) -> Conduct {
+    let is_named = |patterns: &[DomainPattern], name: Option<&DomainName>| {
+        patterns.is_empty() || name.is_some_and(|name| patterns.iter().any(|pattern| pattern.matches(name)))
+    };
+    let fits = |rule: &&Rule| {
+        is_named(&rule.recipients, recipient)
+            && is_named(&rule.authors, author)
+            && (rule.networks.is_empty() || circumstances.client.is_some_and(|ip| network::contain(&rule.networks, ip)))
+            && (rule.users.is_empty()
+                || circumstances.login.is_some_and(|login| rule.users.iter().any(|user| user.matches(login))))
+    };
+    section.rules.iter().filter(fits).fold(section.conduct, |conduct, rule| rule.change.of(conduct))
+}
+
+/// Decides by the conduct for one recipient.
+fn decide_by(conduct: Conduct, verdict: &Verdict, header: &Header<'_>) -> Decision {
     let asked = verdict.dmarc.disposition;
     if conduct.mode == Mode::Monitor {
         let departs = (asked != Disposition::None).then_some(Override::LocalPolicy("monitoring only"));
@@ -183,7 +244,7 @@ mod tests {
     }
 
     fn decided(conduct: Conduct, header: &str) -> (Act, Option<&'static str>) {
-        let decision = decide(conduct, &judged(header), &Header::parse(header.as_bytes()));
+        let decision = decide_by(conduct, &judged(header), &Header::parse(header.as_bytes()));
         (decision.act, decision.departs.map(Override::as_str))
     }
 
@@ -207,6 +268,41 @@ mod tests {
         assert_eq!(decided(once, list), (Act::Mark, Some("mailing_list")));
         assert_eq!(decided(always, list), (Act::Refuse, None));
         assert_eq!(decided(always, "From: x@q.example\r\n"), (Act::Mark, None));
+    }
+
+    #[test]
+    fn rules_change_the_conduct_for_those_they_fit_and_recipients_share_the_mildest() {
+        let section = crate::config::gate_for_testing(
+            "[gate]
+             mode = 'enforce'
+             [[gate.rules]]
+             authors = ['a.example']
+             dmarc_reject = 'refuse'
+             [[gate.rules]]
+             recipients = ['soft.example', '*.soft.example']
+             mode = 'monitor'
+             [[gate.rules]]
+             networks = ['192.0.2.0/24']
+             mode = 'monitor'
+             [[gate.rules]]
+             users = ['@a.example']
+             mode = 'monitor'",
+        );
+        let header = Header::parse(b"From: x@a.example\r\n");
+        let verdict = judged("From: x@a.example\r\n");
+        let act = |recipients: &[&str], client: &str, login: &str| {
+            let recipients: Vec<Box<[u8]>> = recipients.iter().map(|path| path.as_bytes().into()).collect();
+            let login = Some(login.as_bytes()).filter(|login| !login.is_empty());
+            let around = Circumstances { client: client.parse().ok(), login, recipients: &recipients };
+            decide(&section, &around, &verdict, &header).act
+        };
+        assert_eq!(act(&["r@hard.example"], "198.51.100.1", ""), Act::Refuse);
+        assert_eq!(act(&["r@soft.example"], "198.51.100.1", ""), Act::Pass);
+        assert_eq!(act(&["r@hard.example", "r@X.SOFT.example"], "198.51.100.1", ""), Act::Pass);
+        assert_eq!(act(&["r@hard.example"], "192.0.2.7", ""), Act::Pass);
+        assert_eq!(act(&["r@hard.example"], "198.51.100.1", "me@a.example"), Act::Pass);
+        assert_eq!(act(&["no domain", "r@hard.example"], "", "me@b.example"), Act::Refuse);
+        assert_eq!(act(&[], "", ""), Act::Refuse);
     }
 
     #[test]

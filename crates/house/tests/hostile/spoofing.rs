@@ -20,7 +20,7 @@ const PLAIN: &[u8] = b"From: <admin@victim.example>\r\n";
 
 /// The server cases of espoofer ("Composition Kills", USENIX Security 2020) that change the header: the From lines, and
 /// what becomes of the author.
-const HEADER_CASES: &[(&str, &[u8], &str)] = &[
+pub(crate) const HEADER_CASES: &[(&str, &[u8], &str)] = &[
     ("A8", b"From: <first@attack.example>\r\nFrom: <admin@victim.example>\r\n", "multiple"),
     ("A9", b" From: <first@attack.example>\r\nFrom: <admin@victim.example>\r\n", "unusable"),
     ("A10", b"From: <first@attack.example>\r\nFrom : <admin@victim.example>\r\n", "multiple"),
@@ -45,7 +45,7 @@ const ENVELOPE_CASES: &[(&str, &str, &str, &str)] = &[
 ];
 
 /// Returns a mail with these From lines.
-fn mail(from: &[u8]) -> Vec<u8> {
+pub(crate) fn mail(from: &[u8]) -> Vec<u8> {
     [from, b"To: <victim@example.net>\r\nSubject: x\r\n\r\nHi.\r\n"].concat()
 }
 

@@ -31,6 +31,7 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     for field in header.fields() {
         let start = offset;
         offset += field.raw.len();
+        let is_well_formed = field.is_well_formed();
         if is_plain_from(field) {
             from.push(*field);
             authors_at.push(start..offset);
@@ -38,12 +39,12 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
         } else if field.reads_as("From") {
             odd_name.get_or_insert(*field);
             last_from = Some(start);
-        } else if !field.is_well_formed() {
+        } else if !is_well_formed {
             no_field.get_or_insert((start, *field));
         } else {
             count(field, &mut counts);
         }
-        note_line(field, found);
+        note_line(field, is_well_formed, found);
     }
     if from.len() > 1 {
         found
@@ -52,7 +53,8 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     if let Some(field) = odd_name {
         found.fault(&fault::ODD_NAME, field.raw);
     }
-    let first_blank = examine_breaks(header.raw(), &authors_at, found);
+    let raw = header.raw();
+    let first_blank = if has_plain_lines(raw) { None } else { examine_breaks(raw, &authors_at, found) };
     let is_before = |at: usize| last_from.is_some_and(|last| at < last);
     if let Some((start, field)) = no_field {
         // What is no field is no obsolete syntax either: Postfix, Python and others end the header there.
@@ -61,8 +63,10 @@ pub(super) fn examine<'h>(header: &Header<'h>, found: &mut Findings) -> Lines<'h
     if first_blank.is_some_and(is_before) {
         found.fault(&fault::BLANK_BEFORE, &[]);
     }
-    examine_hidden_breaks(header.raw(), found);
-    examine_octets(header.raw(), found);
+    if !has_plain_octets(raw) {
+        examine_hidden_breaks(raw, found);
+        examine_octets(raw, found);
+    }
     note_counts(&counts, found);
     let has_sender = counts.iter().zip(&flag::SINGLE).any(|(&count, (name, _))| count > 0 && *name == "Sender");
     Lines { from, has_sender }
@@ -76,7 +80,7 @@ fn is_plain_from(field: &Field<'_>) -> bool {
 /// Returns what stands between a field's name and its colon.
 fn before_colon<'a>(field: &Field<'a>) -> &'a [u8] {
     let rest = field.raw.get(field.name().len()..).unwrap_or_default();
-    let end = memchr::memchr(b':', rest).unwrap_or(0);
+    let end = rest.iter().position(|&b| b == b':').unwrap_or(0);
     rest.get(..end).unwrap_or_default()
 }
 
@@ -91,10 +95,10 @@ fn count(field: &Field<'_>, counts: &mut [usize]) {
 }
 
 /// Notes what is odd about one field, whatever its name.
-fn note_line(field: &Field<'_>, found: &mut Findings) {
+fn note_line(field: &Field<'_>, is_well_formed: bool, found: &mut Findings) {
     if !field.has_colon() {
         found.flag(&flag::COLONLESS_LINE, field.raw);
-    } else if !field.is_well_formed() {
+    } else if !is_well_formed {
         found.flag(&flag::ODD_FIELD_NAME, field.name());
     } else if !before_colon(field).is_empty() {
         found.flag(&flag::SPACE_BEFORE_COLON, field.name());
@@ -107,9 +111,6 @@ fn note_line(field: &Field<'_>, found: &mut Findings) {
 /// Notes bare CR and LF, and what follows them: to some readers a new line begins there. Returns where the first line
 /// of white space stands that ends a field.
 fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings) -> Option<usize> {
-    if has_plain_lines(raw) {
-        return None;
-    }
     let mut first_blank = None;
     let mut line_start = 0;
     for at in memchr::memchr2_iter(b'\r', b'\n', raw) {
@@ -185,6 +186,12 @@ fn has_plain_lines(raw: &[u8]) -> bool {
     raw.iter().zip(behind).fold(true, |all, (&one, &next)| all & is_plain(one, next))
         && !matches!(raw.first(), Some(b'\n'))
         && !matches!(raw.last(), Some(b'\r' | b' ' | b'\t'))
+}
+
+/// Tells whether all octets are printing ASCII, white space or line ends, as in most headers.
+fn has_plain_octets(raw: &[u8]) -> bool {
+    let is_plain = |octet: u8| (octet.wrapping_sub(b' ') < 0x5f) | (octet.wrapping_sub(b'\t') < 2) | (octet == b'\r');
+    raw.iter().fold(true, |all, &octet| all & is_plain(octet))
 }
 
 /// Notes octets that no header has.

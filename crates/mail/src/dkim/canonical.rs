@@ -107,16 +107,10 @@ struct Indexed {
     left: u32,
 }
 
-/// The ends of a field's name in lower case: two names of one key are the same but for what is beyond sixteen octets.
+/// The ends of a field's name in lower case, and its length: names of up to [`Key::WHOLE`] octets are the same where their
+/// keys are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-struct Key {
-    /// The first octets, up to eight.
-    head: u64,
-    /// The last octets, up to eight.
-    tail: u64,
-    /// How many octets the whole name has.
-    length: usize,
-}
+struct Key(u128);
 
 impl FieldIndex {
     /// Sorts the fields of a header.
@@ -128,8 +122,8 @@ impl FieldIndex {
             .map(|(place, field)| Indexed { key: Key::new(field.name()), place, left: 1 })
             .collect();
         sorted.sort_unstable_by(|one, other| {
-            let rests = || compare_rests(name_at(fields, one.place), name_at(fields, other.place));
-            one.key.cmp(&other.key).then_with(rests).then(one.place.cmp(&other.place))
+            let names = || compare_rests(name_at(fields, one.place), name_at(fields, other.place));
+            one.key.cmp(&other.key).then_with(names).then(one.place.cmp(&other.place))
         });
         let mut after: Option<Indexed> = None;
         for one in sorted.iter_mut().rev() {
@@ -169,12 +163,16 @@ impl FieldIndex {
 
     /// Returns where the fields of a name stand, in the order of the header.
     fn group(&self, header: &Header<'_>, name: &[u8]) -> Range<usize> {
-        let fields = header.fields();
-        let wanted = Key::new(name);
-        let order = |one: &Indexed| one.key.cmp(&wanted).then_with(|| compare_rests(name_at(fields, one.place), name));
-        let start = self.sorted.partition_point(|one| order(one).is_lt());
+        let (fields, key) = (header.fields(), Key::new(name));
+        let order = |one: &Indexed| compare_rests(name_at(fields, one.place), name);
+        let mut start = self.sorted.partition_point(|one| one.key < key);
+        if name.len() > Key::WHOLE {
+            start += self.sorted[start..].partition_point(|one| one.key == key && order(one).is_lt());
+        }
         match self.sorted.get(start) {
-            Some(first) if order(first).is_eq() => start..start + usize::try_from(first.left).unwrap_or(0),
+            Some(first) if first.key == key && order(first).is_eq() => {
+                start..start + usize::try_from(first.left).unwrap_or(0)
+            }
             _ => start..start,
         }
     }
@@ -186,17 +184,23 @@ fn name_at<'a>(fields: &[Field<'a>], at: u32) -> &'a [u8] {
 }
 
 impl Key {
+    /// The most octets that a key holds whole.
+    const WHOLE: usize = 15;
+
     /// Returns the key of a name.
     fn new(name: &[u8]) -> Key {
         let (head, tail) = match (name.first_chunk(), name.last_chunk(), name.first_chunk(), name.last_chunk()) {
-            (Some(head), Some(tail), ..) => (lower(u64::from_be_bytes(*head)), lower(u64::from_be_bytes(*tail))),
+            (Some(head), Some(tail), ..) => (u64::from_be_bytes(*head), u64::from_be_bytes(*tail)),
             (_, _, Some(head), Some(tail)) => {
                 let [head, tail] = [head, tail].map(|four| u64::from(u32::from_be_bytes(*four)));
-                (0, lower(head << 32 | tail))
+                (head << 32 | tail, 0)
             }
-            _ => (0, name.iter().fold(0, |number, octet| number << 8 | u64::from(octet.to_ascii_lowercase()))),
+            _ => (name.iter().fold(0, |number, octet| number << 8 | u64::from(*octet)), 0),
         };
-        Key { head, tail, length: name.len() }
+        // The length takes the place of the last eight octets' first one, which the first eight hold in a short name.
+        let length = u64::try_from(name.len()).map_or(0xff, |length| length.min(0xff));
+        let tail = lower(tail) & (u64::MAX >> 8) | length << 56;
+        Key(u128::from(lower(head)) << 64 | u128::from(tail))
     }
 }
 
@@ -212,9 +216,9 @@ fn lower(octets: u64) -> u64 {
     octets | (ascii & (from_a ^ beyond_z)) >> 2
 }
 
-/// Compares what two names of the same key have between their ends, without regard to case.
+/// Compares two names of the same key without regard to case.
 fn compare_rests(left: &[u8], right: &[u8]) -> Ordering {
-    if left.len() <= 16 {
+    if left.len() <= Key::WHOLE || left.eq_ignore_ascii_case(right) {
         return Ordering::Equal;
     }
     left.iter().map(u8::to_ascii_lowercase).cmp(right.iter().map(u8::to_ascii_lowercase))

@@ -93,13 +93,8 @@ fn choose(start: &DomainName, found: &[(DomainName, Arc<Record>)], trace: &mut T
     Walk { organization: Some(organization), applicable }
 }
 
-/// Returns what stands at `_dmarc.<name>`. A name too long to be asked has no record.
-pub(crate) fn look(facts: &Facts, name: &DomainName) -> Found {
-    read(facts, question(name).as_ref())
-}
-
-/// Reads the answer to the question for a policy record.
-fn read(facts: &Facts, question: Option<&Question>) -> Found {
+/// Reads the answer to the question for a policy record. A name too long to be asked has none.
+pub(crate) fn read(facts: &Facts, question: Option<&Question>) -> Found {
     match question.map(|question| facts.get(question).map(|answer| answer.parsed(Found::read))) {
         Some(Ok(found)) => (*found).clone(),
         Some(Err(_)) => Found::Unavailable,

@@ -3,18 +3,21 @@
 //! The limits of §4.6.4 are counted here and nowhere else. They bound the questions, too: a record's terms are asked
 //! for ahead only as far as the limit lets them be reached, so one identity costs at most 111 questions (§11.1): its
 //! record, ten terms, and ten more for each of them.
+//!
+//! Whatever was evaluated is never evaluated again: where an answer is missing, the records under way wait at the term
+//! that wants it ([`Visit`]).
 
 use std::sync::Arc;
 
 use sekisho_core::facts::{Answer, Facts, Kind, Missing, Question, Record as DnsRecord};
 use sekisho_core::name::DomainName;
-use sekisho_core::step::{Trace, Value};
+use sekisho_core::step::{Mark, Trace, Value};
 
 use crate::policy::Policy;
 use crate::verdict::SpfResult;
 
 use super::macros::{Scope, Sender};
-use super::record::{Directive, DomainSpec, Mechanism, Modifier, Publication, Record, publication};
+use super::record::{Directive, DomainSpec, Mechanism, Publication, Record, publication};
 use super::rules;
 
 /// The most names of one `mx`, `ptr` or `%{p}` whose addresses are asked for (RFC 7208 §4.6.4).
@@ -34,14 +37,43 @@ pub(super) struct Evaluation<'a> {
     lookups_max: u32,
     /// The most lookups that find nothing.
     voids_max: u32,
+    /// What was spent so far.
+    spent: &'a mut Spent,
+}
+
+/// What one identity has cost so far.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Spent {
     /// How many terms with lookups were evaluated.
-    lookups: u32,
+    pub(super) lookups: u32,
     /// How many lookups found nothing.
-    voids: u32,
-    /// How many questions may have been asked at most, those ahead of their need included.
+    pub(super) voids: u32,
+    /// How many questions beside the first may have been asked at most, those ahead of their need included.
     questions: usize,
     /// Whether the questions behind `%{p}` are among them.
     client_name_paid: bool,
+}
+
+/// A record that is being followed.
+pub(super) struct Visit {
+    /// The domain that was asked for.
+    asked: DomainName,
+    /// The domain whose record it is, after all redirects.
+    domain: DomainName,
+    /// The record.
+    record: Arc<Record>,
+    /// Which of its terms comes next, or is the `include` that led to the visit behind this one.
+    next: usize,
+}
+
+/// Where a term leads.
+enum Turn {
+    /// To the term behind it.
+    On,
+    /// Into the record that it includes.
+    Into(Visit),
+    /// To the end of its record.
+    End(Conclusion),
 }
 
 /// Why an evaluation ends before its record does.
@@ -71,51 +103,104 @@ pub(super) struct Conclusion {
     pub(super) record: Option<Arc<Record>>,
 }
 
+impl Conclusion {
+    /// Ends without a term that matched.
+    fn bare(result: SpfResult, domain: &DomainName) -> Conclusion {
+        Conclusion { result, term: None, domain: domain.clone(), record: None }
+    }
+}
+
+impl Visit {
+    /// Goes where the next term leads, whether it matches or not.
+    fn turn(&mut self, matches: bool) -> Turn {
+        match self.record.directives.get(self.next).filter(|_| matches) {
+            Some(directive) => Turn::End(self.end(directive.result, Some(Arc::clone(&directive.text)))),
+            None => {
+                self.next += 1;
+                Turn::On
+            }
+        }
+    }
+
+    /// Ends the record.
+    fn end(&self, result: SpfResult, term: Option<Arc<[u8]>>) -> Conclusion {
+        Conclusion { result, term, domain: self.domain.clone(), record: Some(Arc::clone(&self.record)) }
+    }
+}
+
 impl<'a> Evaluation<'a> {
-    /// Starts with all limits unspent.
+    /// Goes on with what was spent so far.
     pub(super) fn new(
         facts: &'a Facts,
         sender: &'a Sender<'a>,
         policy: &Policy,
+        spent: &'a mut Spent,
         trace: &'a mut Trace,
     ) -> Evaluation<'a> {
-        Evaluation {
-            facts,
-            sender,
-            trace,
-            lookups_max: policy.spf_lookups.min(LOOKUPS_CEILING),
-            voids_max: policy.spf_void_lookups,
-            lookups: 0,
-            voids: 0,
-            questions: 1,
-            client_name_paid: false,
-        }
+        let (lookups_max, voids_max) = (policy.spf_lookups.min(LOOKUPS_CEILING), policy.spf_void_lookups);
+        Evaluation { facts, sender, trace, lookups_max, voids_max, spent }
     }
 
-    /// Returns how many terms with lookups were evaluated, and how many lookups found nothing.
-    pub(super) fn spent(&self) -> (u32, u32) {
-        (self.lookups, self.voids)
-    }
-
-    /// Judges by the record of `name` (RFC 7208 §4), following redirects (§6.1).
-    pub(super) fn check_host(&mut self, name: &DomainName) -> Result<Conclusion, Halt> {
-        let mut domain = name.clone();
-        let Some(mut record) = self.find(&domain)? else {
-            return Ok(Conclusion { result: SpfResult::None, term: None, domain, record: None });
-        };
-        loop {
-            if let Some(directive) = self.follow(&record, &domain)? {
-                let (result, term) = (directive.result, Some(Arc::clone(&directive.text)));
-                return Ok(Conclusion { result, term, domain, record: Some(record) });
+    /// Judges by the record of `name` (RFC 7208 §4), beginning with it or going on with the visits under way.
+    pub(super) fn check_host(&mut self, name: &DomainName, visits: &mut Vec<Visit>) -> Result<Conclusion, Missing> {
+        if visits.is_empty() {
+            match self.visit(name) {
+                Ok(Some(visit)) => visits.push(visit),
+                Ok(None) => return Ok(Conclusion::bare(SpfResult::None, name)),
+                Err(Halt::Error(result)) => return Ok(Conclusion::bare(result, name)),
+                Err(Halt::Missing(missing)) => return Err(missing),
             }
-            let Some(redirect) = record.redirects() else {
-                // §4.7: where nothing matches, the result is neutral.
-                let result = SpfResult::Neutral;
-                self.trace.conclude(&rules::DEFAULT, result.as_str(), [("name", (&domain).into())]);
-                return Ok(Conclusion { result, term: None, domain, record: Some(record) });
-            };
-            (domain, record) = self.redirect(redirect, &domain)?;
         }
+        self.follow(visits)
+    }
+
+    /// Follows the records under way to the end of the first one.
+    fn follow(&mut self, visits: &mut Vec<Visit>) -> Result<Conclusion, Missing> {
+        let mut included = None;
+        while let Some(visit) = visits.last_mut() {
+            let before = (*self.spent, self.trace.mark());
+            let turn = match included.take() {
+                Some((name, result)) => self.close_include(visit, &name, result),
+                None => self.advance(visit),
+            };
+            let conclusion = match turn {
+                Ok(Turn::On) => continue,
+                Ok(Turn::Into(included)) => {
+                    visits.push(included);
+                    continue;
+                }
+                Ok(Turn::End(conclusion)) => conclusion,
+                Err(Halt::Error(result)) => Conclusion::bare(result, &visit.domain),
+                Err(Halt::Missing(missing)) => {
+                    let missing = self.with_ahead(missing, visits);
+                    self.undo(before);
+                    return Err(missing);
+                }
+            };
+            match visits.pop() {
+                Some(ended) if !visits.is_empty() => {
+                    self.trace.leave();
+                    included = Some((ended.asked, conclusion.result));
+                }
+                _ => return Ok(conclusion),
+            }
+        }
+        Err(Missing(Vec::new())) // Never: the first visit ends with a conclusion.
+    }
+
+    /// Does what is done again from its beginning where an answer is missing.
+    pub(super) fn attempt<T>(
+        &mut self,
+        attempt: impl FnOnce(&mut Evaluation<'a>) -> Result<T, Missing>,
+    ) -> Result<T, Missing> {
+        let before = (*self.spent, self.trace.mark());
+        attempt(self).inspect_err(|_| self.undo(before))
+    }
+
+    /// Forgets what was spent and said since then: it is evaluated again once the answers are there.
+    fn undo(&mut self, (spent, mark): (Spent, Mark)) {
+        *self.spent = spent;
+        self.trace.return_to(mark);
     }
 
     /// Says which term decided, and for whom.
@@ -171,88 +256,123 @@ impl<'a> Evaluation<'a> {
         }
     }
 
-    /// Tests the terms of a record in order, and returns the first that matches (RFC 7208 §4.6.2).
-    fn follow<'r>(&mut self, record: &'r Record, domain: &DomainName) -> Result<Option<&'r Directive>, Halt> {
-        let asking = record.directives.iter().filter(|directive| directive.mechanism.asks()).count();
-        self.questions += (asking + usize::from(record.redirect.is_some())).min(self.lookups_left());
-        // Terms with networks that do not hold the client make one step together: records have hundreds of them.
-        let mut others: &[Directive] = &[];
-        for (at, directive) in record.directives.iter().enumerate() {
-            if directive.mechanism.asks() {
-                self.note_networks(others);
-                others = &[];
-                match self.test(directive, domain) {
-                    Ok(true) => return Ok(Some(directive)),
-                    Ok(false) => {}
-                    Err(halt) => return Err(self.with_ahead(halt, record, at + 1, domain)),
-                }
-            } else if directive.mechanism.holds(self.sender.client) {
-                self.note_networks(others);
-                self.note_match(directive);
-                return Ok(Some(directive));
-            } else {
-                others = &record.directives[at - others.len()..=at];
-            }
-        }
-        self.note_networks(others);
-        Ok(None)
+    /// Begins to follow the record of a domain, where it has one.
+    fn visit(&mut self, name: &DomainName) -> Result<Option<Visit>, Halt> {
+        let Some(record) = self.find(name)? else { return Ok(None) };
+        self.foresee(&record);
+        Ok(Some(Visit { asked: name.clone(), domain: name.clone(), record, next: 0 }))
     }
 
-    /// Tests a term that costs a lookup (RFC 7208 §5).
-    fn test(&mut self, directive: &Directive, domain: &DomainName) -> Result<bool, Halt> {
+    /// Counts the questions that a record's terms may begin with.
+    fn foresee(&mut self, record: &Record) {
+        let asking = record.directives.iter().filter(|directive| directive.mechanism.asks()).count();
+        self.spent.questions += (asking + usize::from(record.redirect.is_some())).min(self.lookups_left());
+    }
+
+    /// Evaluates the next term of a record (RFC 7208 §4.6.2): one that costs a lookup, or all up to there that do not.
+    fn advance(&mut self, visit: &mut Visit) -> Result<Turn, Halt> {
+        let rest = visit.record.directives.get(visit.next..).unwrap_or_default();
+        let Some(directive) = rest.first() else { return self.run_out(visit) };
+        if !directive.mechanism.asks() {
+            return Ok(self.pass_networks(visit));
+        }
         self.count_lookup(&directive.text)?;
+        if let Mechanism::Include(target) = &directive.mechanism {
+            return self.include(directive, target, &visit.domain);
+        }
+        let matches = self.test(directive, &visit.domain)?;
+        Ok(visit.turn(matches))
+    }
+
+    /// Tests terms with networks up to the next one that costs a lookup.
+    fn pass_networks(&mut self, visit: &mut Visit) -> Turn {
+        let client = self.sender.client;
+        let rest = visit.record.directives.get(visit.next..).unwrap_or_default();
+        let decides = |directive: &Directive| directive.mechanism.asks() || directive.mechanism.holds(client);
+        let others = rest.iter().position(decides).unwrap_or(rest.len());
+        let (others, rest) = rest.split_at(others);
+        // Terms that do not hold the client make one step together: records have hundreds of them.
+        self.note_networks(others);
+        visit.next += others.len();
+        match rest.first() {
+            Some(directive) if !directive.mechanism.asks() => {
+                self.note_match(directive);
+                visit.turn(true)
+            }
+            _ => Turn::On,
+        }
+    }
+
+    /// Tests a term that costs a lookup and includes nothing (RFC 7208 §5).
+    fn test(&mut self, directive: &Directive, domain: &DomainName) -> Result<bool, Halt> {
         match &directive.mechanism {
-            Mechanism::Include(target) => self.include(directive, target, domain),
             Mechanism::A(target, prefixes) => self.test_a(directive, target.as_ref(), *prefixes, domain),
             Mechanism::Mx(target, prefixes) => self.test_mx(directive, target.as_ref(), *prefixes, domain),
             Mechanism::Ptr(target) => self.test_ptr(directive, target.as_ref(), domain),
             Mechanism::Exists(target) => self.test_exists(directive, target, domain),
-            Mechanism::All | Mechanism::Ip4(..) | Mechanism::Ip6(..) => {
-                Ok(directive.mechanism.holds(self.sender.client))
-            }
+            Mechanism::All | Mechanism::Include(_) | Mechanism::Ip4(..) | Mechanism::Ip6(..) => Ok(false),
         }
     }
 
-    /// Tests `include`: only a pass of the other record matches (RFC 7208 §5.2).
-    fn include(&mut self, directive: &Directive, target: &DomainSpec, domain: &DomainName) -> Result<bool, Halt> {
+    /// Begins to test `include`: the other record is followed first (RFC 7208 §5.2).
+    fn include(&mut self, directive: &Directive, target: &DomainSpec, domain: &DomainName) -> Result<Turn, Halt> {
         let Some(name) = self.target(&directive.text, Some(target), domain)? else {
             return Err(self.none_where_needed(&rules::INCLUDE_NONE, &directive.text, None));
         };
         self.trace.note(&rules::INCLUDE, [("term", shared(&directive.text)), ("name", (&name).into())]);
         self.trace.enter();
-        let inner = self.check_host(&name);
-        self.trace.leave();
-        let said = |result: SpfResult| {
-            [("term", shared(&directive.text)), ("name", Value::from(&name)), ("result", result.as_str().into())]
+        let result = match self.visit(&name) {
+            Ok(Some(included)) => return Ok(Turn::Into(included)),
+            Ok(None) => SpfResult::None,
+            Err(Halt::Error(result)) => result,
+            Err(missing) => return Err(missing),
         };
-        match inner {
-            Ok(Conclusion { result: SpfResult::Pass, .. }) => {
-                self.trace.conclude(&rules::INCLUDE_MATCH, directive.result.as_str(), said(SpfResult::Pass));
-                Ok(true)
+        self.trace.leave();
+        Err(self.include_failed(directive, &name, result))
+    }
+
+    /// Ends the test of the next term, an `include`: only a pass of the other record matches (RFC 7208 §5.2).
+    fn close_include(&mut self, visit: &mut Visit, name: &DomainName, result: SpfResult) -> Result<Turn, Halt> {
+        let Some(directive) = visit.record.directives.get(visit.next) else { return self.run_out(visit) };
+        match result {
+            SpfResult::None | SpfResult::Temperror | SpfResult::Permerror => {
+                return Err(self.include_failed(directive, name, result));
             }
-            Ok(Conclusion { result: SpfResult::None, .. }) => {
-                Err(self.none_where_needed(&rules::INCLUDE_NONE, &directive.text, Some(&name)))
+            SpfResult::Pass => {
+                let said = included(directive, name, result);
+                self.trace.conclude(&rules::INCLUDE_MATCH, directive.result.as_str(), said);
             }
-            Ok(Conclusion { result, .. }) => {
-                self.trace.note(&rules::INCLUDE_OTHER, said(result));
-                Ok(false)
-            }
-            Err(Halt::Error(result)) => Err(self.halt(&rules::INCLUDE_ERROR, result, said(result))),
-            Err(missing) => Err(missing),
+            _ => self.trace.note(&rules::INCLUDE_OTHER, included(directive, name, result)),
+        }
+        Ok(visit.turn(result == SpfResult::Pass))
+    }
+
+    /// Ends with an error, since the included record is not there or led to one (RFC 7208 §5.2).
+    fn include_failed(&mut self, directive: &Directive, name: &DomainName, result: SpfResult) -> Halt {
+        match result {
+            SpfResult::None => self.none_where_needed(&rules::INCLUDE_NONE, &directive.text, Some(name)),
+            error => self.halt(&rules::INCLUDE_ERROR, error, included(directive, name, error)),
         }
     }
 
-    /// Lets the record of another domain take over (RFC 7208 §6.1).
-    fn redirect(&mut self, redirect: &Modifier, domain: &DomainName) -> Result<(DomainName, Arc<Record>), Halt> {
+    /// Ends a record none of whose terms matches: another record may take over (RFC 7208 §6.1).
+    fn run_out(&mut self, visit: &mut Visit) -> Result<Turn, Halt> {
+        let Some(redirect) = visit.record.redirects() else {
+            // §4.7: where nothing matches, the result is neutral.
+            let result = SpfResult::Neutral;
+            self.trace.conclude(&rules::DEFAULT, result.as_str(), [("name", (&visit.domain).into())]);
+            return Ok(Turn::End(visit.end(result, None)));
+        };
         self.count_lookup(&redirect.text)?;
-        let Some(name) = self.target(&redirect.text, Some(&redirect.target), domain)? else {
+        let Some(name) = self.target(&redirect.text, Some(&redirect.target), &visit.domain)? else {
             return Err(self.none_where_needed(&rules::REDIRECT_NONE, &redirect.text, None));
         };
         self.trace.note(&rules::REDIRECT, [("term", shared(&redirect.text)), ("name", (&name).into())]);
-        match self.find(&name)? {
-            Some(record) => Ok((name, record)),
-            None => Err(self.none_where_needed(&rules::REDIRECT_NONE, &redirect.text, Some(&name))),
-        }
+        let Some(other) = self.visit(&name)? else {
+            return Err(self.none_where_needed(&rules::REDIRECT_NONE, &redirect.text, Some(&name)));
+        };
+        *visit = Visit { asked: visit.asked.clone(), ..other };
+        Ok(Turn::On)
     }
 
     /// Ends with a permerror, since a record that another one relies on does not exist (RFC 7208 §5.2, §6.1).
@@ -263,7 +383,7 @@ impl<'a> Evaluation<'a> {
         name: Option<&DomainName>,
     ) -> Halt {
         let answer = name.and_then(|name| self.facts.get(&Question::txt(name.clone())).ok());
-        self.voids += u32::from(answer.is_some_and(|answer| answer.outcome.is_absent()));
+        self.spent.voids += u32::from(answer.is_some_and(|answer| answer.outcome.is_absent()));
         self.halt(rule, SpfResult::Permerror, [("term", shared(term))])
     }
 
@@ -273,7 +393,7 @@ impl<'a> Evaluation<'a> {
         term: &Arc<[u8]>,
         target: Option<&DomainSpec>,
         domain: &DomainName,
-    ) -> Result<Option<DomainName>, Halt> {
+    ) -> Result<Option<DomainName>, Missing> {
         let expanded = match target {
             None => return Ok(Some(domain.clone())),
             Some(DomainSpec::Fixed(Some(name), _)) => return Ok(Some(name.clone())),
@@ -294,27 +414,27 @@ impl<'a> Evaluation<'a> {
 
     /// Counts a term with a lookup (RFC 7208 §4.6.4).
     fn count_lookup(&mut self, term: &Arc<[u8]>) -> Result<(), Halt> {
-        if self.lookups >= self.lookups_max {
+        if self.spent.lookups >= self.lookups_max {
             let arguments = [("term", shared(term)), ("limit", u64::from(self.lookups_max).into())];
             return Err(self.halt(&rules::LOOKUPS, SpfResult::Permerror, arguments));
         }
-        self.lookups += 1;
+        self.spent.lookups += 1;
         Ok(())
     }
 
     /// Counts a term's lookup that found nothing (RFC 7208 §4.6.4).
     pub(super) fn count_void(&mut self, term: &Arc<[u8]>, question: &Question) -> Result<(), Halt> {
-        self.voids += 1;
+        self.spent.voids += 1;
         let arguments = || {
             [
                 ("term", shared(term)),
                 ("kind", question.kind.as_str().into()),
                 ("name", (&question.name).into()),
-                ("count", u64::from(self.voids).into()),
+                ("count", u64::from(self.spent.voids).into()),
                 ("limit", u64::from(self.voids_max).into()),
             ]
         };
-        if self.voids > self.voids_max {
+        if self.spent.voids > self.voids_max {
             let arguments = arguments();
             return Err(self.halt(&rules::VOID_LOOKUPS, SpfResult::Permerror, arguments));
         }
@@ -324,21 +444,21 @@ impl<'a> Evaluation<'a> {
 
     /// Counts questions behind a term: at most ten for each, so they are always within the bound.
     pub(super) fn count_names(&mut self, names: usize) {
-        self.questions += names;
+        self.spent.questions += names;
     }
 
     /// Tells whether `count` questions that belong to no term may still be asked, and counts them.
     pub(super) fn may_ask(&mut self, count: usize) -> bool {
-        let bound = 1 + usize::try_from(self.lookups_max).unwrap_or(usize::MAX).saturating_mul(1 + NAMES_MAX);
-        let may = self.questions + count <= bound;
-        self.questions += if may { count } else { 0 };
+        let bound = usize::try_from(self.lookups_max).unwrap_or(usize::MAX).saturating_mul(1 + NAMES_MAX);
+        let may = self.spent.questions + count <= bound;
+        self.spent.questions += if may { count } else { 0 };
         may
     }
 
     /// Like [`Self::may_ask`] for the names behind `%{p}`, which are paid for once.
     pub(super) fn may_ask_client_name(&mut self) -> bool {
-        self.client_name_paid = self.client_name_paid || self.may_ask(1 + NAMES_MAX);
-        self.client_name_paid
+        self.spent.client_name_paid = self.spent.client_name_paid || self.may_ask(1 + NAMES_MAX);
+        self.spent.client_name_paid
     }
 
     /// Returns the records that answer a term's question; failing and finding nothing have their own rules (§5, §4.6.4).
@@ -375,29 +495,35 @@ impl<'a> Evaluation<'a> {
         Halt::Error(result)
     }
 
-    /// Adds to what is missing the first questions of the terms that follow, as far as the limit lets them be reached.
+    /// Adds to what is missing the first questions of the terms that follow in all records under way, as far as the
+    /// limit lets them be reached.
+    fn with_ahead(&self, missing: Missing, visits: &[Visit]) -> Missing {
+        let Missing(mut missing) = missing;
+        for visit in visits.iter().rev() {
+            self.push_following(&mut missing, visit);
+        }
+        Missing(missing)
+    }
+
+    /// Adds the first questions of the terms behind the next one.
     ///
     /// Names with macros are left out: they may be made for this one sender, and asking tells who he is.
-    fn with_ahead(&self, halt: Halt, record: &Record, from: usize, domain: &DomainName) -> Halt {
-        let Halt::Missing(Missing(mut missing)) = halt else {
-            return halt;
-        };
+    fn push_following(&self, missing: &mut Vec<Question>, visit: &Visit) {
+        let Some(following) = visit.record.directives.get(visit.next + 1..) else { return };
         let mut left = self.lookups_left();
-        let following = record.directives.get(from..).unwrap_or_default();
         for directive in following {
             if directive.mechanism.holds(self.sender.client) {
-                return Halt::Missing(Missing(missing));
+                return;
             }
             if directive.mechanism.asks() {
                 let Some(rest) = left.checked_sub(1) else { break };
                 left = rest;
-                self.push_ahead(&mut missing, self.first_question(&directive.mechanism, domain));
+                self.push_ahead(missing, self.first_question(&directive.mechanism, &visit.domain));
             }
         }
-        if let Some(redirect) = record.redirects().filter(|_| left > 0) {
-            self.push_ahead(&mut missing, redirect.target.fixed().cloned().map(Question::txt));
+        if let Some(redirect) = visit.record.redirects().filter(|_| left > 0) {
+            self.push_ahead(missing, redirect.target.fixed().cloned().map(Question::txt));
         }
-        Halt::Missing(Missing(missing))
     }
 
     /// Adds a question that is not answered and not named yet.
@@ -428,7 +554,7 @@ impl<'a> Evaluation<'a> {
 
     /// Returns how many terms with lookups may still be evaluated.
     fn lookups_left(&self) -> usize {
-        usize::try_from(self.lookups_max.saturating_sub(self.lookups)).unwrap_or(usize::MAX)
+        usize::try_from(self.lookups_max.saturating_sub(self.spent.lookups)).unwrap_or(usize::MAX)
     }
 
     /// Says that a run of terms with networks does not hold the client.
@@ -453,6 +579,11 @@ impl<'a> Evaluation<'a> {
         let arguments = [("term", shared(&directive.text)), ("client", self.sender.client.into())];
         self.trace.conclude(rule, directive.result.as_str(), arguments);
     }
+}
+
+/// Returns what the end of an `include` says.
+fn included(directive: &Directive, name: &DomainName, result: SpfResult) -> [(&'static str, Value); 3] {
+    [("term", shared(&directive.text)), ("name", name.into()), ("result", result.as_str().into())]
 }
 
 /// Returns text of a cached record for a step.

@@ -2,10 +2,10 @@
 //!
 //! Whatever is wrong with the words, the fail stays a fail; the words are left out, and a step says why.
 
-use sekisho_core::facts::{Outcome, Question, Record as DnsRecord};
+use sekisho_core::facts::{Missing, Outcome, Question, Record as DnsRecord};
 use sekisho_core::name::DomainName;
 
-use super::evaluation::{Conclusion, Evaluation, Halt, shared};
+use super::evaluation::{Conclusion, Evaluation, shared};
 use super::macros::{MacroString, Place, Scope};
 use super::record::Modifier;
 use super::rules;
@@ -24,7 +24,7 @@ enum Words {
 }
 
 /// Returns the domain's own explanation of its fail, in printable ASCII.
-pub(super) fn explain(evaluation: &mut Evaluation<'_>, conclusion: &Conclusion) -> Result<Option<String>, Halt> {
+pub(super) fn explain(evaluation: &mut Evaluation<'_>, conclusion: &Conclusion) -> Result<Option<String>, Missing> {
     let Some(modifier) = conclusion.record.as_ref().and_then(|record| record.explanation.as_ref()) else {
         return Ok(None);
     };
@@ -74,7 +74,7 @@ fn say(
     modifier: &Modifier,
     string: &MacroString,
     domain: &DomainName,
-) -> Result<Option<String>, Halt> {
+) -> Result<Option<String>, Missing> {
     let client_name = if string.uses_client_name() { evaluation.client_name(domain)? } else { None };
     let scope = Scope { sender: evaluation.sender, domain, client_name };
     let text = string.expand_text(&scope, WORDS_MAX);

@@ -133,7 +133,7 @@ impl<'a> Evaluation<'a> {
     }
 
     /// Returns what `%{p}` stands for: a validated name of the client, best the domain or one below it (§7.3).
-    pub(super) fn client_name(&mut self, domain: &DomainName) -> Result<Option<&'a DomainName>, Halt> {
+    pub(super) fn client_name(&mut self, domain: &DomainName) -> Result<Option<&'a DomainName>, Missing> {
         if !self.may_ask_client_name() {
             return Ok(None);
         }

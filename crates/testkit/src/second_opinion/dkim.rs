@@ -2,17 +2,12 @@
 //!
 //! It is given the facts through its cache, so that it never asks anyone; its clock is the machine's.
 
-use std::borrow::Borrow;
-use std::collections::HashMap;
-use std::hash::Hash;
-use std::time::Instant;
-
 use hickory_proto::op::ResponseCode;
 use mail_auth::common::parse::TxtRecordParser;
-use mail_auth::{
-    AuthenticatedMessage, DkimResult, DnsError, Error, MessageAuthenticator, Parameters, ResolverCache, Txt,
-};
-use sekisho_core::facts::{Facts, Kind, Outcome, Record};
+use mail_auth::{AuthenticatedMessage, DkimResult, DnsError, Error, MessageAuthenticator, Parameters, Txt};
+use sekisho_core::facts::{Facts, Outcome, Question, Record};
+
+use super::cache::{Answering, Overheard, no_such_name};
 
 /// Asks for an opinion on every signature: fields that it cannot read come first, then the others as they stand.
 ///
@@ -21,7 +16,9 @@ use sekisho_core::facts::{Facts, Kind, Outcome, Record};
 /// Panics where no runtime can be made.
 pub fn ask(mail: &[u8], facts: &Facts) -> Vec<&'static str> {
     let Some(message) = AuthenticatedMessage::parse(mail) else { return Vec::new() };
-    let answers = Answers::new(facts);
+    // What was not asked before is not there.
+    let known = |asked: &Overheard| Some(text(&facts.get(&Question::txt(asked.name()?)).ok()?.outcome));
+    let answers = Answering(|asked: &Overheard| Some(known(asked).unwrap_or_else(no_such_name)));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("a runtime");
     let outputs = runtime.block_on(async {
         let resolver = MessageAuthenticator::new(Default::default(), Default::default()).expect("a resolver");
@@ -42,17 +39,6 @@ pub(super) fn word(result: &DkimResult) -> &'static str {
     }
 }
 
-/// The facts, as its cache wants them.
-struct Answers(HashMap<Box<str>, Txt>);
-
-impl Answers {
-    /// Takes the TXT records of the facts over.
-    fn new(facts: &Facts) -> Answers {
-        let texts = facts.iter().filter(|(question, _)| question.kind == Kind::Txt);
-        Answers(texts.map(|(question, answer)| (format!("{}.", question.name).into(), text(&answer.outcome))).collect())
-    }
-}
-
 /// Returns what its resolver would have made of an answer.
 pub(super) fn text(outcome: &Outcome) -> Txt {
     match outcome {
@@ -68,29 +54,7 @@ pub(super) fn text(outcome: &Outcome) -> Txt {
             result.into()
         }
         Outcome::NoData => Txt::Error(Error::Dns(DnsError::RecordNotFound(ResponseCode::NoError))),
-        Outcome::NoName => Txt::Error(Error::Dns(DnsError::RecordNotFound(ResponseCode::NXDomain))),
+        Outcome::NoName => no_such_name(),
         _ => Txt::Error(Error::Dns(DnsError::Resolver("no answer".into()))),
     }
-}
-
-impl ResolverCache<Box<str>, Txt> for Answers {
-    fn get<Q>(&self, name: &Q) -> Option<Txt>
-    where
-        Box<str>: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        // What was not asked before is not there: nobody is asked here.
-        let missing = || Txt::Error(Error::Dns(DnsError::RecordNotFound(ResponseCode::NXDomain)));
-        Some(self.0.get(name).cloned().unwrap_or_else(missing))
-    }
-
-    fn remove<Q>(&self, _: &Q) -> Option<Txt>
-    where
-        Box<str>: Borrow<Q>,
-        Q: Hash + Eq + ?Sized,
-    {
-        None
-    }
-
-    fn insert(&self, _: Box<str>, _: Txt, _: Instant) {}
 }

@@ -1,0 +1,7 @@
+//! The gate in front of a real Postfix: mails by SMTP from a client to a sink, `sekisho serve` between them
+//!
+//! The daemon runs in a process of its own, this test binary started once more, so that it can be killed.
+
+mod killed;
+mod served;
+mod through;

@@ -1,0 +1,155 @@
+//! `sekisho serve` in a process of its own
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use sekisho_house::{Setting, Streams, run};
+use sekisho_testkit::dns::DnsServer;
+use tempfile::TempDir;
+
+/// The test that every child process runs, and the variable that tells it so.
+const CHILD: &str = "gate::served::a_port_that_is_taken_is_named";
+/// Names the folder of a child's task.
+const TASK: &str = "SEKISHO_SERVE_TASK";
+/// How long a start may take on a machine that is busy with other things.
+const STARTED: Duration = Duration::from_secs(60);
+
+/// A running `sekisho serve`; it is killed when dropped.
+pub(super) struct Served {
+    /// Its configuration, its runtime folder and its log.
+    folder: TempDir,
+    /// The process.
+    child: Child,
+    /// Where it listens for MTAs, in the order of the configuration.
+    milters: Vec<SocketAddr>,
+}
+
+impl Served {
+    /// Starts it with this configuration, the sockets on free ports.
+    pub(super) fn start(config: &str, dns: &DnsServer) -> Served {
+        let folder = tempfile::tempdir().unwrap();
+        fs::write(folder.path().join("sekisho.toml"), config).unwrap();
+        fs::write(folder.path().join("dns"), dns.address().to_string()).unwrap();
+        fs::create_dir(folder.path().join("run")).unwrap();
+        let child = spawn(folder.path());
+        let mut served = Served { folder, child, milters: Vec::new() };
+        served.milters = served.wait_until_ready();
+        served
+    }
+
+    /// Returns where the first listener is.
+    pub(super) fn milter(&self) -> SocketAddr {
+        self.milters[0]
+    }
+
+    /// Kills it at once, as if the machine had taken its process away.
+    pub(super) fn kill(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Starts it again on the same port; returns how long that took.
+    pub(super) fn restart(&mut self) -> Duration {
+        let config = fs::read_to_string(self.path("sekisho.toml")).unwrap();
+        fs::write(self.path("sekisho.toml"), config.replace("127.0.0.1:0", &self.milter().to_string())).unwrap();
+        let begun = Instant::now();
+        self.child = spawn(self.folder.path());
+        assert_eq!(self.wait_until_ready(), self.milters);
+        begun.elapsed()
+    }
+
+    /// Asks it to stop, and returns whether it did so in order.
+    pub(super) fn stop(&mut self) -> bool {
+        let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
+        assert!(told.success());
+        self.child.wait().unwrap().success()
+    }
+
+    /// Returns what it logged.
+    pub(super) fn log(&self) -> String {
+        ["log", "stderr"].map(|name| fs::read_to_string(self.path(name)).unwrap_or_default()).concat()
+    }
+
+    /// Waits until it has said that it is ready; returns where it listens for MTAs.
+    fn wait_until_ready(&mut self) -> Vec<SocketAddr> {
+        let begun = Instant::now();
+        loop {
+            let said = fs::read_to_string(self.path("log")).unwrap_or_default();
+            if said.lines().any(|line| line.starts_with("ready")) {
+                let milters = said.lines().filter(|line| line.contains("(milter)"));
+                return milters.map(|line| line.rsplit(" on ").next().unwrap().parse().unwrap()).collect();
+            }
+            let ended = self.child.try_wait().unwrap();
+            assert!(ended.is_none() && begun.elapsed() < STARTED, "not ready ({ended:?}): {}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Returns a path in its folder.
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+}
+
+impl Drop for Served {
+    fn drop(&mut self) {
+        // It may have ended already.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Starts a process.
+fn spawn(folder: &Path) -> Child {
+    let _ = fs::remove_file(folder.join("log"));
+    let mut child = Command::new(std::env::current_exe().unwrap());
+    child.args(["--exact", CHILD, "--nocapture"]).env(TASK, folder).stdin(Stdio::null());
+    child.stdout(File::create(folder.join("noise")).unwrap()).stderr(File::create(folder.join("stderr")).unwrap());
+    child.spawn().unwrap()
+}
+
+/// Does a child's task: serves until it is told to stop.
+fn serve_in_this_process(folder: &Path) {
+    let words = ["sekisho", "serve", "--lang", "en", "--config"].map(OsString::from);
+    let dns = fs::read_to_string(folder.join("dns")).unwrap();
+    let arguments = words.into_iter().chain([folder.join("sekisho.toml").into(), "--dns".into(), dns.into()]);
+    let setting = Setting { runtime_places: vec![folder.join("run")], ..Setting::default() };
+    let streams = Streams {
+        stdin: &mut std::io::empty(),
+        stdout: &mut std::io::sink(),
+        stderr: &mut File::create(folder.join("log")).unwrap(),
+        setting,
+    };
+    let exit = run(arguments, streams);
+    // Not by returning: the harness of the tests would go on.
+    std::process::exit(exit.into());
+}
+
+#[test]
+fn a_port_that_is_taken_is_named() {
+    if let Some(folder) = std::env::var_os(TASK) {
+        return serve_in_this_process(Path::new(&folder));
+    }
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let config = folder.path().join("sekisho.toml");
+    fs::write(&config, format!("[gate]\nlisten = [\"{address}\"]\n[dns]\nupstreams = [\"127.0.0.1:9\"]\n")).unwrap();
+    let arguments = ["sekisho".into(), "serve".into(), "--config".into(), config.into_os_string()];
+    let mut stderr = Vec::new();
+    let streams = Streams {
+        stdin: &mut std::io::empty(),
+        stdout: &mut std::io::sink(),
+        stderr: &mut stderr,
+        setting: Setting { runtime_places: vec![folder.path().join("run")], ..Setting::default() },
+    };
+    assert_eq!(run(arguments, streams), 2);
+    let said = BufReader::new(&*stderr).lines().map(Result::unwrap).collect::<Vec<_>>();
+    assert_eq!(said.len(), 1);
+    assert!(said[0].starts_with(&format!("sekisho: cannot listen on `{address}`: ")), "{}", said[0]);
+}
