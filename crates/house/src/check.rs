@@ -31,7 +31,6 @@ mod json;
 mod judge;
 mod mbox;
 mod options;
-pub(crate) mod received;
 mod summary;
 mod tree;
 mod what_if;

@@ -10,8 +10,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use sekisho_core::speech::Lang;
 
-use crate::check::received::Hop;
 use crate::fault::Fault;
+use crate::received::Hop;
 use crate::refusal;
 
 /// What `--help` shows below the options of `sekisho`.

@@ -13,10 +13,11 @@ use sekisho_mail::policy::Policy;
 
 use self::arc::ArcSection;
 use self::check::CheckSection;
-pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnReject, OnTemperror, Quarantine};
+pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine};
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
-pub(crate) use self::gate::{GateSection, Rule};
+pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::raw::RawConfig;
+pub(crate) use self::seal::SealSection;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
 use crate::cli::{ConfigArguments, ConfigCommand};
@@ -34,6 +35,7 @@ mod gate;
 mod nearest;
 pub(crate) mod network;
 mod raw;
+pub(crate) mod seal;
 mod show;
 pub(crate) mod sign;
 mod spf;
@@ -56,6 +58,8 @@ pub(crate) struct Config {
     pub(crate) gate: GateSection,
     /// The signing of what goes out.
     pub(crate) sign: SignSection,
+    /// The seal on what is handed on.
+    pub(crate) seal: SealSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -90,6 +94,7 @@ impl Config {
             arc: ArcSection::check(sections.arc, &mut faults),
             gate: GateSection::check(sections.gate, &mut faults),
             sign: SignSection::check(sections.sign, &mut faults),
+            seal: SealSection::check(sections.seal, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };

@@ -16,15 +16,17 @@ mod decision;
 mod hearing;
 mod listener;
 mod poison;
+mod seal;
 mod sign;
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use sekisho_ask::Source;
 use sekisho_mail::policy::Policy;
 
-use crate::config::{Config, GateSection};
+use crate::config::{Config, GateSection, Relay, network};
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
 pub(crate) use sign::{Office, keep_checking};
@@ -74,5 +76,11 @@ impl Gate {
     /// Lets mails be signed, too.
     pub(crate) fn with_office(self, office: Arc<Office>) -> Gate {
         Gate { office, ..self }
+    }
+
+    /// Returns the relay of ours that a client is, where it is one.
+    fn relay(&self, client: Option<IpAddr>) -> Option<&Relay> {
+        let client = client?;
+        self.section.relays.iter().find(|relay| network::contain(&relay.networks, client))
     }
 }

@@ -23,6 +23,7 @@ mod cli;
 mod config;
 mod fault;
 mod gate;
+mod received;
 mod refusal;
 mod serve;
 mod sign;

@@ -68,7 +68,7 @@ async fn serve(config: Config, source: Source, talk: &Talk, streams: &mut Stream
         writeln!(streams.stderr, "{}", talk.say(said, &[("address", address.to_string().into())]))?;
         listeners.spawn(listen(socket, role, Arc::clone(&gate), shutdown.clone()));
     }
-    if !config.sign.listen.is_empty() {
+    if !config.sign.listen.is_empty() || config.seal.key.is_some() {
         let gate = Arc::clone(&gate);
         listeners.spawn(keep_checking(move || Arc::clone(&gate), doubts, shutdown.clone()));
     }

@@ -99,3 +99,25 @@ fn the_steps_of_each_signature_stand_under_its_own_line() {
     let said = lines("--config @two.toml");
     assert!(said[said.len() - 2].contains("s=c") && said[said.len() - 1].contains("not examined"), "{said:#?}");
 }
+
+#[test]
+fn a_signature_that_does_not_count_says_why() {
+    let folder = Folder::new();
+    let record = folder.call("sign --new-key ed25519 --domain example.org --selector s1 --out @s1.pem").stdout;
+    folder.write("zone", format!("{record}_dmarc.example.org TXT \"v=DMARC1; p=reject\"\n"));
+    let keys = "--domain example.org --selector s1 --key @s1.pem";
+    let signed = folder.call(&format!("sign @mail.eml {keys} --headers from:to:subject")).stdout;
+    let account = |mail: String, options: &str| {
+        folder.write("signed.eml", mail);
+        let text = folder.call(&format!("check @signed.eml --zone @zone {options}")).stdout;
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    assert!(account(signed.clone(), "--steps all").contains("h= signs these fields: from, to, subject"));
+    let second = account(format!("Subject: PAY\r\n{signed}"), "");
+    assert!(second.contains("does not count: a second Subject is not signed"), "{second}");
+    assert!(second.contains("this one has 2, and only one of them is signed"), "{second}");
+    assert!(second.contains("SPF was not asked, and could still decide"), "{second}");
+    assert!(!second.contains("neither SPF nor DKIM"), "{second}");
+    let spaced = account(format!("NOTICE : pay\r\n{signed}"), "--lang ja");
+    assert!(spaced.contains("NOTICE が署名されていない"), "{spaced}");
+}

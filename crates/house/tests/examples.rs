@@ -99,6 +99,20 @@ fn the_details_that_the_readme_names_are_there() {
 }
 
 #[test]
+fn a_trusted_sealer_vouches_for_no_field_that_it_did_not_seal() {
+    let folder = Folder::new();
+    let mail = std::fs::read_to_string(examples().join("list-sealed.eml")).unwrap();
+    for added in ["Subject: Pay at once", "NOTICE : Pay at once", "X: a\rSubject: Pay at once"] {
+        folder.write("added.eml", format!("{}\r\n{}", added, mail.replace('\r', "").replace('\n', "\r\n")));
+        let json = judge(folder.path("added.eml").to_str().unwrap());
+        assert_eq!((&json["verdict"], &json["arc"]["result"]), (&json!("quarantine"), &json!("pass")), "{added}");
+        assert_eq!(json["arc"]["overrides"], false, "{added}");
+        let mut steps = json["steps"].as_array().unwrap().iter();
+        assert!(steps.any(|step| step["rule"] == "verdict.arc-uncounted"), "{added}");
+    }
+}
+
+#[test]
 fn the_mbox_holds_five_mails_and_is_summed_up() {
     let said = check("inbox.mbox", &["--json"]);
     let verdicts: Vec<Value> =

@@ -5,6 +5,7 @@
 //! [`Entry::Broken`]; what it has but readers disagree on is among the [`Mailbox::oddities`]. Whether that matters is
 //! for the asker to decide.
 
+mod crossing;
 pub mod encoded_word;
 mod lexer;
 mod oddity;
@@ -13,6 +14,7 @@ mod utf7;
 
 use std::borrow::Cow;
 
+pub(crate) use crossing::is_crossed;
 use lexer::{Lexeme, Token, more_telling};
 pub(crate) use lexer::{Lexer, is_atom, unquote};
 pub(crate) use oddity::HIDDEN_BREAKS;

@@ -18,6 +18,7 @@ use crate::arc::set::{ChainValue, Set};
 use crate::authentication_results::AuthenticationResults;
 use crate::body::{BodyDigests, BodyPlan, Canonicalization};
 use crate::dkim::canonical::{FieldIndex, HeaderInput};
+use crate::dkim::check_times;
 use crate::dkim::fault::Fault;
 use crate::dkim::key;
 use crate::dkim::signature::Algorithm;
@@ -71,7 +72,7 @@ impl Chain {
     }
 
     /// Verifies the seals and the newest message signature, once the keys are known; asks for all keys at once.
-    pub fn proceed(&mut self, facts: &Facts, header: &Header<'_>, _now: Timestamp) -> Result<(), Missing> {
+    pub fn proceed(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Result<(), Missing> {
         if self.state != State::Keys {
             return Ok(());
         }
@@ -81,8 +82,9 @@ impl Chain {
         }
         self.state = State::Body;
         let mut input = HeaderInput::default();
-        let verified =
-            self.verify_message(facts, header, &mut input).and_then(|()| self.verify_seals(facts, header, &mut input));
+        let verified = self
+            .verify_message(facts, header, now, &mut input)
+            .and_then(|()| self.verify_seals(facts, header, &mut input));
         if let Err(fault) = verified {
             self.trace.enter();
             let arguments = [
@@ -143,6 +145,11 @@ impl Chain {
         (!closed).then(|| self.verdict().result)
     }
 
+    /// Returns where the newest message signature stands in the header.
+    pub(crate) fn message_signature(&self) -> Option<usize> {
+        self.sets.last().map(|set| set.message_at)
+    }
+
     /// Tells whether a listed sealer saw DMARC pass for that author, and everybody who sealed since is listed too.
     pub fn vouches_for(&self, author: &DomainName, policy: &Policy) -> bool {
         if self.verdict().result != ArcResult::Pass {
@@ -198,7 +205,13 @@ impl Chain {
     }
 
     /// Verifies what the newest message signature says of the header (§5.2, step 4).
-    fn verify_message(&mut self, facts: &Facts, header: &Header<'_>, input: &mut HeaderInput) -> Result<(), Broken> {
+    fn verify_message(
+        &mut self,
+        facts: &Facts,
+        header: &Header<'_>,
+        now: Timestamp,
+        input: &mut HeaderInput,
+    ) -> Result<(), Broken> {
         let Some(set) = self.sets.last() else { return Ok(()) };
         let message = &set.message;
         let broken =
@@ -206,8 +219,13 @@ impl Chain {
         let Some(field) = header.fields().get(set.message_at) else {
             return Err(broken(&crate::dkim::fault::MALFORMED));
         };
-        let names =
-            split_colons(field.value().get(message.names_at.clone()).unwrap_or(&[])).filter(|name| !name.is_empty());
+        check_times(message.time, message.expiry, now).map_err(|finding| broken(finding.fault))?;
+        let listed = field.value().get(message.names_at.clone()).unwrap_or(&[]);
+        // RFC 6376 §5.4: it is signed in DKIM's way, so From is among what it covers.
+        if !split_colons(listed).any(|name| name.eq_ignore_ascii_case(b"from")) {
+            return Err(broken(&crate::dkim::fault::FROM_NOT_SIGNED));
+        }
+        let names = split_colons(listed).filter(|name| !name.is_empty());
         input.pick(message.canonicalization, header, &FieldIndex::new(header), names, set.message_at);
         input.push_without(message.canonicalization, field, message.signature_at.clone());
         verify(facts, &message.key, message.algorithm, &input.sha256(), &message.signature).map_err(broken)?;

@@ -15,7 +15,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::step::{Check, Rule, Step, Trace, Value};
 use sekisho_core::visible::Visible;
 
-use crate::address::{Addresses, Entry, Mailbox, Oddities, Oddity};
+use crate::address::{Addresses, Entry, Mailbox, Oddities, Oddity, is_crossed};
 use crate::header::Header;
 use crate::policy::Policy;
 use crate::verdict::{Author, AuthorResult};
@@ -162,6 +162,9 @@ impl<'a> Authors<'a> {
     /// Reads the value of one From field.
     fn read(&mut self, value: &'a [u8], found: &mut Findings) {
         note_octets(Addresses::survey(value), value, found);
+        if is_crossed(value) {
+            found.fault(&fault::CROSSED_WORD, value);
+        }
         let mut group: Option<&[u8]> = None;
         let (before, first_fault) = (self.count, found.faults.len());
         let mut broken = Vec::new();

@@ -168,7 +168,6 @@ impl Signatures {
     pub fn proceed(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Result<(), Missing> {
         let mut missing = Vec::new();
         let mut input = HeaderInput::default();
-        let now = u64::try_from(now.as_second()).unwrap_or(0);
         for entry in &mut self.entries {
             if let Err(Missing(questions)) = entry.proceed(facts, header, &self.index, &mut input, now) {
                 missing
@@ -292,11 +291,11 @@ impl Entry {
         header: &Header<'_>,
         index: &FieldIndex,
         input: &mut HeaderInput,
-        now: u64,
+        now: Timestamp,
     ) -> Result<(), Missing> {
         let State::Key(signature) = &self.state else { return Ok(()) };
         let claim = BodyClaim { want: signature.body, hash: signature.body_hash };
-        let judged = match check_times(signature, now) {
+        let judged = match check_times(signature.time, signature.expiry, now) {
             Err(finding) => Err((finding, None)),
             Ok(()) => {
                 let lookup = key::lookup(facts, &signature.key)?;
@@ -365,19 +364,21 @@ impl Entry {
             testing: self.testing,
             reason: fault.map(|fault| fault.reason),
             field: self.field,
+            gap: None,
         }
     }
 }
 
 /// Compares `t=` and `x=` with the time. §3.5 leaves it to us whether a signature from the future counts; it says that
 /// one of the clocks is wrong, and that `x=` means nothing.
-fn check_times(signature: &Signature, now: u64) -> Result<(), Finding> {
-    if let Some(expiry) = signature.expiry
+pub(crate) fn check_times(time: Option<u64>, expiry: Option<u64>, now: Timestamp) -> Result<(), Finding> {
+    let now = u64::try_from(now.as_second()).unwrap_or(0);
+    if let Some(expiry) = expiry
         && now > expiry.saturating_add(CLOCK_SKEW)
     {
         return Err(fault::EXPIRED.with([("expiry", seconds(expiry))]));
     }
-    match signature.time {
+    match time {
         Some(time) if time > now.saturating_add(CLOCK_SKEW) => Err(fault::FUTURE.with([("signed", seconds(time))])),
         _ => Ok(()),
     }
@@ -425,6 +426,8 @@ fn check_header(
     key.verify(&input.sha256(), &signature.signature)?;
     trace
         .note(&HEADER_FITS, [("count", signature.name_count.into()), ("way", word(signature.canonicalization).into())]);
+    let names: Vec<&[u8]> = signed_names(signature, field.value()).collect();
+    trace.note(&SIGNED_FIELDS, [("fields", joined(&names))]);
     Ok(())
 }
 

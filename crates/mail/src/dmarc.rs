@@ -53,10 +53,18 @@ pub fn judge(
         }
     };
     // §5.3.3, §5.3.4: which authenticated identifiers are there, and are they aligned?
-    let dkim = if flag::header_may_end_early(&author.flags) { inquiry.discount(dkim) } else { dkim };
+    let is_signed = dkim.iter().any(|signature| signature.result == DkimResult::Pass);
+    let dkim = if flag::header_is_in_doubt(&author.flags) { inquiry.discount(dkim) } else { dkim };
+    inquiry.note_gaps(dkim);
     let candidates = Candidate::all(spf, dkim, &policy.record);
+    if candidates.is_empty() && !is_signed {
+        inquiry.trace.note(if spf.is_some() { &rules::NO_IDENTIFIER } else { &rules::NO_SIGNATURE }, []);
+    }
     let findings = inquiry.align(&candidates)?;
     let applied = inquiry.applied_policy(&policy)?;
+    if spf.is_none() && findings.aligned.is_empty() {
+        inquiry.trace.note(&rules::SPF_UNASKED, [("domain", domain.into())]);
+    }
     Ok(inquiry.conclude(&policy, applied, findings))
 }
 
@@ -153,7 +161,7 @@ impl<'a> Candidate<'a> {
             let domain = spf.name.as_ref()?;
             Some(Candidate { mechanism: Mechanism::Spf, domain, mode: record.aspf, passed })
         });
-        let dkim = dkim.iter().filter_map(|signature| {
+        let dkim = dkim.iter().filter(|signature| signature.gap.is_none()).filter_map(|signature| {
             let passed = match signature.result {
                 DkimResult::Pass => true,
                 DkimResult::Temperror => false,
@@ -240,7 +248,7 @@ impl Inquiry<'_> {
         self.walk.as_ref().and_then(|walk| walk.organization.clone())
     }
 
-    /// Lets no signature count, where known readers of mail end the header early. A signature holds for the header as we
+    /// Lets no signature count, where known readers of mail see another header than we do. A signature holds for the header as we
     /// read it, and whoever passes a mail on may move its fields and add others; SPF holds for the host that hands over
     /// the mail as it is. This departs from §5.3.3.
     fn discount<'d>(&mut self, dkim: &[DkimVerdict]) -> &'d [DkimVerdict] {
@@ -250,12 +258,23 @@ impl Inquiry<'_> {
         &[]
     }
 
+    /// Says which signatures do not count, since they leave open what mail programs may show. This departs from §5.3.3.
+    fn note_gaps(&mut self, dkim: &[DkimVerdict]) {
+        for signature in dkim.iter().filter(|signature| signature.result == DkimResult::Pass) {
+            let (Some(gap), Some(domain)) = (&signature.gap, &signature.domain) else { continue };
+            let (domain, field) = (("domain", domain.into()), ("field", Value::from(&*gap.field)));
+            if gap.spaced {
+                self.trace.note(&rules::SIGNATURE_SPACED, [domain, field]);
+            } else {
+                let counts = (("there", gap.there.into()), ("signed", gap.signed.into()));
+                self.trace.note(&rules::SIGNATURE_REPEATED, [domain, field, counts.0, counts.1]);
+            }
+        }
+    }
+
     /// Compares every identifier with the author domain (§4.10.2).
     fn align(&mut self, candidates: &[Candidate<'_>]) -> Result<Findings, Missing> {
         let mut findings = Findings::default();
-        if candidates.is_empty() {
-            self.trace.note(&rules::NO_IDENTIFIER, []);
-        }
         // The same domain needs no walk, so it goes first: it may save the others theirs.
         let (same, others): (Vec<_>, Vec<_>) = candidates.iter().partition(|candidate| candidate.domain == self.domain);
         for candidate in same.into_iter().chain(others) {

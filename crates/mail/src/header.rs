@@ -116,6 +116,11 @@ impl<'a> Field<'a> {
         self.colon != NO_COLON
     }
 
+    /// Tells whether white space stands between the name and the colon, as only old mail has it (§4.5).
+    pub(crate) fn has_space_before_colon(&self) -> bool {
+        self.has_colon() && self.name < self.colon
+    }
+
     /// Tells whether the name is made of printing characters only (§2.2) and there is a colon.
     pub fn is_well_formed(&self) -> bool {
         self.has_colon() && !self.name().is_empty() && self.name().iter().all(u8::is_ascii_graphic)

@@ -13,6 +13,7 @@ use sekisho_core::step::{Check, Rule, Step, Trace};
 use crate::arc::Chain;
 use crate::author::{self, flag};
 use crate::body::{BodyDigests, BodyHasher, BodyPlan};
+use crate::coverage::Exposed;
 use crate::dkim::Signatures;
 use crate::dmarc;
 use crate::envelope::Envelope;
@@ -20,8 +21,8 @@ use crate::header::Header;
 use crate::policy::Policy;
 use crate::spf;
 use crate::verdict::{
-    Action, Author, AuthorResult, Disposition, DkimVerdict, DmarcResult, DmarcVerdict, Ground, Identity, SpfVerdict,
-    Verdict,
+    Action, Author, AuthorResult, Disposition, DkimResult, DkimVerdict, DmarcResult, DmarcVerdict, Gap, Ground,
+    Identity, SpfVerdict, Verdict,
 };
 
 /// A mail that is being judged.
@@ -58,8 +59,12 @@ struct Opened {
     author_steps: Vec<Step>,
     /// The DKIM signatures.
     signatures: Signatures,
+    /// What they leave open, each by its field, once all is known of them but the body.
+    gaps: Option<Vec<(usize, Gap)>>,
     /// The ARC chain.
     chain: Chain,
+    /// What it leaves open.
+    chain_gap: Option<Gap>,
     /// Whether all is there that DMARC is sure to need.
     has_policy: bool,
 }
@@ -107,8 +112,9 @@ impl Hearing {
             return Err(missing);
         }
         if dmarc.is_none() {
+            opened.find_gaps(header);
             // Signatures whose body is still open count as good here: most are, and so their walks are done in time.
-            *dmarc = Some(Dmarc::judge(facts, &opened.author, spf.verdict.as_ref(), opened.signatures.verdicts())?);
+            *dmarc = Some(Dmarc::judge(facts, &opened.author, spf.verdict.as_ref(), opened.verdicts())?);
         }
         Ok(())
     }
@@ -127,7 +133,7 @@ impl Hearing {
     pub fn close(&mut self, digests: &BodyDigests) {
         let Some(opened) = &mut self.opened else { return };
         opened.close(digests);
-        let signatures = opened.signatures.verdicts();
+        let signatures = opened.verdicts();
         let results = |of: &[DkimVerdict]| of.iter().map(|signature| signature.result).collect::<Vec<_>>();
         match &mut self.dmarc {
             Some(dmarc) if results(&dmarc.signatures) == results(&signatures) => dmarc.signatures = signatures,
@@ -149,14 +155,14 @@ impl Hearing {
     /// Ends a hearing that does not come to its end by itself: a judge asks again for what it was told, which is our
     /// fault. What was concluded by then stays; whatever else was to be judged is a temperror.
     pub fn break_off(&mut self, facts: &Facts, header: &Header<'_>, now: Timestamp) -> Verdict {
-        self.opened.get_or_insert_with(|| Opened::read(header, &self.policy));
+        self.opened.get_or_insert_with(|| Opened::read(header, &self.policy)).find_gaps(header);
         self.close(&BodyHasher::new(&BodyPlan::new()).finish());
         let Hearing { envelope, policy, spf, spf_helo, opened, dmarc } = self;
         let opened = opened.take().unwrap_or_else(|| Opened::read(header, policy));
         for spf in [&mut *spf, spf_helo] {
             spf.break_off(envelope, now);
         }
-        let signatures = opened.signatures.verdicts();
+        let signatures = opened.verdicts();
         let judged =
             dmarc.take().map_or_else(|| Dmarc::judge(facts, &opened.author, spf.verdict.as_ref(), signatures), Ok);
         let dmarc = judged.unwrap_or_else(|_| Dmarc::break_off(&opened));
@@ -169,11 +175,15 @@ impl Hearing {
     fn conclude(&mut self, opened: Opened, dmarc: Dmarc, mut trace: Trace) -> Verdict {
         let Dmarc { signatures, verdict: dmarc, steps: dmarc_steps } = dmarc;
         let mut arc = opened.chain.verdict();
-        arc.overrides = dmarc.result == DmarcResult::Fail
+        let vouches = dmarc.result == DmarcResult::Fail
             && dmarc.disposition != Disposition::None
-            // A seal, like a signature, holds for the header as we read it.
-            && !flag::header_may_end_early(&opened.author.flags)
             && dmarc.domain.as_ref().is_some_and(|author| opened.chain.vouches_for(author, &self.policy));
+        // A seal, like a signature, holds for the header as we read it, and for what it covers.
+        let is_sound = !flag::header_is_in_doubt(&opened.author.flags) && opened.chain_gap.is_none();
+        arc.overrides = vouches && is_sound;
+        if vouches && !is_sound {
+            trace.note(&ARC_UNCOUNTED, []);
+        }
         let (action, grounds) = decide(&opened.author, &dmarc, arc.overrides, &mut trace);
         let accounts = [
             opened.author_steps,
@@ -217,7 +227,7 @@ impl Dmarc {
     fn break_off(opened: &Opened) -> Dmarc {
         let mut trace = Trace::new(Check::Dmarc);
         let verdict = dmarc::break_off(&opened.author, &mut trace);
-        Dmarc { signatures: opened.signatures.verdicts(), verdict, steps: trace.into_steps() }
+        Dmarc { signatures: opened.verdicts(), verdict, steps: trace.into_steps() }
     }
 }
 
@@ -229,12 +239,36 @@ impl Opened {
             let (author, author_steps) = author::too_large(policy);
             let nothing = Header::parse(&[]);
             let (signatures, chain) = (Signatures::find(&nothing, None, policy), Chain::find(&nothing));
-            return Opened { author, author_steps, signatures, chain, has_policy: false };
+            return Opened { author, author_steps, signatures, gaps: None, chain, chain_gap: None, has_policy: false };
         }
         let (author, author_steps) = author::judge(header);
         let signatures = Signatures::find(header, author.domain.as_ref(), policy);
         let chain = Chain::find(header);
-        Opened { author, author_steps, signatures, chain, has_policy: false }
+        let sealed = chain.message_signature();
+        let chain_gap = sealed.and_then(|at| Exposed::find(header, &author.flags).gap(header, at));
+        Opened { author, author_steps, signatures, gaps: None, chain, chain_gap, has_policy: false }
+    }
+
+    /// Finds what the signatures leave open that pass, or could once the DNS works again.
+    fn find_gaps(&mut self, header: &Header<'_>) {
+        if self.gaps.is_some() {
+            return;
+        }
+        let exposed = Exposed::find(header, &self.author.flags);
+        let may_count = |signature: &DkimVerdict| matches!(signature.result, DkimResult::Pass | DkimResult::Temperror);
+        let counted = self.signatures.verdicts().into_iter().filter(may_count).map(|signature| signature.field);
+        self.gaps = Some(counted.filter_map(|at| Some((at, exposed.gap(header, at)?))).collect());
+    }
+
+    /// Returns what was concluded of the signatures.
+    fn verdicts(&self) -> Vec<DkimVerdict> {
+        let mut verdicts = self.signatures.verdicts();
+        for (at, gap) in self.gaps.iter().flatten() {
+            if let Some(signature) = verdicts.iter_mut().find(|signature| signature.field == *at) {
+                signature.gap = Some(gap.clone());
+            }
+        }
+        verdicts
     }
 
     /// Returns what DMARC is sure to need and nobody has asked for yet.
@@ -359,6 +393,8 @@ static QUARANTINE: Rule = Rule { id: "verdict.quarantine", section: "RFC 9989 §
 static REJECT_NEEDS_MORE: Rule = Rule { id: "verdict.reject-needs-more", section: "RFC 9989 §5.4" };
 /// A trusted sealer saw DMARC pass.
 static ARC_OVERRIDE: Rule = Rule { id: "verdict.arc-override", section: "RFC 8617 §7.2.1" };
+/// A trusted sealer saw DMARC pass, but mail programs may show other things than were sealed.
+static ARC_UNCOUNTED: Rule = Rule { id: "verdict.arc-uncounted", section: "RFC 6376 §8.15" };
 /// The DNS has to answer first.
 static TRY_LATER: Rule = Rule { id: "verdict.try-later", section: "RFC 9989 §5.3.6" };
 /// The DNS did not answer, but whatever it says, the policy asks for nothing.
@@ -375,6 +411,7 @@ pub(crate) const RULES: &[&Rule] = &[
     &QUARANTINE,
     &REJECT_NEEDS_MORE,
     &ARC_OVERRIDE,
+    &ARC_UNCOUNTED,
     &TRY_LATER,
     &TEMPERROR_WITHOUT_EFFECT,
 ];

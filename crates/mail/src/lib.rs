@@ -18,6 +18,7 @@ pub mod arc;
 pub mod authentication_results;
 pub mod author;
 pub mod body;
+mod coverage;
 pub mod dkim;
 pub mod dmarc;
 pub mod envelope;

@@ -199,6 +199,21 @@ pub struct DkimVerdict {
     pub reason: Option<&'static str>,
     /// The index of its field in the header.
     pub field: usize,
+    /// What it leaves open, so that it does not count for DMARC although it passes.
+    pub gap: Option<Gap>,
+}
+
+/// A field that mail programs may show and a signature does not cover.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The name of the field.
+    pub field: Box<[u8]>,
+    /// How many fields of that name are there.
+    pub there: usize,
+    /// How many of them the signature covers.
+    pub signed: usize,
+    /// Whether white space stands before its colon; otherwise a mail may have only one.
+    pub spaced: bool,
 }
 
 words! {

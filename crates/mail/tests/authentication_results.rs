@@ -33,6 +33,7 @@ fn verdict() -> Verdict {
         testing: false,
         reason,
         field,
+        gap: None,
     };
     Verdict {
         action: Action::Accept,

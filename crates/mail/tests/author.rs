@@ -295,6 +295,7 @@ fn the_rest_of_the_header_is_flagged() {
         "space-before-colon",
         "bare-cr-in-header",
         "bare-lf-in-header",
+        "line-behind-bare-break",
         "blank-folded-line",
         "blank-last-line",
         "nul-in-header",

@@ -93,5 +93,6 @@ fn dkim_verdict(passes: bool, domain: &DomainName) -> DkimVerdict {
         testing: false,
         reason: None,
         field: 0,
+        gap: None,
     }
 }

@@ -103,6 +103,40 @@ fn what_the_sink_puts_off_arrives_later() {
 }
 
 #[test]
+fn bytes_are_sent_as_they_are_so_that_mail_can_be_smuggled_where_postfix_allows_it() {
+    let smuggled =
+        b"Subject: outer\r\n\r\nhello\n.\r\nMAIL FROM:<x@victim.test>\r\nRCPT TO:<b@receiver.test>\r\nDATA\r\n\
+        Subject: inner\r\n\r\n\r\n.\r\n";
+    for (setting, mails) in [("no", 2), ("normalize", 1)] {
+        let sink = Sink::start();
+        let postfix = Postfix::before(sink.address()).main("smtpd_forbid_bare_newline", setting).start();
+        let mut session = SmtpClient::connect(postfix.inbound()).unwrap();
+        let replies = session.say_all(&["EHLO client.test", "MAIL FROM:<a@sender.test>", "RCPT TO:<b@receiver.test>"]);
+        assert!(replies.unwrap().iter().all(|reply| reply.code == 250));
+        assert_eq!(session.data_raw(smuggled).unwrap().code, 250);
+        // Whatever else was heard as a command is answered before this one.
+        session.send(b"QUIT\r\n").unwrap();
+        while session.hear().unwrap().code != 221 {}
+        assert!(sink.wait_for(mails, SOON));
+        assert!(postfix.wait_for_empty_queue(SOON));
+        assert_eq!(sink.count(), mails, "with {setting}: {}", postfix.log());
+    }
+}
+
+#[test]
+fn a_mail_of_40_megabytes_passes_and_a_larger_one_is_refused() {
+    let sink = Sink::start();
+    let postfix = Postfix::before(sink.address()).start();
+    let line = format!("{}\r\n", "x".repeat(76));
+    let mail = |bytes: usize| format!("Subject: large\r\n\r\n{}", line.repeat(bytes / line.len()));
+    let large = mail(40 << 20);
+    let letter = |mail: &str| Letter::new("a@sender.test", "b@receiver.test", mail);
+    assert_eq!(deliver(postfix.inbound(), &letter(&large)).unwrap().code, 250);
+    assert!(sink.next(0, SOON).below_received() == large.as_bytes());
+    assert_eq!(deliver(postfix.inbound(), &letter(&mail(51 << 20))).unwrap().code, 552);
+}
+
+#[test]
 fn nothing_is_left_when_it_stops() {
     let sink = Sink::start();
     let postfix = Postfix::before(sink.address()).start();

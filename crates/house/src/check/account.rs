@@ -213,6 +213,10 @@ impl Account<'_> {
             details.push(self.talk.word("detail-key-testing"));
         }
         details.extend(signature.reason.map(str::to_owned));
+        if let Some(gap) = &signature.gap {
+            let message = if gap.spaced { "detail-gap-spaced" } else { "detail-gap" };
+            details.push(self.talk.say(message, &[("field", Value::from(&*gap.field))]));
+        }
         details
     }
 

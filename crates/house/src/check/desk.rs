@@ -15,13 +15,13 @@ use super::facts_file::{Keeping, Kept};
 use super::input::Mail;
 use super::judge::{Heard, Judge, Layers};
 use super::options::Options;
-use super::received::{self, Client};
 use super::what_if::{self, Change};
 use super::{account, from_field, json};
 use crate::Setting;
 use crate::cli::CheckArguments;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::received::{self, Client};
 use crate::speech::Talk;
 use crate::terminal::{Paint, line_width};
 

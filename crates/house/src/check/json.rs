@@ -339,6 +339,7 @@ mod tests {
                     testing: false,
                     reason: Some("tag missing"),
                     field: 0,
+                    gap: None,
                 }],
                 arc: ArcVerdict {
                     result: ArcResult::None,

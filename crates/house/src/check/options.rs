@@ -13,11 +13,11 @@ use sekisho_core::zone::Zone;
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::policy::Policy;
 
-use super::received::Hop;
 use super::what_if;
 use crate::cli::{CheckArguments, StepsShown};
 use crate::config::{Config, Upstream, bad_upstream};
 use crate::fault::{Fault, shown};
+use crate::received::Hop;
 
 /// The most octets of a zone file.
 const ZONE_MAX: u64 = 16 * 1024 * 1024;

@@ -16,6 +16,8 @@ pub(super) struct RawConduct {
     pub(super) dmarc_reject: Option<Spanned<String>>,
     /// What is done where the DNS does not answer.
     pub(super) temperror: Option<Spanned<String>>,
+    /// What is done with a mail that we failed to judge.
+    pub(super) failure: Option<Spanned<String>>,
     /// What quarantine is.
     pub(super) quarantine: Option<Spanned<String>>,
 }
@@ -97,6 +99,15 @@ words! {
     }
 }
 words! {
+    /// What is done with a mail that we failed to judge.
+    OnFailure {
+        /// It passes, with a field that says that nobody judged it.
+        Pass = "pass",
+        /// The client shall try again.
+        PutOff = "tempfail",
+    }
+}
+words! {
     /// What quarantine is.
     Quarantine {
         /// A field for the filter behind us, such as Sieve.
@@ -117,6 +128,8 @@ pub(crate) struct Conduct {
     pub(crate) dmarc_reject: OnReject,
     /// The DNS does not answer.
     pub(crate) temperror: OnTemperror,
+    /// We failed to judge it.
+    pub(crate) failure: OnFailure,
     /// What quarantine is.
     pub(crate) quarantine: Quarantine,
 }
@@ -128,6 +141,7 @@ impl Default for Conduct {
             author: OnAuthor::Refuse,
             dmarc_reject: OnReject::Quarantine,
             temperror: OnTemperror::PutOff,
+            failure: OnFailure::Pass,
             quarantine: Quarantine::Header,
         }
     }
@@ -144,6 +158,8 @@ pub(crate) struct Change {
     pub(super) dmarc_reject: Option<OnReject>,
     /// The DNS does not answer.
     pub(super) temperror: Option<OnTemperror>,
+    /// We failed to judge it.
+    pub(super) failure: Option<OnFailure>,
     /// What quarantine is.
     pub(super) quarantine: Option<Quarantine>,
 }
@@ -156,6 +172,7 @@ impl Change {
             author: OnAuthor::read(raw.author.as_ref(), faults),
             dmarc_reject: OnReject::read(raw.dmarc_reject.as_ref(), faults),
             temperror: OnTemperror::read(raw.temperror.as_ref(), faults),
+            failure: OnFailure::read(raw.failure.as_ref(), faults),
             quarantine: Quarantine::read(raw.quarantine.as_ref(), faults),
         }
     }
@@ -167,6 +184,7 @@ impl Change {
             author: self.author.unwrap_or(conduct.author),
             dmarc_reject: self.dmarc_reject.unwrap_or(conduct.dmarc_reject),
             temperror: self.temperror.unwrap_or(conduct.temperror),
+            failure: self.failure.unwrap_or(conduct.failure),
             quarantine: self.quarantine.unwrap_or(conduct.quarantine),
         }
     }

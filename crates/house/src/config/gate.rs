@@ -1,6 +1,7 @@
 //! `[gate]`: the mail filter in front of an MTA
 
 use std::net::SocketAddr;
+use std::ops::Range;
 
 use ipnet::IpNet;
 use serde::Deserialize;
@@ -9,9 +10,10 @@ use toml::Spanned;
 use super::Faults;
 use super::conduct::{Change, Conduct, RawConduct};
 use super::network::read_network;
-use super::raw::number;
-use super::sign::{DomainPattern, UserPattern, all};
+use super::raw::{number, required};
+use super::sign::{DomainPattern, UserPattern, all, read};
 use crate::fault::Fault;
+use crate::received::Hop;
 
 /// The options.
 pub(super) const OPTIONS: &[&str] = &[
@@ -20,6 +22,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "author",
     "dmarc_reject",
     "temperror",
+    "failure",
     "quarantine",
     "help",
     "authserv_id",
@@ -28,8 +31,21 @@ pub(super) const OPTIONS: &[&str] = &[
 ];
 
 /// The options of a rule.
-pub(super) const RULE_OPTIONS: &[&str] =
-    &["recipients", "authors", "networks", "users", "mode", "author", "dmarc_reject", "temperror", "quarantine"];
+pub(super) const RULE_OPTIONS: &[&str] = &[
+    "recipients",
+    "authors",
+    "networks",
+    "users",
+    "mode",
+    "author",
+    "dmarc_reject",
+    "temperror",
+    "failure",
+    "quarantine",
+];
+
+/// The options of a relay.
+pub(super) const RELAY_OPTIONS: &[&str] = &["networks", "hop", "keep_results"];
 
 /// The longest help address: an answer has to fit into one line of SMTP.
 const HELP_MAX: usize = 100;
@@ -48,6 +64,8 @@ pub(super) struct RawGate {
     dmarc_reject: Option<Spanned<String>>,
     /// What is done where the DNS does not answer.
     temperror: Option<Spanned<String>>,
+    /// What is done with a mail that we failed to judge.
+    failure: Option<Spanned<String>>,
     /// What quarantine is.
     quarantine: Option<Spanned<String>>,
     /// Where the refused find help.
@@ -60,6 +78,20 @@ pub(super) struct RawGate {
     max_sessions: Option<Spanned<i64>>,
     /// `[[gate.rules]]`
     rules: Vec<Spanned<RawRule>>,
+    /// `[[gate.relays]]`
+    relays: Vec<Spanned<RawRelay>>,
+}
+
+/// A relay as it was written.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default)]
+struct RawRelay {
+    /// Its networks.
+    networks: Option<Vec<Spanned<String>>>,
+    /// Which Received field names the client.
+    hop: Option<Spanned<String>>,
+    /// Whose results are kept.
+    keep_results: Option<Vec<Spanned<String>>>,
 }
 
 /// A rule as it was written.
@@ -82,6 +114,8 @@ struct RawRule {
     dmarc_reject: Option<Spanned<String>>,
     /// What is done where the DNS does not answer.
     temperror: Option<Spanned<String>>,
+    /// What is done with a mail that we failed to judge.
+    failure: Option<Spanned<String>>,
     /// What quarantine is.
     quarantine: Option<Spanned<String>>,
 }
@@ -103,6 +137,19 @@ pub(crate) struct GateSection {
     pub(crate) max_sessions: usize,
     /// What is done otherwise with some mails; where several speak of one mail, the later ones win.
     pub(crate) rules: Vec<Rule>,
+    /// The hosts of ours that hand mail on.
+    pub(crate) relays: Vec<Relay>,
+}
+
+/// A host of ours that hands mail on, such as a backup MX or a content filter: `[[gate.relays]]`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Relay {
+    /// Where it is.
+    pub(crate) networks: Vec<IpNet>,
+    /// Which Received field names the client that it had the mail from.
+    pub(crate) hop: Hop,
+    /// The names in Authentication-Results that it speaks in; what it says is kept.
+    pub(crate) keep_results: Vec<String>,
 }
 
 /// What is done otherwise with some mails: `[[gate.rules]]`. What is empty holds for all.
@@ -130,6 +177,7 @@ impl Default for GateSection {
             verdict_id: false,
             max_sessions: 1000,
             rules: Vec::new(),
+            relays: Vec::new(),
         }
     }
 }
@@ -141,24 +189,19 @@ impl GateSection {
         if let Some(written) = raw.listen {
             section.listen = all(written, faults, super::read_listen);
         }
-        let RawGate { mode, author, dmarc_reject, temperror, quarantine, .. } = raw;
-        let conduct = RawConduct { mode, author, dmarc_reject, temperror, quarantine };
+        let RawGate { mode, author, dmarc_reject, temperror, failure, quarantine, .. } = raw;
+        let conduct = RawConduct { mode, author, dmarc_reject, temperror, failure, quarantine };
         section.conduct = Change::check(&conduct, faults).of(section.conduct);
         section.rules = raw.rules.into_iter().map(|rule| Rule::check(rule.into_inner(), faults)).collect();
+        let relays = raw.relays.into_iter();
+        section.relays = relays.filter_map(|relay| Relay::check(relay.span(), relay.into_inner(), faults)).collect();
         if let Some(help) = raw.help {
             if help.get_ref().len() > HELP_MAX || !help.get_ref().bytes().all(|b| b.is_ascii_graphic()) {
                 faults.push((help.span(), Fault::new("fault-help", [("value", help.get_ref().clone().into())])));
             }
             section.help = Some(help.into_inner());
         }
-        if let Some(name) = raw.authserv_id {
-            // RFC 8601 §2.2: a value; a name without white space and specials is the one form that nobody misreads.
-            let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
-            if name.get_ref().is_empty() || !name.get_ref().bytes().all(is_plain) {
-                faults.push((name.span(), Fault::new("fault-authserv", [("value", name.get_ref().clone().into())])));
-            }
-            section.authserv_id = Some(name.into_inner());
-        }
+        section.authserv_id = raw.authserv_id.and_then(|name| read(&name, faults, read_authserv));
         section.verdict_id = raw.verdict_id.unwrap_or(section.verdict_id);
         if let Some(count) = number(raw.max_sessions, "gate.max_sessions", 1..=100_000, faults) {
             section.max_sessions = usize::try_from(count).unwrap_or(section.max_sessions);
@@ -167,11 +210,49 @@ impl GateSection {
     }
 }
 
+impl Relay {
+    /// Checks what was written; a relay without networks would be everybody.
+    fn check(at: Range<usize>, raw: RawRelay, faults: &mut Faults) -> Option<Relay> {
+        let networks = all(required(raw.networks, "gate.relays.networks", at.clone(), faults)?, faults, read_network);
+        if networks.is_empty() {
+            faults.push((at, Fault::new("fault-required", [("name", "gate.relays.networks".into())])));
+        }
+        let mut hop = Hop::Number(1);
+        if let Some(written) = raw.hop {
+            match written.get_ref().parse() {
+                Ok(read) => hop = read,
+                Err(fault) => faults.push((written.span(), fault)),
+            }
+        }
+        let keep_results = all(raw.keep_results.unwrap_or_default(), faults, read_authserv);
+        Some(Relay { networks, hop, keep_results })
+    }
+}
+
+/// Reads a name for Authentication-Results (RFC 8601 §2.2): one without white space and specials is the one form that
+/// nobody misreads.
+fn read_authserv(text: &str) -> Result<String, Fault> {
+    let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
+    let is_name = !text.is_empty() && text.bytes().all(is_plain);
+    if is_name { Ok(text.to_owned()) } else { Err(Fault::new("fault-authserv", [("value", text.to_owned().into())])) }
+}
+
 impl Rule {
     /// Checks what was written.
     fn check(raw: RawRule, faults: &mut Faults) -> Rule {
-        let RawRule { recipients, authors, networks, users, mode, author, dmarc_reject, temperror, quarantine } = raw;
-        let conduct = RawConduct { mode, author, dmarc_reject, temperror, quarantine };
+        let RawRule {
+            recipients,
+            authors,
+            networks,
+            users,
+            mode,
+            author,
+            dmarc_reject,
+            temperror,
+            failure,
+            quarantine,
+        } = raw;
+        let conduct = RawConduct { mode, author, dmarc_reject, temperror, failure, quarantine };
         Rule {
             recipients: all(recipients.unwrap_or_default(), faults, DomainPattern::read),
             authors: all(authors.unwrap_or_default(), faults, DomainPattern::read),

@@ -14,6 +14,7 @@ use super::check::RawCheck;
 use super::dns::RawDns;
 use super::gate::RawGate;
 use super::nearest::nearest;
+use super::seal::RawSeal;
 use super::sign::RawSign;
 use super::spf::RawSpf;
 use crate::fault::{Fault, shown};
@@ -43,6 +44,8 @@ pub(super) struct RawSections {
     pub(super) gate: RawGate,
     /// `[sign]`
     pub(super) sign: RawSign,
+    /// `[seal]`
+    pub(super) seal: RawSeal,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -53,9 +56,11 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("arc", super::arc::OPTIONS),
     ("gate", super::gate::OPTIONS),
     ("gate.rules", super::gate::RULE_OPTIONS),
+    ("gate.relays", super::gate::RELAY_OPTIONS),
     ("sign", super::sign::OPTIONS),
     ("sign.keys", super::sign::KEY_OPTIONS),
     ("sign.senders", super::sign::SENDER_OPTIONS),
+    ("seal", super::seal::OPTIONS),
 ];
 
 /// Returns the options of a section, or of the tables of a list.

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::conduct::Change;
-use super::{Config, Mode, OnAuthor, OnReject, OnTemperror, Quarantine, raw};
+use super::{Config, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, raw};
 use crate::fault::{Fault, shown};
 use crate::speech::Talk;
 use crate::terminal::{pad, width};
@@ -63,7 +63,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, .. } = config;
+    let Config { dns, check, spf, arc, gate, sign, seal, .. } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -80,6 +80,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("gate", "author", gate.conduct.author.as_str().into()),
         option("gate", "dmarc_reject", gate.conduct.dmarc_reject.as_str().into()),
         option("gate", "temperror", gate.conduct.temperror.as_str().into()),
+        option("gate", "failure", gate.conduct.failure.as_str().into()),
         option("gate", "quarantine", gate.conduct.quarantine.as_str().into()),
         option("gate", "help", gate.help.clone().into()),
         option("gate", "authserv_id", gate.authserv_id.clone().into()),
@@ -94,7 +95,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     ];
     // The tables of a list stand below the options of their section: TOML wants it so.
     all.extend(tables("gate", "rules", &gate.rules, |rule| {
-        let Change { mode, author, dmarc_reject, temperror, quarantine } = rule.change;
+        let Change { mode, author, dmarc_reject, temperror, failure, quarantine } = rule.change;
         [
             ("recipients", texts(&rule.recipients)),
             ("authors", texts(&rule.authors)),
@@ -104,7 +105,15 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
             ("author", author.map(OnAuthor::as_str).into()),
             ("dmarc_reject", dmarc_reject.map(OnReject::as_str).into()),
             ("temperror", temperror.map(OnTemperror::as_str).into()),
+            ("failure", failure.map(OnFailure::as_str).into()),
             ("quarantine", quarantine.map(Quarantine::as_str).into()),
+        ]
+    }));
+    all.extend(tables("gate", "relays", &gate.relays, |relay| {
+        [
+            ("networks", texts(&relay.networks)),
+            ("hop", relay.hop.to_string().into()),
+            ("keep_results", texts(&relay.keep_results)),
         ]
     }));
     all.extend(tables("sign", "keys", &sign.keys, |key| {
@@ -118,6 +127,14 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     all.extend(tables("sign", "senders", &sign.senders, |sender| {
         [("networks", texts(&sender.networks)), ("users", texts(&sender.users)), ("domains", texts(&sender.domains))]
     }));
+    let key = seal.key.as_ref();
+    all.extend([
+        option("seal", "domain", key.map(|key| key.domain.to_string()).into()),
+        option("seal", "selector", key.map(|key| key.selector.to_string()).into()),
+        option("seal", "key", key.map(|key| key.path.to_string_lossy().into_owned()).into()),
+        option("seal", "when", seal.when.as_str().into()),
+        option("seal", "lists", texts(&seal.lists)),
+    ]);
     all
 }
 

@@ -337,7 +337,11 @@ impl std::fmt::Display for DomainPattern {
 }
 
 /// Reads one value; a fault is noted with its place.
-fn read<T>(written: &Spanned<String>, faults: &mut Faults, read: impl Fn(&str) -> Result<T, Fault>) -> Option<T> {
+pub(super) fn read<T>(
+    written: &Spanned<String>,
+    faults: &mut Faults,
+    read: impl Fn(&str) -> Result<T, Fault>,
+) -> Option<T> {
     read(written.get_ref()).map_err(|fault| faults.push((written.span(), fault))).ok()
 }
 

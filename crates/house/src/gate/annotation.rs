@@ -9,21 +9,44 @@ use super::hearing::Judged;
 /// Where our own fields go: before all others, the MTA's own trace field among them (RFC 8601 §5).
 const TOP: u32 = 0;
 
+/// The field that tells a filter behind us to put a mail aside.
+pub(super) const QUARANTINE: &str = "X-Sekisho-Quarantine";
+/// The field that names the verdict's id.
+pub(super) const VERDICT_ID: &str = "X-Sekisho";
+
 /// A deletion: the name of a field, and its place among the fields of that name, from 1.
 pub(super) type Deletion = (Vec<u8>, u32);
 
 /// Returns which fields speak in our name and have to go, from the last to the first: whoever deletes from the front
-/// shifts the places of the others (CVE-2022-48521).
-pub(super) fn forgeries(header: &Header<'_>, authserv_id: &str) -> Vec<Deletion> {
-    let places = forged(header, authserv_id).into_iter().rev();
-    places.filter_map(|at| Some((header.fields().get(at)?.name().to_vec(), place(header.fields(), at)?))).collect()
+/// shifts the places of the others (CVE-2022-48521). `kept` are the names of earlier filters of ours, whose fields stay.
+pub(super) fn forgeries(header: &Header<'_>, authserv_id: &str, kept: &[String]) -> Vec<Deletion> {
+    let fields = header.fields();
+    let mut places = forged(header, authserv_id);
+    places.retain(|at| !fields.get(*at).is_some_and(|field| is_kept(field, kept)));
+    places.extend((0..fields.len()).filter(|at| fields[*at].reads_as(QUARANTINE) || fields[*at].reads_as(VERDICT_ID)));
+    places.sort_unstable();
+    places.dedup();
+    deletions(fields, places.into_iter().rev())
+}
+
+/// Tells whether a field plainly speaks in one of these names.
+fn is_kept(field: &Field<'_>, kept: &[String]) -> bool {
+    !kept.is_empty()
+        && AuthenticationResults::parse(field.value())
+            .is_ok_and(|read| kept.iter().any(|name| name.eq_ignore_ascii_case(&read.authserv_id)))
 }
 
 /// Returns every field of our kind, whoever it speaks for, from the last to the first: of a mail that is not to be parsed
 /// nobody can tell who is trusted.
 pub(super) fn all_results(header: &Header<'_>) -> Vec<Deletion> {
-    let places = header.fields().iter().enumerate().rev().filter(|(_, field)| field.reads_as(NAME));
-    places.filter_map(|(at, field)| Some((field.name().to_vec(), place(header.fields(), at)?))).collect()
+    let is_ours = |field: &Field<'_>| [NAME, QUARANTINE, VERDICT_ID].iter().any(|name| field.reads_as(name));
+    let places = header.fields().iter().enumerate().rev().filter(|(_, field)| is_ours(field));
+    deletions(header.fields(), places.map(|(at, _)| at))
+}
+
+/// Returns the deletions of the fields at these places, in their order.
+fn deletions(fields: &[Field<'_>], places: impl Iterator<Item = usize>) -> Vec<Deletion> {
+    places.filter_map(|at| Some((fields.get(at)?.name().to_vec(), place(fields, at)?))).collect()
 }
 
 /// Returns the place of a field among those of its name, from 1.
@@ -67,7 +90,7 @@ mod tests {
     fn forgeries_are_counted_among_the_fields_of_their_name_and_named_from_the_last() {
         let raw = b"Authentication-Results: other.example; none\r\nSubject: x\r\nauthentication-results: mx.example; spf=pass\r\n\
                     AUTHENTICATION-RESULTS: mx.example 1; dkim=pass\r\n";
-        let found = forgeries(&Header::parse(raw), "mx.example");
+        let found = forgeries(&Header::parse(raw), "mx.example", &[]);
         assert_eq!(found, [(b"AUTHENTICATION-RESULTS".to_vec(), 3), (b"authentication-results".to_vec(), 2)]);
     }
 }

@@ -29,6 +29,8 @@ pub(super) struct Conversation<S> {
     outbox: Vec<u8>,
     /// Who listens to the body of the mail that is coming in.
     hasher: Option<BodyHasher>,
+    /// Whether a mail is complete and waits for an answer.
+    is_message_ended: bool,
 }
 
 /// What has to be looked at.
@@ -47,7 +49,14 @@ pub(super) enum Happening {
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Begins a conversation.
     pub(super) fn new(stream: S, session: Session) -> Conversation<S> {
-        Conversation { stream, inbox: Inbox::default(), session, outbox: Vec::new(), hasher: None }
+        Conversation {
+            stream,
+            inbox: Inbox::default(),
+            session,
+            outbox: Vec::new(),
+            hasher: None,
+            is_message_ended: false,
+        }
     }
 
     /// Returns the session.
@@ -63,6 +72,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Returns what heard the body.
     pub(super) fn take_hasher(&mut self) -> Option<BodyHasher> {
         self.hasher.take()
+    }
+
+    /// Tells whether a mail is complete and waits for an answer.
+    pub(super) fn is_message_ended(&self) -> bool {
+        self.is_message_ended
+    }
+
+    /// Forgets a mail that was answered.
+    pub(super) fn forget_mail(&mut self) {
+        self.hasher = None;
+        self.is_message_ended = false;
+        self.session.forget_mail();
     }
 
     /// Says something, with the next octets that go out.
@@ -83,6 +104,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                     }
                     Event::MessageEnded(piece) => {
                         self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
+                        self.is_message_ended = true;
                         return Ok(Happening::MessageEnded);
                     }
                     Event::HeaderEnded => return Ok(Happening::HeaderEnded),

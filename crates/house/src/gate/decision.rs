@@ -11,7 +11,9 @@ use sekisho_mail::header::Header;
 use sekisho_mail::verdict::{Disposition, DmarcResult, Ground, Verdict};
 
 use crate::config::sign::DomainPattern;
-use crate::config::{Conduct, GateSection, Mode, OnAuthor, OnReject, OnTemperror, Quarantine, Rule, network};
+use crate::config::{
+    Conduct, GateSection, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, Rule, network,
+};
 
 /// What is done with a mail; a later word is the harder one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -82,6 +84,7 @@ pub(super) struct Decision {
 }
 
 /// What rules may ask of a mail besides its verdict.
+#[derive(Clone, Copy)]
 pub(super) struct Circumstances<'a> {
     /// The address of the client.
     pub(super) client: Option<IpAddr>,
@@ -99,17 +102,34 @@ pub(super) fn decide(
     verdict: &Verdict,
     header: &Header<'_>,
 ) -> Decision {
-    let mut domains: Vec<Option<DomainName>> = circumstances.recipients.iter().map(|path| domain_of(path)).collect();
-    domains.sort_unstable();
-    domains.dedup();
-    if domains.is_empty() {
-        domains.push(None);
-    }
+    let domains = recipient_domains(circumstances.recipients);
     let decisions = domains.iter().map(|recipient| {
         let conduct = conduct_for(section, circumstances, recipient.as_ref(), verdict.author.domain.as_ref());
         decide_by(conduct, verdict, header)
     });
     decisions.min_by_key(|decision| decision.act).unwrap_or(Decision { act: Act::Pass, departs: None })
+}
+
+/// Decides about a mail that we failed to judge: the mildest of what its recipients' rules say.
+pub(super) fn decide_unjudged(section: &GateSection, circumstances: &Circumstances<'_>) -> Act {
+    let acts = recipient_domains(circumstances.recipients).into_iter().map(|recipient| {
+        match conduct_for(section, circumstances, recipient.as_ref(), None).failure {
+            OnFailure::Pass => Act::Pass,
+            OnFailure::PutOff => Act::PutOff,
+        }
+    });
+    acts.min().unwrap_or(Act::Pass)
+}
+
+/// Returns the domains of the recipients, each once; one unknown domain where there are none.
+fn recipient_domains(recipients: &[Box<[u8]>]) -> Vec<Option<DomainName>> {
+    let mut domains: Vec<Option<DomainName>> = recipients.iter().map(|path| domain_of(path)).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    if domains.is_empty() {
+        domains.push(None);
+    }
+    domains
 }
 
 /// Returns the domain of a recipient.
@@ -228,6 +248,7 @@ mod tests {
         author: OnAuthor::Refuse,
         dmarc_reject: OnReject::Quarantine,
         temperror: OnTemperror::PutOff,
+        failure: OnFailure::Pass,
         quarantine: Quarantine::Header,
     };
 

@@ -1,11 +1,14 @@
 //! The hearing of one mail while it comes in: header first, body through the hashes, the DNS asked meanwhile
 
+use std::net::IpAddr;
+use std::panic::AssertUnwindSafe;
 use std::time::Duration;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use sekisho_ask::Errand;
 use sekisho_core::facts::Facts;
-use sekisho_mail::body::BodyHasher;
+use sekisho_mail::body::{BodyDigests, BodyHasher};
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::header::Header;
 use sekisho_mail::hearing::Hearing;
@@ -14,19 +17,23 @@ use sekisho_wire::milter::{Address, Reply, Session};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
+use tracing::warn;
+
 use super::Gate;
+use super::answer;
 use super::conversation::{Broken, Conversation, Happening};
 use super::poison;
+use crate::received;
 
 /// How often the MTA is told that we are still at work.
 const PROGRESS: Duration = Duration::from_secs(10);
 
 /// What became of a mail.
-pub(super) enum Heard {
+enum Heard {
     /// It was judged, and waits for an answer.
     Verdict(Box<Judged>),
-    /// It was in work when a process died, so nobody judges it again; this is its header.
-    Suspect(Vec<u8>),
+    /// Nobody judged it, for this reason, and it waits for an answer.
+    Unjudged(Unjudged),
     /// The MTA did not want it judged any more.
     Over(Happening),
 }
@@ -37,41 +44,95 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
     /// How it came.
     pub(super) envelope: Envelope,
-    /// Its header, as it was on the wire.
-    pub(super) header: Vec<u8>,
-    /// Whether there was more of the header than is kept.
-    pub(super) is_cut: bool,
-    /// Whether a judge never came to its end, by our fault.
-    pub(super) is_broken_off: bool,
+    /// What its body hashes to.
+    pub(super) digests: BodyDigests,
+    /// When it was judged.
+    pub(super) now: Timestamp,
     /// How many questions were asked.
     pub(super) asked: usize,
     /// How long the answer took from the end of the mail on.
     pub(super) waited: Duration,
 }
 
-/// Hears the mail whose header has just come.
-pub(super) async fn hear<S>(gate: &Gate, conversation: &mut Conversation<S>) -> Result<Heard, Broken>
+/// Why a mail was not judged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unjudged {
+    /// It was in work when a process died.
+    Suspect,
+    /// A judge failed, or never came to its end.
+    Failed,
+    /// Its header is larger than any that is kept.
+    TooLarge,
+}
+
+impl Unjudged {
+    /// Returns the stable phrase for fields and logs.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Unjudged::Suspect => "the filter died while it was in work",
+            Unjudged::Failed => "the filter failed",
+            Unjudged::TooLarge => "the header is too large",
+        }
+    }
+}
+
+/// Attends to the mail whose header has just come, to its answer; returns what is to be done with the conversation.
+pub(super) async fn attend<S>(gate: &Gate, conversation: &mut Conversation<S>) -> Result<Happening, Broken>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let (raw, is_cut) = conversation.session().take_header();
+    let heard = if is_cut {
+        Heard::Unjudged(Unjudged::TooLarge)
+    } else {
+        // A judge that panics costs one mail its verdict, and nobody else anything.
+        match AssertUnwindSafe(hear(gate, conversation, &raw)).catch_unwind().await {
+            Ok(heard) => heard?,
+            Err(_) => Heard::Unjudged(Unjudged::Failed),
+        }
+    };
+    match heard {
+        Heard::Verdict(judged) => answer::judged(gate, conversation, &judged, &raw),
+        Heard::Over(over) => return Ok(over),
+        Heard::Unjudged(why) => {
+            while !conversation.is_message_ended() {
+                match conversation.next().await? {
+                    Happening::MessageEnded => {}
+                    over => return Ok(over),
+                }
+            }
+            answer::unjudged(gate, conversation, why, &raw);
+        }
+    }
+    conversation.flush().await?;
+    conversation.forget_mail();
+    Ok(Happening::Aborted)
+}
+
+/// Hears a mail from its header on.
+async fn hear<S>(gate: &Gate, conversation: &mut Conversation<S>, raw: &[u8]) -> Result<Heard, Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let now = Timestamp::now();
-    let envelope = envelope(conversation.session());
-    let (raw, is_cut) = conversation.session().take_header();
-    let mark = poison::mark(&raw);
+    let mark = poison::mark(raw);
     if gate.in_work.is_suspect(&mark) {
-        return Ok(match conversation.next().await? {
-            Happening::MessageEnded => Heard::Suspect(raw),
-            over => Heard::Over(over),
-        });
+        return Ok(Heard::Unjudged(Unjudged::Suspect));
     }
     let _note = gate.in_work.note(&mark, u64::try_from(now.as_second()).unwrap_or(0));
-    let whole = Header::parse(&raw);
-    let header = if is_cut { whole.cut_short() } else { whole };
+    #[cfg(test)]
+    assert!(!raw.starts_with(b"X-Fail:"), "a test wants to see a judge fail");
+    let header = Header::parse(raw);
+    let envelope = envelope(gate, conversation.session(), &header);
     let mut hearing = Hearing::open(envelope.clone(), gate.policy.clone());
     let (mut facts, mut errand) = (Facts::default(), Errand::new(gate.timeout, Errand::QUESTIONS));
     // What has to be hashed of the body is known once the header was read, whatever is missing then.
     let _ = hearing.proceed(&facts, &header, now);
-    conversation.hear_body(BodyHasher::new(&hearing.body_plan()));
+    let mut plan = hearing.body_plan();
+    if let Some(seal) = gate.office.seal_on_arrival() {
+        seal.plan(&mut plan);
+    }
+    conversation.hear_body(BodyHasher::new(&plan));
 
     let mut answered = None;
     let (happening, ended) = {
@@ -93,9 +154,8 @@ where
     if happening != Happening::MessageEnded {
         return Ok(Heard::Over(happening));
     }
-    if let Some(hasher) = conversation.take_hasher() {
-        hearing.close(&hasher.finish());
-    }
+    let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
+    hearing.close(&digests);
     let verdict = match answered {
         Some(Ok(())) => {
             let asking = gate.source.satisfy(&mut facts, &mut errand, |facts| hearing.verdict(facts, &header, now));
@@ -104,11 +164,9 @@ where
         }
         _ => None,
     };
-    let is_broken_off = verdict.is_none();
-    let verdict = verdict.unwrap_or_else(|| hearing.break_off(&facts, &header, now));
-    drop(header);
+    let Some(verdict) = verdict else { return Ok(Heard::Unjudged(Unjudged::Failed)) };
     let (asked, waited) = (errand.asked(), ended.elapsed());
-    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, header: raw, is_cut, is_broken_off, asked, waited })))
+    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, digests, now, asked, waited })))
 }
 
 /// Waits for something, and tells the MTA now and then that we are still at work.
@@ -134,12 +192,112 @@ where
     }
 }
 
-/// Returns how the mail came, as the judges want to know it.
-fn envelope(session: &Session) -> Envelope {
+/// Returns how the mail came, as the judges want to know it: behind a relay of ours, from the client that the relay names.
+fn envelope(gate: &Gate, session: &Session, header: &Header<'_>) -> Envelope {
     let envelope = session.envelope();
-    let client_ip = envelope.client.as_ref().and_then(|client| match client.address {
+    let client_ip = client_ip(session);
+    let mail_from = Some(envelope.mail_from.clone());
+    let Some(relay) = gate.relay(client_ip) else {
+        return Envelope { client_ip, helo: envelope.helo.clone(), mail_from };
+    };
+    match received::client(header, &relay.hop) {
+        Ok(client) => Envelope { client_ip: Some(client.address), helo: client.helo, mail_from },
+        Err(why) => {
+            warn!(relay = client_ip.map(tracing::field::display), error = %why, "cannot tell whom a relay had a mail from");
+            Envelope { client_ip: None, helo: None, mail_from }
+        }
+    }
+}
+
+/// Returns the address that connected to the MTA.
+pub(super) fn client_ip(session: &Session) -> Option<IpAddr> {
+    match session.envelope().client.as_ref()?.address {
         Address::Ip(ip) => Some(ip),
         Address::Local | Address::Unknown => None,
-    });
-    Envelope { client_ip, helo: envelope.helo.clone(), mail_from: Some(envelope.mail_from.clone()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_ask::Source;
+    use sekisho_core::zone::Zone;
+    use sekisho_wire::milter::{Actions, Limits, Wishes};
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+
+    use super::*;
+    use crate::config::gate_for_testing;
+    use crate::gate::InWork;
+
+    /// Lets a gate attend to a mail, and returns the replies behind the agreement.
+    fn attended(config: &str, header: &[&[u8]], folder: &std::path::Path) -> String {
+        let gate = Gate {
+            section: gate_for_testing(config),
+            policy: std::sync::Arc::default(),
+            source: Source::Zone(Zone::parse("").unwrap()),
+            timeout: Duration::from_secs(5),
+            in_work: InWork::open(folder, 0).unwrap(),
+            office: std::sync::Arc::default(),
+            host: "mx.example.net".to_owned(),
+        };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(async {
+            let (mut mta, ours) = duplex(1 << 16);
+            let fields: Vec<Vec<u8>> = header.iter().map(|field| [b"L", *field, b"\0"].concat()).collect();
+            let first: [&[u8]; 4] =
+                [b"O\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff", b"Cx\x004\x12\x34192.0.2.1\0", b"M<a@b>\0", b"R<c@d>\0"];
+            let last: [&[u8]; 4] = [b"N", b"Bx\r\n", b"E", b"Q"];
+            for packet in first.into_iter().chain(fields.iter().map(Vec::as_slice)).chain(last) {
+                mta.write_all(&u32::try_from(packet.len()).unwrap().to_be_bytes()).await.unwrap();
+                mta.write_all(packet).await.unwrap();
+            }
+            let wishes = Wishes { needed: Actions::ADD_HEADERS, welcome: 0 };
+            let limits = Limits { header_octets: 1000, recipient_octets: 1000 };
+            let mut conversation = Conversation::new(ours, Session::new(wishes, limits));
+            while let Happening::HeaderEnded | Happening::Aborted = conversation.next().await.unwrap() {
+                if attend(&gate, &mut conversation).await.unwrap() == Happening::Closed {
+                    break;
+                }
+            }
+            drop(conversation);
+            let mut said = Vec::new();
+            mta.read_to_end(&mut said).await.unwrap();
+            String::from_utf8_lossy(&said.split_off(17)).replace('\0', ".")
+        })
+    }
+
+    #[test]
+    fn a_judge_that_fails_costs_one_mail_its_verdict_and_is_never_a_pass() {
+        let folder = tempfile::tempdir().unwrap();
+        let forged = b"Authentication-Results\0 mx.example.net; dmarc=pass";
+        let said = attended("", &[b"X-Fail\0 x", forged, b"From\0 a@b.example"], folder.path());
+        assert!(said.contains("m...\x01Authentication-Results"), "{said}");
+        assert!(said.contains("dmarc=temperror reason=\"the filter failed\""), "{said}");
+        assert!(said.ends_with("...\x01c") && !said.contains("pass"), "{said}");
+        // What failed without killing the process is no suspect.
+        assert_eq!(InWork::open(folder.path(), 0).unwrap().suspects(), 0);
+        let said = attended("[gate]\nfailure = 'tempfail'", &[b"X-Fail\0 x"], folder.path());
+        assert_eq!(said, "...\x01t");
+    }
+
+    #[test]
+    fn a_header_beyond_all_bounds_is_not_judged_by_its_beginning() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = [&b"X\0"[..], &[b'x'; 900]].concat();
+        let said = attended("", &[b"From\0 a@b.example", &long, &long], folder.path());
+        assert!(said.contains("dmarc=temperror reason=\"the header is too large\""), "{said}");
+    }
+
+    #[test]
+    fn behind_a_relay_of_ours_the_client_is_the_one_that_it_names() {
+        let folder = tempfile::tempdir().unwrap();
+        let relays = "[[gate.relays]]\nnetworks = ['192.0.2.0/24']\nkeep_results = ['mx.example.net']";
+        let received = b"Received\0 from out.example (out.example [198.51.100.7])\n\tby mx2.example.net (Postfix) with ESMTP id 1\n\tfor <c@d>; Sun, 22 Nov 2026 02:42:46 +0000 (UTC)";
+        let results = b"Authentication-Results\0 mx.example.net; spf=pass";
+        let said = attended(relays, &[received, results, b"From\0 a@b.example"], folder.path());
+        assert!(said.contains("smtp.remote-ip=198.51.100.7") && said.contains("smtp.helo=out.example"), "{said}");
+        assert!(!said.contains("m...\x01Authentication-Results"), "{said}");
+        // Where the relay names nobody, nobody is asked about, rather than the relay itself.
+        let said = attended(relays, &[results, b"From\0 a@b.example"], folder.path());
+        assert!(!said.contains("spf=") && !said.contains("remote-ip"), "{said}");
+    }
 }

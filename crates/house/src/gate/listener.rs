@@ -12,8 +12,8 @@ use tokio_util::sync::CancellationToken;
 use tracing::warn;
 
 use super::conversation::{Broken, Conversation, Happening};
-use super::hearing::{Heard, hear};
-use super::{Gate, Role, answer, sign};
+use super::hearing::attend;
+use super::{Gate, Role, sign};
 
 /// What we have to be able to do with a mail.
 const WISHES: Wishes = Wishes { needed: Actions::ADD_HEADERS | Actions::CHANGE_HEADERS, welcome: Actions::QUARANTINE };
@@ -76,19 +76,7 @@ where
         };
         let over = match happening {
             Happening::HeaderEnded if role == Role::Sign => sign::attend(gate, &mut conversation).await?,
-            Happening::HeaderEnded => match hear(gate, &mut conversation).await? {
-                Heard::Over(over) => over,
-                heard => {
-                    match heard {
-                        Heard::Verdict(judged) => answer::judged(gate, &mut conversation, &judged),
-                        Heard::Suspect(header) => answer::suspect(gate, &mut conversation, &header),
-                        Heard::Over(_) => {}
-                    }
-                    conversation.flush().await?;
-                    conversation.session().forget_mail();
-                    Happening::Aborted
-                }
-            },
+            Happening::HeaderEnded => attend(gate, &mut conversation).await?,
             other => other,
         };
         match over {

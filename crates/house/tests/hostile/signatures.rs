@@ -69,6 +69,35 @@ fn what_is_added_behind_a_signed_length_is_not_vouched_for() {
     assert_eq!((&json["dkim"][0]["result"], gist(&json)), (&json!("permerror"), exposed()));
 }
 
+/// The victim's mail, signed without a word against further fields.
+fn lightly_signed() -> String {
+    let tags = "v=1; a=ed25519-sha256; c=simple/simple; d=victim.example; s=s; h=from:to:subject; bh={bh}";
+    String::from_utf8(sign_by_hand(tags, &claim("", "", "Hi.\r\n"), None)).unwrap()
+}
+
+#[test]
+fn a_signature_that_leaves_a_second_field_open_does_not_count() {
+    let server = DnsServer::start(zone());
+    let rule_of = |json: &Value, rule: &str| json["steps"].as_array().unwrap().iter().any(|step| step["rule"] == rule);
+    assert_eq!(gist(&from_attacker(lightly_signed(), &server).judge()), genuine());
+    for (added, rule) in [
+        ("Subject: PAY\r\n", "dmarc.signature-leaves-second"),
+        ("To: <z@example.net>\r\n", "dmarc.signature-leaves-second"),
+        ("Content-Type: text/html\r\nContent-Type: text/html\r\n", "dmarc.signature-leaves-second"),
+        ("Date : now\r\nNOTICE : Pay at once\r\n", "dmarc.signature-leaves-spaced"),
+    ] {
+        let json = from_attacker(format!("{added}{}", lightly_signed()), &server).judge();
+        assert_eq!((&json["dkim"][0]["result"], gist(&json)), (&json!("pass"), exposed()), "{added}");
+        assert!(rule_of(&json, rule), "{added}");
+        assert!(!rule_of(&json, "dmarc.no-identifier"), "{added}");
+        // Another signature that covers them counts.
+        let covered = signed_by("victim.example", format!("{added}{}", lightly_signed()).as_bytes());
+        let json = from_attacker(covered, &server).judge();
+        let is_covered = !added.contains("NOTICE");
+        assert_eq!(gist(&json), if is_covered { genuine() } else { exposed() }, "{added}");
+    }
+}
+
 #[test]
 fn of_sixty_signatures_ten_are_examined_the_authors_first() {
     let server = DnsServer::start(zone());

@@ -114,6 +114,16 @@ fn many_forms_of_no_author_are_told_apart() {
         (b"From: <admin@victim.example@attack.example>\r\n", "unusable", "two at signs"),
         (b"From: <admin@victim.example\0.attack.example>\r\n", "unusable", "NUL in From"),
         (b"From: <admin@[192.0.2.1]>\r\n", "unusable", "domain literal"),
+        (
+            b"From: =?utf-8?q?\"?= <admin@victim.example>, \" <a@attack.example>\r\n",
+            "unusable",
+            "quote or comment across an encoded-word",
+        ),
+        (
+            b"From: =?utf-8?q?CEO(?= <admin@victim.example>) <a@attack.example>\r\n",
+            "unusable",
+            "quote or comment across an encoded-word",
+        ),
         (b"From: <admin@victim.example.>\r\n", "unusable", "trailing dot in the domain"),
     ] {
         let json = from_attacker(mail(from), &server).judge();
@@ -221,6 +231,9 @@ fn what_was_signed_as_header_vouches_for_nothing_where_it_may_be_shown_as_body()
     for (from, to) in [
         ("Subject: Pay at once\r\n", "Subject: Pay at once\r\n \r\nX: to the attacker\r\n"),
         ("Subject: Pay at once\r\n", "Subject: Pay at once\r\nX:\r\n\t \r\nX: to the attacker\r\n"),
+        ("\r\n\r\n", "\r\nX: a\nPay the attacker.\r\n\r\n"),
+        ("From: <chief", "X: a\rSubject: Pay the attacker\rContent-Type: text/html\r\nFrom: <chief"),
+        ("From: <chief", "X: a\nPay the attacker\r\nFrom: <chief"),
     ] {
         let mail = turned(from, to);
         let json = from_attacker(mail.clone(), &server).judge();

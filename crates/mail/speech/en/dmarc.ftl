@@ -38,8 +38,16 @@ dmarc-unaligned-strict = { dmarc-mechanism } passed for { $domain }, but strict 
 dmarc-unaligned-organization = { dmarc-mechanism } passed for { $domain }, of another organization than { $author }: not aligned
 dmarc-alignment-unknown = whether { $domain } ({ dmarc-mechanism }) belongs to the organization of { $author } cannot be looked up for now
 dmarc-identifier-temperror = { dmarc-mechanism } for { $domain } would be aligned, but cannot be judged for now
-dmarc-signatures-uncounted = DKIM passed, but does not count: some mail programs end the header early, and show as body what was signed as header
+dmarc-signatures-uncounted = DKIM passed, but does not count: some mail programs see other fields than were signed, or an earlier end of the header
+dmarc-signature-leaves-second = DKIM passed for { $domain }, but does not count: a mail may have one { $field } field, this one has { $there }, and { $signed ->
+    [0] none of them is signed
+    [one] only one of them is signed
+   *[other] only { $signed } of them are signed
+ }
+dmarc-signature-leaves-spaced = DKIM passed for { $domain }, but does not count: some mail programs end the header at { $field }, which has white space before its colon and is not signed
 dmarc-no-identifier = neither SPF nor DKIM passed for any domain
+dmarc-no-signature = DKIM passed for no domain
+dmarc-spf-unasked = SPF was not asked, and could still decide: if it passes for { $domain } or its organization, DMARC passes
 dmarc-pass = { $domain } vouches for this mail
 dmarc-fail = nothing proves that the mail comes from { $domain }
 dmarc-temperror = { $domain } cannot be judged until the DNS answers

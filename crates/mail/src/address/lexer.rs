@@ -74,6 +74,11 @@ impl<'a> Lexer<'a> {
         self.text
     }
 
+    /// Returns what was not read yet.
+    pub(crate) fn rest(&self) -> &'a [u8] {
+        self.text.get(self.at..).unwrap_or_default()
+    }
+
     /// Reads the next token and the gap in front of it.
     pub(crate) fn read(&mut self) -> Lexeme<'a> {
         let gap = self.skip_gap();

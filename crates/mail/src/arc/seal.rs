@@ -176,6 +176,9 @@ impl NewSet<'_> {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_core::facts::Facts;
+    use sekisho_core::zone::Zone;
+
     use super::*;
     use crate::body::BodyHasher;
 
@@ -197,6 +200,60 @@ mod tests {
         assert_eq!(seal(b""), Err(SignError::NoFrom));
         assert_eq!(seal(b"Subject: x\r\n"), Err(SignError::NoFrom));
         assert!(seal(b"From : a\r\n").unwrap().is_some());
+    }
+
+    /// Judges at a moment a mail that is sealed as usual, but for these tags of its message signature.
+    fn judge_tags(h: &[&str], more: &[(&str, &str)], now: i64) -> (ArcResult, Option<&'static str>) {
+        let name = DomainName::parse("sealer.example").unwrap();
+        let sealer = Sealer::new(name.clone(), name, SigningKey::from_seed(&[7; 32]).unwrap());
+        let mut plan = BodyPlan::new();
+        sealer.plan(&mut plan);
+        let digests = BodyHasher::new(&plan).finish();
+        let raw = b"From: a@x.org\r\nSubject: x\r\n";
+        let header = Header::parse(raw);
+        let word = || "sealer.example".to_owned();
+        let set =
+            NewSet { sealer: &sealer, instance: "1".into(), time: "1000".into(), domain: word(), selector: word() };
+        let results = b"ARC-Authentication-Results: i=1 (one; two); mx.example\r\n";
+        let mut field = FieldWriter::new("ARC-Message-Signature");
+        field.tag("a", "ed25519-sha256");
+        field.signature();
+        field.base64("bh", &digests.get(BODY).unwrap().sha256);
+        for (tag, value) in [("d", "sealer.example"), ("s", "sealer.example"), ("i", "1"), ("c", "relaxed/relaxed")] {
+            field.tag(tag, value);
+        }
+        field.list("h", h);
+        more.iter().for_each(|(tag, value)| field.tag(tag, value));
+        let mut input = HeaderInput::default();
+        let index = FieldIndex::new(&header);
+        input.pick(RELAXED, &header, &index, h.iter().map(|name| name.as_bytes()), usize::MAX);
+        let message = field.seal(&sealer.key, RELAXED, &mut input).unwrap();
+        let seal = set.seal(&header, &Chain::find(&header), ArcResult::None, results, &message).unwrap();
+        let raw = [&seal, &message, &results[..], raw].concat();
+        let header = Header::parse(&raw);
+        let mut chain = Chain::find(&header);
+        let record = sealer.key.record();
+        let zone = Zone::parse(&format!("sealer.example._domainkey.sealer.example TXT \"{record}\"")).unwrap();
+        let now = Timestamp::from_second(now).unwrap();
+        zone.satisfy(&mut Facts::default(), |facts| chain.proceed(facts, &header, now));
+        chain.close(&digests);
+        let verdict = chain.verdict();
+        (verdict.result, verdict.reason)
+    }
+
+    #[test]
+    fn a_message_signature_covers_from_and_holds_for_its_time() {
+        let judge = |h: &[&str], more: &[(&str, &str)], now| judge_tags(h, more, now);
+        let from = &["from", "subject"];
+        let failed = |reason| (ArcResult::Fail, Some(reason));
+        assert_eq!(judge(from, &[], 2000), (ArcResult::Pass, None));
+        assert_eq!(judge(&["subject"], &[], 2000), failed("from not signed"));
+        assert_eq!(judge(from, &[("t", "1000"), ("x", "1700")], 2000), (ArcResult::Pass, None));
+        assert_eq!(judge(from, &[("t", "1000"), ("x", "1699")], 2000), failed("signature expired"));
+        assert_eq!(judge(from, &[("t", "2300")], 2000), (ArcResult::Pass, None));
+        assert_eq!(judge(from, &[("t", "2301")], 2000), failed("signed in the future"));
+        assert_eq!(judge(from, &[("x", "never")], 2000), failed("message signature malformed"));
+        assert_eq!(judge(from, &[("v", "1")], 2000), failed("message signature malformed"));
     }
 
     #[test]

@@ -5,11 +5,12 @@ use std::ops::Range;
 use sekisho_core::facts::Question;
 use sekisho_core::name::DomainName;
 
+use crate::address::Lexer;
 use crate::body::{BodyWant, Canonicalization};
 use crate::dkim::key;
 use crate::dkim::signature::{Algorithm, Claims, read_base64, read_canonicalization, read_number};
 use crate::header::{Field, Header};
-use crate::tags::{TagList, split_colons, trim_fws};
+use crate::tags::{TagList, split_colons};
 
 /// The most sets that a chain may have (§4.2.1).
 pub(crate) const INSTANCES_MAX: u32 = 50;
@@ -50,6 +51,10 @@ pub(crate) struct MessageSignature {
     pub(crate) body_hash: [u8; 32],
     /// `b=`.
     pub(crate) signature: Vec<u8>,
+    /// `t=`, in seconds since 1970.
+    pub(crate) time: Option<u64>,
+    /// `x=`, in seconds since 1970.
+    pub(crate) expiry: Option<u64>,
     /// Where `h=` stands in the value of the field.
     pub(crate) names_at: Range<usize>,
     /// Where `b=` stands in the value of the field.
@@ -126,7 +131,7 @@ pub(crate) fn gather(header: &Header<'_>) -> Result<Vec<Set>, BadChain> {
                 results_at,
                 message_at,
                 seal_at,
-                results: value(results_at).split(|&b| b == b';').skip(1).collect::<Vec<_>>().join(&b';').into(),
+                results: read_results(value(results_at)).map_or(&[][..], |(_, results)| results).into(),
                 message: read_message(value(message_at))
                     .ok_or_else(|| fault(instance, "message signature malformed"))?,
                 seal: read_seal(value(seal_at)).ok_or_else(|| fault(instance, "seal malformed"))?,
@@ -140,11 +145,22 @@ fn numbered(header: &Header<'_>, name: &'static str, instance: fn(&[u8]) -> Opti
     header.named(name).map(|(at, field)| (instance(field.value()), at)).collect()
 }
 
-/// Reads the instance of results: `i=N;` comes first (§4.1.1).
+/// Reads the instance of results.
 fn results_instance(value: &[u8]) -> Option<u32> {
-    let first = trim_fws(value.split(|&b| b == b';').next().filter(|first| first.len() < value.len())?);
-    let rest = trim_fws(first.strip_prefix(b"i")?);
-    parse_instance(trim_fws(rest.strip_prefix(b"=")?))
+    read_results(value).map(|(instance, _)| instance)
+}
+
+/// Reads results: `i=N;` comes first, with comments wherever the grammar has them, then what the hop wrote (§4.1.1).
+fn read_results(value: &[u8]) -> Option<(u32, &[u8])> {
+    let mut lexer = Lexer::new(value);
+    lexer.skip_gap();
+    let is_named = lexer.eat(b'i');
+    lexer.skip_gap();
+    let is_given = is_named && lexer.eat(b'=');
+    lexer.skip_gap();
+    let instance = parse_instance(lexer.take_while(|b| b.is_ascii_digit())).filter(|_| is_given)?;
+    lexer.skip_gap();
+    lexer.eat(b';').then(|| (instance, lexer.rest()))
 }
 
 /// Reads the instance of a signature or seal.
@@ -170,7 +186,10 @@ fn read_message(value: &[u8]) -> Option<MessageSignature> {
     if split_colons(names.value).any(|name| name.eq_ignore_ascii_case(b"arc-seal")) {
         return None;
     }
-    read_number(&tags, "t", 12).ok()?;
+    // §4.1.2: there is no version.
+    if tags.get("v").is_some() {
+        return None;
+    }
     // Sealers that leave `c=` out mean relaxed, unlike DKIM's default: the public suite and what is deployed agree.
     let (header, body) = read_canonicalization(tags.get("c").or(Some(b"relaxed/relaxed"))).ok()?;
     Some(MessageSignature {
@@ -181,6 +200,8 @@ fn read_message(value: &[u8]) -> Option<MessageSignature> {
         body: BodyWant { canonicalization: body, length: read_number(&tags, "l", 76).ok()? },
         body_hash: read_base64(&tags, "bh").ok()?.try_into().ok()?,
         signature: read_base64(&tags, "b").ok()?,
+        time: read_number(&tags, "t", 12).ok()?,
+        expiry: read_number(&tags, "x", 12).ok()?,
         names_at: names.span.clone(),
         signature_at: tags.tag("b")?.span.clone(),
     })
@@ -238,7 +259,19 @@ mod tests {
     fn results_say_their_instance_first() {
         assert_eq!(results_instance(b" i=1; mx.example; spf=pass"), Some(1));
         assert_eq!(results_instance(b"\r\n i = 12 ;mx.example"), Some(12));
-        for bad in ["mx.example; i=1; spf=pass", "i=1 mx.example; spf=pass", "i=0; a", "i=; a", "i=x; a", "i=1", ""] {
+        assert_eq!(results_instance(b" (a;b) i (c) = (d) 7 (e (f));mx.example"), Some(7));
+        assert_eq!(read_results(b"i=1 (c); x; y"), Some((1, &b" x; y"[..])));
+        for bad in [
+            "mx.example; i=1; spf=pass",
+            "i=1 mx.example; spf=pass",
+            "i=0; a",
+            "i=; a",
+            "i=x; a",
+            "i=1",
+            "",
+            "i=1 (a; b",
+            "i=1 2; a",
+        ] {
             assert_eq!(results_instance(bad.as_bytes()), None, "{bad}");
         }
     }

@@ -121,6 +121,9 @@ pub static SPLIT_DOMAIN: Fault =
 /// An address in From is written as an encoded word, which is not allowed.
 pub static ENCODED_ADDRESS: Fault =
     fault(AuthorResult::Unusable, "encoded-word in an address", "author.encoded-address", "RFC 2047 §5");
+/// A quoted string or a comment begins in what some readers of mail take for an encoded word, and ends elsewhere.
+pub static CROSSED_WORD: Fault =
+    fault(AuthorResult::Unusable, "quote or comment across an encoded-word", "author.crossed-word", "RFC 2047 §5");
 /// A comment in From looks like a part of the address.
 pub static COMMENT_IN_ADDRESS: Fault = fault(
     AuthorResult::Unusable,
@@ -196,6 +199,7 @@ pub(crate) const RULES: &[&Rule] = &[
     &BAD_IDN.rule,
     &SPLIT_DOMAIN.rule,
     &ENCODED_ADDRESS.rule,
+    &CROSSED_WORD.rule,
     &COMMENT_IN_ADDRESS.rule,
     &QUOTED_AT.rule,
     &TEXT_BEFORE.rule,

@@ -58,6 +58,8 @@ pub static NUL_IN_HEADER: Flag = flag("nul-in-header", "author.nul-in-header", "
 pub static BARE_CR: Flag = flag("bare-cr-in-header", "author.bare-cr", "RFC 5322 §2.3");
 /// The header holds an LF without a CR.
 pub static BARE_LF: Flag = flag("bare-lf-in-header", "author.bare-lf", "RFC 5322 §2.3");
+/// A CR or an LF alone stands before text, which is a new line to some readers of mail.
+pub static LINE_BEHIND_BREAK: Flag = flag("line-behind-bare-break", "author.line-behind-break", "RFC 5322 §2.3");
 /// A character that some programs take for a line break stands before what looks like a field.
 pub static HIDDEN_LINE_BREAK: Flag = flag("hidden-line-break", "author.hidden-line-break", "RFC 5322 §2.2");
 /// The header holds octets beyond ASCII that are no UTF-8.
@@ -67,13 +69,15 @@ pub static LONG_LINE: Flag = flag("long-line", "author.long-line", "RFC 5322 §2
 /// The mail has no Date field.
 pub static NO_DATE: Flag = flag("no-date", "author.no-date", "RFC 5322 §3.6");
 
-/// Tells whether the header has an obsolete fold at which known readers of mail end it, although the grammar goes on:
-/// Ruby's `mail` does so at a line of white space that ends a field. To them what follows is body, signed as header or
-/// not. (A line of white space with a continuation behind it ends the header for none that we know, JavaMail only where
-/// it is told so. Python's `email` ends it at white space before a colon, which relaxed canonicalization was made for:
-/// that is told, and counts, or DKIM would fail mail that RFC 6376 §3.4.2 lets pass.)
-pub(crate) fn header_may_end_early(flags: &[&str]) -> bool {
-    flags.contains(&BLANK_LAST_LINE.word)
+/// Tells whether known readers of mail see another header than we do, whoever signed it. Two things make them so:
+///
+/// - an obsolete fold: Ruby's `mail` ends the header at a line of white space that ends a field. To it what follows is
+///   body, signed as header or not. (A line of white space with a continuation behind it ends the header for none that we
+///   know, JavaMail only where it is told so.)
+/// - a CR or an LF alone before text: to Python's `email` and others that text is a new field, or, where it is none, the
+///   first line of the body. Such a mail never was legal.
+pub(crate) fn header_is_in_doubt(flags: &[&str]) -> bool {
+    flags.contains(&BLANK_LAST_LINE.word) || flags.contains(&LINE_BEHIND_BREAK.word)
 }
 
 /// The rule of fields that come twice.
@@ -120,6 +124,7 @@ pub(crate) const RULES: &[&Rule] = &[
     &NUL_IN_HEADER.rule,
     &BARE_CR.rule,
     &BARE_LF.rule,
+    &LINE_BEHIND_BREAK.rule,
     &HIDDEN_LINE_BREAK.rule,
     &NOT_UTF8.rule,
     &LONG_LINE.rule,

@@ -100,7 +100,7 @@ fn note_line(field: &Field<'_>, is_well_formed: bool, found: &mut Findings) {
         found.flag(&flag::COLONLESS_LINE, field.raw);
     } else if !is_well_formed {
         found.flag(&flag::ODD_FIELD_NAME, field.name());
-    } else if !before_colon(field).is_empty() {
+    } else if field.has_space_before_colon() {
         found.flag(&flag::SPACE_BEFORE_COLON, field.name());
     }
     if field.raw.len() > LINE_MAX && field.raw.split(|&b| b == b'\n').any(|line| line.len() > LINE_MAX + 1) {
@@ -138,6 +138,9 @@ fn examine_breaks(raw: &[u8], authors_at: &[Range<usize>], found: &mut Findings)
         let line = rest.get(..memchr::memchr2(b'\r', b'\n', rest).unwrap_or(rest.len())).unwrap_or_default();
         if line_reads_as(line, "From") || line_begins_with(line, "From") {
             found.fault(&fault::HIDDEN_FROM, line);
+        }
+        if !matches!(rest.first(), None | Some(b' ' | b'\t' | b'\r' | b'\n')) {
+            found.flag(&flag::LINE_BEHIND_BREAK, line);
         }
         // To some readers the header ends here: a From field behind it would be body, and so would whatever was put in
         // front of the body that was signed.

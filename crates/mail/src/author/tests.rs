@@ -24,6 +24,7 @@ fn what_the_grammar_allows_is_read() {
         ("Pete(A nice \\) chap) <pete(his account)@silly.test(his host)>", "silly.test"),
         ("John Doe <jdoe@machine(comment).  example>", "machine.example"),
         ("=?utf-8?q?J=C3=B6rg?=\r\n <j@Example.ORG>", "example.org"),
+        ("=?utf-8?q?Firma_(Berlin)?= <a@example.org>", "example.org"),
         ("\"a b\"@example.org", "example.org"),
         ("a..b.@docomo.example.jp", "docomo.example.jp"),
         ("関所 <a@日本語.example>", "xn--wgv71a119e.example"),
@@ -84,6 +85,9 @@ fn every_doubt_has_its_reason() {
         (b"a@v.org(c).x.org", fault::SPLIT_DOMAIN.reason),
         (b"=?utf-8?q?a=40v.org?=", fault::ENCODED_ADDRESS.reason),
         (b"=?utf-8?q?a?=@x.org", fault::ENCODED_ADDRESS.reason),
+        (b"=?utf-8?q?\"?= <v@v.org>, \" <a@x.org>", fault::CROSSED_WORD.reason),
+        (b"=?utf-8?q?V(?= <v@v.org>) <a@x.org>", fault::CROSSED_WORD.reason),
+        (b"\"=?utf-8?q?\" <a@x.org> (?=\" <v@v.org> )", fault::CROSSED_WORD.reason),
         (b"a@x.org(.v.org)", fault::COMMENT_IN_ADDRESS.reason),
         (b"<(v@v.org)a@x.org>", fault::COMMENT_IN_ADDRESS.reason),
         (b"\"v@v.org\"@x.org", fault::QUOTED_AT.reason),
@@ -178,7 +182,7 @@ fn lines_of_white_space_are_told_apart_by_what_follows() {
         ("X: a\r\n \r\n", &["blank-folded-line"]),
         ("X: a\r\n \r\nTo: c\r\n", &["blank-last-line"]),
         ("Subject:\r\n \t\r\nTo: c\r\n", &["blank-last-line"]),
-        ("X: a\n \nTo: c\r\n", &["bare-lf-in-header", "blank-last-line"]),
+        ("X: a\n \nTo: c\r\n", &["bare-lf-in-header", "blank-last-line", "line-behind-bare-break"]),
         ("X: a\r\n \u{a0}\r\nTo: c\r\n", &[]),
         ("X : a\r\nTo: c\r\n", &["space-before-colon"]),
     ] {
@@ -209,5 +213,22 @@ fn a_header_that_ends_early_to_some_readers_is_no_ground_to_trust_what_follows()
         let raw = format!("From: a@x.org\r\nDate: x\r\n{hidden}Subject: y\r\n");
         let (author, _) = judge(&Header::parse(raw.as_bytes()));
         assert_eq!(author.reason, Some("bare line break that ends the header"), "{hidden:?}");
+    }
+}
+
+#[test]
+fn text_behind_a_bare_break_is_a_line_to_some() {
+    for (field, flags) in [
+        ("X: a\nPay now\r\n", &["bare-lf-in-header", "line-behind-bare-break"][..]),
+        ("X: a\rSubject: y\r\n", &["bare-cr-in-header", "line-behind-bare-break"]),
+        ("X: a\n b\r\n", &["bare-lf-in-header"]),
+        ("X: a\r\tb\r\n", &["bare-cr-in-header"]),
+        ("X: a\n b\nc\r\n", &["bare-lf-in-header", "line-behind-bare-break"]),
+        ("X: a\r\n b\r\n", &[]),
+    ] {
+        for raw in [format!("Date: x\r\n{field}From: a@x.org\r\n"), format!("From: a@x.org\r\nDate: x\r\n{field}")] {
+            let (author, _) = judge(&Header::parse(raw.as_bytes()));
+            assert_eq!((author.reason, &*author.flags), (None, flags), "{raw:?}");
+        }
     }
 }

@@ -41,7 +41,11 @@ rules! {
     ALIGNMENT_UNKNOWN = "dmarc.alignment-unknown", "RFC 9989 §5.3.6";
     IDENTIFIER_TEMPERROR = "dmarc.identifier-temperror", "RFC 9989 §5.3.6";
     SIGNATURES_UNCOUNTED = "dmarc.signatures-uncounted", "RFC 6376 §8.15";
+    SIGNATURE_REPEATED = "dmarc.signature-leaves-second", "RFC 6376 §8.15";
+    SIGNATURE_SPACED = "dmarc.signature-leaves-spaced", "RFC 6376 §8.15";
     NO_IDENTIFIER = "dmarc.no-identifier", "RFC 9989 §5.3.3";
+    NO_SIGNATURE = "dmarc.no-signature", "RFC 9989 §5.3.3";
+    SPF_UNASKED = "dmarc.spf-unasked", "RFC 9989 §5.3.3";
     PASS = "dmarc.pass", "RFC 9989 §5.3.5";
     FAIL = "dmarc.fail", "RFC 9989 §5.3.5";
     TEMPERROR = "dmarc.temperror", "RFC 9989 §5.3.6";

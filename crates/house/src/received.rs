@@ -13,6 +13,7 @@
 //! | qmail, IronPort | `from NAME (HELO HELO) (IDENT@IP)`, `from NAME (HELO HELO) ([IP])` |
 //! | CommuniGate, Yahoo | `from [IP] (HELO HELO)`, `from IP (EHLO HELO)` |
 
+use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
@@ -42,17 +43,26 @@ impl FromStr for Hop {
     }
 }
 
+impl fmt::Display for Hop {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Hop::Number(number) => number.fmt(f),
+            Hop::Host(host) => host.fmt(f),
+        }
+    }
+}
+
 /// The client that a `Received` field names.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Client {
+pub(crate) struct Client {
     /// Its address.
-    pub(super) address: IpAddr,
+    pub(crate) address: IpAddr,
     /// How it greeted, where the field tells.
-    pub(super) helo: Option<Box<[u8]>>,
+    pub(crate) helo: Option<Box<[u8]>>,
 }
 
 /// Reads the client from the field that `hop` names.
-pub(super) fn client(header: &Header<'_>, hop: &Hop) -> Result<Client, Fault> {
+pub(crate) fn client(header: &Header<'_>, hop: &Hop) -> Result<Client, Fault> {
     let mut fields = header.named("received").map(|(_, field)| field);
     let (number, field) = match hop {
         Hop::Number(number) => {
@@ -78,7 +88,7 @@ pub(super) fn client(header: &Header<'_>, hop: &Hop) -> Result<Client, Fault> {
 }
 
 /// Returns the path of the `Return-Path` field above the first `Received`; empty for the null path.
-pub(super) fn return_path(header: &Header<'_>) -> Option<Box<[u8]>> {
+pub(crate) fn return_path(header: &Header<'_>) -> Option<Box<[u8]>> {
     let above = header.fields().iter().take_while(|field| !field.is("received"));
     let value = above.into_iter().find(|field| field.is("return-path"))?.value().trim_ascii();
     let (open, close) = (value.iter().position(|&b| b == b'<'), value.iter().rposition(|&b| b == b'>'));
