@@ -133,6 +133,7 @@ fault-user = `{ $value }` is not a login; write a login, `@example.org` for all 
 fault-sender-nobody = a sender needs `networks` or `users`, or both; where both are given, both must fit
 fault-sign-check = `{ $value }` is not known here; write `error` or `warn`
 fault-sign-unsigned = `{ $value }` is not known here; write `pass` or `refuse`
+fault-seal-when = `{ $value }` is not known here; write `arrival` or `departure`
 fault-field-name = `{ $value }` is not the name of a header field
 serve-ready = ready; Ctrl-C or SIGTERM stops it in order
 fault-key-twice = the selector `{ $selector }` has two keys for `{ $domain }`

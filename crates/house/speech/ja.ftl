@@ -123,6 +123,7 @@ fault-user = `{ $value }` はログイン名ではない: ログイン名、ド�
 fault-sender-nobody = 送信者の指定には `networks` か `users` が必要（両方あるときは両方を満たすこと）
 fault-sign-check = `{ $value }` は指定できない: `error` か `warn` を指定
 fault-sign-unsigned = `{ $value }` は指定できない: `pass` か `refuse` を指定
+fault-seal-when = `{ $value }` は指定できない: `arrival` か `departure` を指定
 fault-field-name = `{ $value }` はヘッダーフィールドの名前ではない
 serve-ready = 準備完了: Ctrl-C か SIGTERM で順に終了
 fault-key-twice = セレクター `{ $selector }` に `{ $domain }` の鍵が二つある

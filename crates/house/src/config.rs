@@ -19,6 +19,7 @@ pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::http::HttpSection;
 pub(crate) use self::log::{Format, Level, LogSection};
 use self::raw::RawConfig;
+pub(crate) use self::seal::SealSection;
 use self::serve::ServeSection;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
@@ -39,6 +40,7 @@ mod log;
 mod nearest;
 pub(crate) mod network;
 mod raw;
+pub(crate) mod seal;
 mod serve;
 mod show;
 pub(crate) mod sign;
@@ -68,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) log: LogSection,
     /// Its process.
     pub(crate) serve: ServeSection,
+    /// The seal on what is handed on.
+    pub(crate) seal: SealSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -105,6 +109,7 @@ impl Config {
             http: HttpSection::check(sections.http, &mut faults),
             log: LogSection::check(sections.log, &mut faults),
             serve: ServeSection::check(sections.serve, &mut faults),
+            seal: SealSection::check(sections.seal, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };

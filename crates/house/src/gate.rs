@@ -18,6 +18,7 @@ mod listener;
 mod poison;
 mod record;
 mod roll;
+mod seal;
 mod sign;
 
 use std::net::IpAddr;

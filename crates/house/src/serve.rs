@@ -138,7 +138,7 @@ impl Daemon {
             say(message, listener.local_addr()?)?;
             gates.spawn(gate::listen(listener, role, Arc::clone(&self.front), no_more_mails.clone()));
         }
-        if !self.config.sign.listen.is_empty() {
+        if !self.config.sign.listen.is_empty() || self.config.seal.key.is_some() {
             let front = Arc::clone(&self.front);
             watchers.spawn(gate::keep_checking(move || front.gate(), doubts, no_more_questions.clone()));
         }

@@ -114,6 +114,39 @@ fn faults_in_lists_of_tables_are_named_with_their_lines() {
 }
 
 #[test]
+fn a_check_reads_the_keys_and_says_where_nothing_would_be_signed() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    let key = format!("[[sign.keys]]\ndomain = \"example.org\"\nselector = \"s\"\nkey = {:?}\n", folder.path("s.pem"));
+    folder.write("x.toml", format!("[sign]\nlisten = [\"127.0.0.1:0\"]\n{key}"));
+    let said = folder.call("config check --config @x.toml");
+    assert_eq!((said.exit, said.stdout.as_str()), (0, "DIR/x.toml is in order\n"));
+    assert!(
+        said.stderr.starts_with("sekisho: [sign] has no [[sign.senders]], so nothing is signed"),
+        "{}",
+        said.stderr
+    );
+    assert_eq!(said.stderr.lines().count(), 1);
+    folder.write("gone.toml", key.replace("s.pem", "gone.pem"));
+    let said = folder.call("config check --config @gone.toml");
+    let expected = "sekisho: DIR/gone.toml:4: cannot read `DIR/gone.pem`: there is no such file\n";
+    assert_eq!((said.exit, said.stderr.as_str()), (1, expected));
+}
+
+#[test]
+fn a_key_without_its_record_ends_the_start() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    let key = format!("domain = \"example.org\"\nselector = \"s\"\nkey = {:?}\n", folder.path("s.pem"));
+    folder.write("x.toml", format!("[gate]\nlisten = []\n[sign]\nlisten = [\"127.0.0.1:0\"]\n[[sign.keys]]\n{key}"));
+    let server = sekisho_testkit::dns::DnsServer::start(sekisho_core::zone::Zone::parse("").unwrap());
+    let said = folder.call(&format!("serve --config @x.toml --dns {} --lang ja", server.address()));
+    assert_eq!(said.exit, 2);
+    let expected = "sekisho: DIR/x.toml:8: `s._domainkey.example.org` がこの鍵での署名を許していない: 鍵のレコードがない: 公開するレコード: s._domainkey.example.org. IN TXT \"v=DKIM1; k=ed25519; p=";
+    assert!(said.stderr.starts_with(expected), "{}", said.stderr);
+}
+
+#[test]
 fn the_first_of_the_usual_places_counts_and_none_is_no_fault() {
     let folder = Folder::new();
     let said = folder.call("config check");

@@ -17,6 +17,7 @@ use super::gate::RawGate;
 use super::http::RawHttp;
 use super::log::RawLog;
 use super::nearest::nearest;
+use super::seal::RawSeal;
 use super::serve::RawServe;
 use super::sign::RawSign;
 use super::spf::RawSpf;
@@ -53,6 +54,8 @@ pub(super) struct RawSections {
     pub(super) log: RawLog,
     /// `[serve]`
     pub(super) serve: RawServe,
+    /// `[seal]`
+    pub(super) seal: RawSeal,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -70,6 +73,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("http", super::http::OPTIONS),
     ("log", super::log::OPTIONS),
     ("serve", super::serve::OPTIONS),
+    ("seal", super::seal::OPTIONS),
 ];
 
 /// Returns the options of a section, or of the tables of a list.

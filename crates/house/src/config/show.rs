@@ -63,7 +63,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, http, log, serve, .. } = config;
+    let Config { dns, check, spf, arc, gate, sign, seal, http, log, serve, .. } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -138,6 +138,14 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     all.extend(tables("sign", "senders", &sign.senders, |sender| {
         [("networks", texts(&sender.networks)), ("users", texts(&sender.users)), ("domains", texts(&sender.domains))]
     }));
+    let key = seal.key.as_ref();
+    all.extend([
+        option("seal", "domain", key.map(|key| key.domain.to_string()).into()),
+        option("seal", "selector", key.map(|key| key.selector.to_string()).into()),
+        option("seal", "key", key.map(|key| key.path.to_string_lossy().into_owned()).into()),
+        option("seal", "when", seal.when.as_str().into()),
+        option("seal", "lists", texts(&seal.lists)),
+    ]);
     all
 }
 

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use sekisho_mail::authentication_results::NAME;
+use sekisho_mail::dkim::sign::SignError;
 use sekisho_mail::header::Header;
 use sekisho_wire::milter::{Reply, Session};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tracing::error;
 
 use super::Gate;
 use super::annotation::{self, Deletion};
@@ -13,6 +15,7 @@ use super::conversation::Conversation;
 use super::decision::{self, Act, Circumstances, decide};
 use super::hearing::{Judged, Unjudged, client_ip};
 use super::record::{record, record_unjudged};
+use super::seal::NewField;
 
 /// Answers the MTA about a mail that was judged.
 pub(super) fn judged<S>(gate: &Gate, conversation: &mut Conversation<S>, judged: &Judged, header: &[u8])
@@ -41,7 +44,24 @@ where
         Some((annotation::VERDICT_ID, id.as_str())).filter(|_| gate.section.verdict_id),
         Some((NAME, results.as_str())),
     ];
-    annotate(conversation, forged, fields.into_iter().flatten());
+    let seal = gate.office.seal_on_arrival();
+    let sealed = seal.map(|seal| seal.on_arrival(&header, &judged.verdict.arc, &results, &judged.digests, judged.now));
+    let sealed = sealed.map(|sealed| told(conversation.session(), sealed)).unwrap_or_default();
+    let sealed = sealed.iter().rev().map(|(name, value)| (&**name, &**value));
+    annotate(conversation, forged, fields.into_iter().flatten().chain(sealed));
+}
+
+/// Returns the fields of a seal. A mail that cannot be sealed goes without: a seal only ever adds to what a mail proves.
+pub(super) fn told(session: &Session, sealed: Result<Vec<NewField>, SignError>) -> Vec<NewField> {
+    match sealed {
+        Ok(fields) => fields,
+        // Without an author there is nothing to vouch for.
+        Err(SignError::NoFrom) => Vec::new(),
+        Err(why) => {
+            error!(queue.id = %queue_id(session), error = %why, "cannot seal a mail");
+            Vec::new()
+        }
+    }
 }
 
 /// Answers about a mail that nobody judged, and that nobody shall take for judged.
@@ -62,7 +82,7 @@ where
 }
 
 /// Takes fields away, inserts others at the top, the last one topmost, and lets the mail pass.
-fn annotate<'a, S>(
+pub(super) fn annotate<'a, S>(
     conversation: &mut Conversation<S>,
     deletions: Vec<Deletion>,
     fields: impl IntoIterator<Item = (&'a str, &'a str)>,

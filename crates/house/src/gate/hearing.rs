@@ -8,7 +8,7 @@ use futures_util::FutureExt;
 use jiff::Timestamp;
 use sekisho_ask::Errand;
 use sekisho_core::facts::Facts;
-use sekisho_mail::body::BodyHasher;
+use sekisho_mail::body::{BodyDigests, BodyHasher};
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::header::Header;
 use sekisho_mail::hearing::Hearing;
@@ -44,6 +44,10 @@ pub(super) struct Judged {
     pub(super) verdict: Verdict,
     /// How it came.
     pub(super) envelope: Envelope,
+    /// What its body hashes to.
+    pub(super) digests: BodyDigests,
+    /// When it was judged.
+    pub(super) now: Timestamp,
     /// How many questions were asked.
     pub(super) asked: usize,
     /// How long the answer took from the end of the mail on.
@@ -127,7 +131,11 @@ where
     let (mut facts, mut errand) = (Facts::default(), Errand::new(gate.timeout, Errand::QUESTIONS));
     // What has to be hashed of the body is known once the header was read, whatever is missing then.
     let _ = hearing.proceed(&facts, &header, now);
-    conversation.hear_body(BodyHasher::new(&hearing.body_plan()));
+    let mut plan = hearing.body_plan();
+    if let Some(seal) = gate.office.seal_on_arrival() {
+        seal.plan(&mut plan);
+    }
+    conversation.hear_body(BodyHasher::new(&plan));
 
     let mut answered = None;
     let (happening, ended) = {
@@ -150,9 +158,8 @@ where
     if happening != Happening::MessageEnded {
         return Ok(Heard::Over(happening));
     }
-    if let Some(hasher) = conversation.take_hasher() {
-        hearing.close(&hasher.finish());
-    }
+    let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
+    hearing.close(&digests);
     let verdict = match answered {
         Some(Ok(())) => {
             let asking = gate.source.satisfy(&mut facts, &mut errand, |facts| hearing.verdict(facts, &header, now));
@@ -163,7 +170,7 @@ where
     };
     let Some(verdict) = verdict else { return Ok(Heard::Unjudged(Unjudged::Failed)) };
     let (asked, waited) = (errand.asked(), ended.elapsed());
-    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, asked, waited })))
+    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, digests, now, asked, waited })))
 }
 
 /// Waits for something, and tells the MTA now and then that we are still at work.

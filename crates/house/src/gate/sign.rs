@@ -6,7 +6,7 @@
 //! [`published`] compares the keys with the DNS before anything is signed.
 
 mod authority;
-mod keyring;
+pub(super) mod keyring;
 mod published;
 #[cfg(test)]
 mod tests;
@@ -28,6 +28,7 @@ use tracing::{error, info, warn};
 use self::keyring::Keyring;
 use self::published::Weight;
 use super::conversation::{Broken, Conversation, Happening};
+use super::seal::{NewField, Seal};
 use super::{Gate, annotation, answer, poison};
 use crate::config::sign::{SenderTable, Strictness, Unsigned};
 use crate::config::{Config, SignSection};
@@ -36,6 +37,8 @@ pub(crate) use published::{Doubt, keep_checking};
 
 /// The field of a signature.
 const NAME: &str = "DKIM-Signature";
+/// The option that names the file of the key that seals.
+const SEAL_KEY: &str = "seal.key";
 
 /// The office that signs: its keys, and for whom it uses them. The default has none, and signs nothing.
 #[derive(Debug, Default)]
@@ -46,23 +49,35 @@ pub(crate) struct Office {
     senders: Vec<SenderTable>,
     /// What becomes of a mail that may not be signed.
     unsigned: Unsigned,
+    /// Who seals what is handed on.
+    seal: Option<Seal>,
 }
 
 impl Office {
-    /// Opens the office of a configuration that listens for mails to sign: reads the keys and tries each of them; names
-    /// every one that cannot be used.
+    /// Opens the office of a configuration that signs or seals: reads the keys and tries each of them; names every one that
+    /// cannot be used.
     pub(crate) fn open(config: &Config) -> Result<Arc<Office>, Vec<Fault>> {
         let SignSection { listen, senders, unsigned, .. } = &config.sign;
-        if listen.is_empty() {
+        if listen.is_empty() && config.seal.key.is_none() {
             return Ok(Arc::default());
         }
-        Ok(Arc::new(Office { keys: Keyring::open(config)?, senders: senders.clone(), unsigned: *unsigned }))
+        let seal = Seal::open(config).map_err(|fault| config.blame(SEAL_KEY, fault));
+        match (Keyring::open(config), seal) {
+            (Ok(keys), Ok(seal)) => Ok(Arc::new(Office { keys, senders: senders.clone(), unsigned: *unsigned, seal })),
+            (keys, seal) => Err(keys.err().into_iter().flatten().chain(seal.err()).collect()),
+        }
+    }
+
+    /// Returns who seals mails on arrival.
+    pub(super) fn seal_on_arrival(&self) -> Option<&Seal> {
+        self.seal.as_ref().filter(|seal| seal.is_on_arrival())
     }
 
     /// Compares the keys with the DNS: at the start, and on reload. Returns what was found, or every fault that forbids
     /// to go on.
     pub(crate) async fn settle(self: &Arc<Office>, config: &Config, source: &Source) -> Result<Vec<Doubt>, Vec<Fault>> {
-        if config.sign.listen.is_empty() {
+        let is_signing = !config.sign.listen.is_empty();
+        if !is_signing && config.seal.key.is_none() {
             return Ok(Vec::new());
         }
         let doubts = self.compare(source).await;
@@ -72,7 +87,7 @@ impl Office {
             return Err(faults);
         }
         doubts.iter().for_each(|doubt| doubt.log(&doubt.at(config)));
-        if self.keys.is_empty() || self.senders.is_empty() {
+        if is_signing && (self.keys.is_empty() || self.senders.is_empty()) {
             warn!("nothing is signed: `sekisho config check` says what is missing");
         }
         Ok(doubts)
@@ -167,21 +182,34 @@ where
         (_, true) => Err(Unfit::TooLarge),
         _ => gate.office.choose(conversation.session(), &header, &gate.policy),
     };
-    if let Ok((_, signers)) = &chosen {
-        let mut plan = BodyPlan::new();
-        signers.iter().for_each(|signer| signer.plan(&mut plan));
-        conversation.hear_body(BodyHasher::new(&plan));
-    }
+    let client = authority::client_ip(conversation.session());
+    let seal = gate.office.seal.as_ref().filter(|seal| !is_suspect && !is_cut && seal.is_for(client));
+    let mut plan = BodyPlan::new();
+    chosen.iter().flat_map(|(_, signers)| signers).for_each(|signer| signer.plan(&mut plan));
+    seal.iter().for_each(|seal| seal.plan(&mut plan));
+    conversation.hear_body(BodyHasher::new(&plan));
     match conversation.next().await? {
         Happening::MessageEnded => {}
         over => return Ok(over),
     }
-    match chosen {
-        Ok((domain, signers)) => {
-            let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
-            sign(gate, conversation, &header, &Signing { domain, signers, digests, now });
+    let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
+    let session = conversation.session();
+    let signed = match chosen {
+        Ok((domain, signers)) => sign(session, &header, &Signing { domain, signers, digests: &digests, now }),
+        Err(unfit) => leave_unsigned(session, gate.office.unsigned, &unfit, seal.is_some()),
+    };
+    match signed {
+        Err(refusal) => conversation.say(&Reply::Code(&refusal)),
+        Ok(signatures) => {
+            let authserv_id = answer::authserv_id(gate, session);
+            let sealed = seal.map(|seal| seal.on_departure(&header, &authserv_id, &digests, now));
+            let sealed = sealed.map(|sealed| answer::told(session, sealed)).unwrap_or_default();
+            // Nothing was judged here.
+            let forged = annotation::forgeries(&header, &authserv_id, &[]);
+            // Each goes above the one before: the seal comes to stand on top, below it the first key's signature.
+            let fields = signatures.iter().rev().chain(sealed.iter().rev());
+            answer::annotate(conversation, forged, fields.map(|(name, value)| (&**name, &**value)));
         }
-        Err(unfit) => leave_unsigned(gate, conversation, &header, &unfit),
     }
     conversation.flush().await?;
     conversation.forget_mail();
@@ -195,79 +223,55 @@ struct Signing<'o> {
     /// Those who sign.
     signers: Vec<&'o Signer>,
     /// What the body hashes to.
-    digests: BodyDigests,
+    digests: &'o BodyDigests,
     /// When.
     now: Timestamp,
 }
 
-/// Signs, with all keys or not at all: where one of them fails the mail is put off.
-fn sign<S>(gate: &Gate, conversation: &mut Conversation<S>, header: &Header<'_>, signing: &Signing<'_>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let queue_id = answer::queue_id(conversation.session());
+/// Signs, with all keys or not at all: where one of them fails the mail is put off. Returns the fields, or the answer to
+/// the client.
+fn sign(session: &Session, header: &Header<'_>, signing: &Signing<'_>) -> Result<Vec<NewField>, String> {
+    let queue_id = answer::queue_id(session);
     let Signing { domain, signers, digests, now } = signing;
-    let made: Result<Vec<String>, SignError> =
-        signers.iter().map(|signer| Ok(value(&signer.sign(header, digests, *now)?))).collect();
-    let made = match made {
-        Ok(made) => made,
-        Err(why) => {
-            error!(queue.id = %queue_id, author = %domain, error = %why, decision = "tempfail", "cannot sign a mail");
-            return conversation.say(&Reply::Code("451 4.3.0 This mail could not be signed, please try again later"));
-        }
-    };
-    take_forgeries(gate, conversation, header);
-    let terms = conversation.session().terms();
-    // Each goes above the one before, so the first key's comes to stand on top.
-    for signature in made.iter().rev() {
-        conversation.say(&annotation::insert(terms, NAME, signature));
-    }
-    conversation.say(&Reply::Continue);
+    let made: Result<Vec<NewField>, SignError> =
+        signers.iter().map(|signer| Ok((NAME.to_owned(), value(&signer.sign(header, digests, *now)?)))).collect();
+    let made = made.map_err(|why| {
+        error!(queue.id = %queue_id, author = %domain, error = %why, decision = "tempfail", "cannot sign a mail");
+        "451 4.3.0 This mail could not be signed, please try again later".to_owned()
+    })?;
     let selectors: Vec<String> = signers.iter().map(|signer| signer.selector.to_string()).collect();
     info!(
         queue.id = %queue_id,
-        client = client(conversation.session()),
-        has_login = authority::login(conversation.session()).is_some(),
+        client = client(session),
+        has_login = authority::login(session).is_some(),
         author = %domain,
         signed_by = signers.first().map(|signer| tracing::field::display(&signer.domain)),
         selectors = selectors.join(","),
         decision = "sign",
         "signed a mail"
     );
+    Ok(made)
 }
 
-/// Lets a mail pass without a signature, or refuses it.
-fn leave_unsigned<S>(gate: &Gate, conversation: &mut Conversation<S>, header: &Header<'_>, unfit: &Unfit)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
+/// Lets a mail pass without a signature, or returns the refusal. A mail that a list hands on is another's, and never
+/// refused.
+fn leave_unsigned(
+    session: &Session,
+    unsigned: Unsigned,
+    unfit: &Unfit,
+    is_of_list: bool,
+) -> Result<Vec<NewField>, String> {
+    let is_refused = unsigned == Unsigned::Refuse && !is_of_list;
     info!(
-        queue.id = %answer::queue_id(conversation.session()),
-        client = client(conversation.session()),
-        has_login = authority::login(conversation.session()).is_some(),
+        queue.id = %answer::queue_id(session),
+        client = client(session),
+        has_login = authority::login(session).is_some(),
         author = unfit.domain().map(tracing::field::display),
         reason = unfit.as_str(),
-        decision = if gate.office.unsigned == Unsigned::Pass { "pass" } else { "refuse" },
+        decision = if is_refused { "refuse" } else { "pass" },
         "did not sign a mail"
     );
-    match gate.office.unsigned {
-        Unsigned::Refuse => conversation.say(&Reply::Code(&unfit.refusal())),
-        Unsigned::Pass => {
-            take_forgeries(gate, conversation, header);
-            conversation.say(&Reply::Continue);
-        }
-    }
-}
-
-/// Takes away the fields that speak in our name: nothing was judged here.
-fn take_forgeries<S>(gate: &Gate, conversation: &mut Conversation<S>, header: &Header<'_>)
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let authserv_id = answer::authserv_id(gate, conversation.session());
-    for (name, index) in annotation::forgeries(header, &authserv_id, &[]) {
-        conversation.say(&Reply::DeleteHeader { index, name: &name });
-    }
+    if is_refused { Err(unfit.refusal()) } else { Ok(Vec::new()) }
 }
 
 /// Returns what stands behind the colon of a field that was made here.

@@ -115,6 +115,7 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.retain(|path| path.parent().is_some());
     paths.extend(config.dns.ca_file.clone());
     paths.extend(config.sign.keys.iter().map(|key| key.path.clone()));
+    paths.extend(config.seal.key.as_ref().map(|key| key.path.clone()));
     paths.extend(NAMES.iter().chain(&OURSELVES).map(PathBuf::from));
     paths.retain(|path| path.exists());
     paths.sort();

@@ -105,7 +105,7 @@ fn signer(section: &SignSection, table: &KeyTable) -> Result<Signer, Fault> {
 }
 
 /// Reads a key file, unless others could read it as well.
-fn read_key(path: &Path) -> Result<SigningKey, Fault> {
+pub(crate) fn read_key(path: &Path) -> Result<SigningKey, Fault> {
     let refused = |error: io::Error| Fault::io("fault-read", path, &error);
     let file = File::open(path).map_err(refused)?;
     let mode = file.metadata().map_err(refused)?.permissions().mode() & 0o777;

@@ -4,15 +4,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sekisho_ask::Source;
-use sekisho_mail::dkim::published::{Mismatch, compare, question};
+use sekisho_core::name::DomainName;
+use sekisho_mail::arc::seal::Sealer;
+use sekisho_mail::dkim::published::{Mismatch, Published, compare, question};
+use sekisho_mail::dkim::sign::Signer;
+use sekisho_mail::dkim::signing_key::SigningKey;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
 use super::super::Gate;
-use super::Office;
-use super::keyring::Held;
+use super::{Office, SEAL_KEY};
 use crate::config::Config;
 use crate::fault::Fault;
 
@@ -52,33 +55,60 @@ impl Doubt {
     }
 }
 
+/// A key and where its record has to be.
+struct Case<'o> {
+    /// `s=`.
+    selector: &'o DomainName,
+    /// `d=`.
+    domain: &'o DomainName,
+    /// The key.
+    key: &'o SigningKey,
+    /// Whether it is used for what is below the domain, too.
+    subdomains: bool,
+    /// The option that names its file.
+    option: &'o str,
+}
+
 impl Office {
+    /// Lists every key.
+    fn cases(&self) -> Vec<Case<'_>> {
+        let signing = self.keys.all().map(|held| {
+            let Signer { selector, domain, key, .. } = &held.signer;
+            Case { selector, domain, key, subdomains: held.subdomains, option: &held.option }
+        });
+        let sealing = self.seal.iter().map(|seal| {
+            let Sealer { selector, domain, key, .. } = &seal.sealer;
+            Case { selector, domain, key, subdomains: false, option: SEAL_KEY }
+        });
+        signing.chain(sealing).collect()
+    }
+
     /// Compares every key with its record, all at once.
-    pub(crate) async fn compare(self: &Arc<Office>, source: &Source) -> Vec<Doubt> {
+    pub(crate) async fn compare(&self, source: &Source) -> Vec<Doubt> {
         let deadline = Instant::now() + PATIENCE;
         let mut asking = JoinSet::new();
-        for (number, held) in self.keys.all().enumerate() {
+        let cases = self.cases();
+        for (number, case) in cases.iter().enumerate() {
             // A name that is too long was refused when the key was tried.
-            let Some(question) = question(&held.signer.selector, &held.signer.domain) else { continue };
+            let Some(question) = question(case.selector, case.domain) else { continue };
             let source = source.clone();
             asking.spawn(async move { (number, source.answer(&question, deadline).await) });
         }
         let mut answers = asking.join_all().await;
         answers.sort_by_key(|(number, _)| *number);
-        let held: Vec<&Held> = self.keys.all().collect();
         let judged = answers.iter().filter_map(|(number, answer)| {
-            let held = held.get(*number)?;
-            doubt(held, compare(&held.signer.key, &answer.outcome).map(|found| (found.testing, found.strict)))
+            let case = cases.get(*number)?;
+            doubt(case, compare(case.key, &answer.outcome))
         });
         judged.collect()
     }
 }
 
 /// Says what is wrong with a key's record, where anything is.
-fn doubt(held: &Held, compared: Result<(bool, bool), Mismatch>) -> Option<Doubt> {
+fn doubt(case: &Case<'_>, compared: Result<Published, Mismatch>) -> Option<Doubt> {
     let (why, weight) = match compared {
-        Ok((_, true)) if held.subdomains => ("why-record-strict", Weight::InVain),
-        Ok((true, _)) => ("why-record-testing", Weight::Testing),
+        Ok(found) if found.strict && case.subdomains => ("why-record-strict", Weight::InVain),
+        Ok(found) if found.testing => ("why-record-testing", Weight::Testing),
         Ok(_) => return None,
         Err(Mismatch::Unavailable) => ("why-record-unavailable", Weight::Unknown),
         Err(Mismatch::Absent) => ("why-record-absent", Weight::InVain),
@@ -88,15 +118,14 @@ fn doubt(held: &Held, compared: Result<(bool, bool), Mismatch>) -> Option<Doubt>
         Err(Mismatch::NotForMail) => ("why-record-not-for-mail", Weight::InVain),
         Err(_) => ("why-record-other-key", Weight::InVain),
     };
-    let signer = &held.signer;
-    let record = signer.key.dns_record(&signer.selector, &signer.domain);
     let mut cause = Fault::new(why, []);
     if weight == Weight::InVain {
+        let record = case.key.dns_record(case.selector, case.domain);
         cause = cause.because(Fault::new("why-record-publish", [("record", record.into())]));
     }
-    let name = format!("{}._domainkey.{}", signer.selector, signer.domain);
+    let name = format!("{}._domainkey.{}", case.selector, case.domain);
     let fault = Fault::new("fault-key-record", [("name", name.into())]).because(cause);
-    Some(Doubt { option: held.option.clone(), fault, weight })
+    Some(Doubt { option: case.option.to_owned(), fault, weight })
 }
 
 /// Compares the keys in force from time to time, until `shutdown`, and logs what changed. `gate` returns the gate in

@@ -71,7 +71,7 @@ impl House {
         }
         let dns = DnsServer::start(Zone::parse(&zone).unwrap());
         let path = folder.path().join("sekisho.toml");
-        fs::write(&path, text).unwrap();
+        fs::write(&path, text.replace("FOLDER", folder.path().to_str().unwrap())).unwrap();
         let config = Config::load(Some(&path), &[]).unwrap();
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shutdown = CancellationToken::new();
@@ -339,6 +339,65 @@ fn many_mails_go_over_one_connection() {
     }
     let seen = prepared.apply(&last.unwrap()).unwrap();
     assert_eq!(house.receive(&seen.mail).matches("dkim=pass").count(), 2);
+}
+
+/// A section that seals by a key of the house.
+const SEAL: &str = "[seal]\ndomain = \"example.net\"\nselector = \"below\"\nkey = \"FOLDER/below.pem\"\n";
+
+#[test]
+fn what_is_sealed_on_arrival_is_whole_for_the_next_hop() {
+    let house = House::open(SEAL);
+    let mut mail = house.send(&Delivery::of(b"From: a@example.org\r\nSubject: x\r\n\r\nhello\r\n")).mail;
+    for arc in ["\tarc=none", "\tarc=pass", "\tarc=pass"] {
+        let seen = Mta::new(house.verify).deliver(&Delivery::of(&mail)).unwrap();
+        let names = ["ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results"];
+        assert_eq!(above(&seen), names);
+        let text = String::from_utf8_lossy(&seen.mail).into_owned();
+        let (ours, _) = text.split_once("\r\nReceived:").unwrap();
+        assert_eq!(ours.matches(arc).count(), 2, "our field and the seal's say the same: {ours}");
+        mail = seen.mail;
+    }
+    let changed = String::from_utf8(mail).unwrap().replace("hello", "hullo");
+    let seen = Mta::new(house.verify).deliver(&Delivery::of(changed.as_bytes())).unwrap();
+    let text = String::from_utf8_lossy(&seen.mail).into_owned();
+    assert!(text.contains("\tarc=fail") && text.contains("cv=fail"), "{text}");
+    let again = Mta::new(house.verify).deliver(&Delivery::of(text.as_bytes())).unwrap();
+    assert_eq!(above(&again), ["Authentication-Results"], "a chain that is closed is not carried on");
+}
+
+#[test]
+fn a_list_seals_what_it_changed_with_what_it_saw_on_arrival() {
+    let house = House::open(&format!("unsigned = \"refuse\"\n{SEAL}when = \"departure\"\nlists = [\"198.51.100.7\"]"));
+    let sent = house.send(&Delivery::of(b"From: a@example.org\r\nSubject: x\r\n\r\nhello\r\n")).mail;
+    let arrived = Mta::new(house.verify).deliver(&Delivery::of(&sent)).unwrap();
+    assert_eq!(above(&arrived), ["Authentication-Results"]);
+    let arrived = String::from_utf8(arrived.mail).unwrap();
+    let changed = arrived.replace("Subject: x", "Subject: [list] x").replace("hello", "hello\r\n-- \r\nthe list");
+    let from = |client: &str, mail: &str| {
+        let client_ip = Some(client.parse().unwrap());
+        house.send(&Delivery { client_ip, ..Delivery::of(mail.as_bytes()) })
+    };
+    let departed = from("198.51.100.7", &changed);
+    assert_eq!(departed.answer, Answer::Accept, "a list hands on mails of others");
+    assert_eq!(above(&departed), ["ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results"]);
+    let text = String::from_utf8_lossy(&departed.mail).into_owned();
+    assert!(!text.contains("\r\nAuthentication-Results: mx.example.net"), "our own field stays in the house: {text}");
+    let told = text.split_once("ARC-Authentication-Results:").unwrap().1.split_once("\r\nReceived:").unwrap().0;
+    assert_eq!(told.matches("dkim=pass").count(), 2, "{told}");
+    let results = house.receive(&departed.mail);
+    assert!(results.contains(" arc=pass") && !results.contains("dkim=pass"), "{results}");
+    // Anybody else's word for what was found is worth nothing.
+    assert_eq!(
+        from("198.51.100.8", &changed).answer,
+        Answer::Code("550 5.7.1 Refused: you may not send mail from example.org".to_owned())
+    );
+    // Nor does a list's mail that never arrived here get a seal, nor one with a chain that nobody judged.
+    let bare = changed
+        .replace("\r\nAuthentication-Results: mx", "\r\nX-Authentication-Results: mx")
+        .replace("Authentication-Results: mx", "X: mx");
+    assert!(above(&from("198.51.100.7", &bare)).is_empty());
+    let late = format!("ARC-Seal: i=1; a=rsa-sha256; cv=none; d=a.example; s=s; b=AAAA\r\n{changed}");
+    assert!(above(&from("198.51.100.7", &late)).is_empty());
 }
 
 #[test]
