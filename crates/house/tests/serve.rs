@@ -6,6 +6,7 @@ mod mta;
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
@@ -53,13 +54,11 @@ struct Daemon {
 
 impl Daemon {
     /// Starts it with `config.toml` of a folder, and waits until it listens.
-    fn start(folder: &Folder, dns: &DnsServer, files: Option<u32>) -> Daemon {
+    fn start(folder: &Folder, dns: &DnsServer, environment: &[(&str, &str)]) -> Daemon {
         let mut command = Command::new(std::env::current_exe().unwrap());
         command.args(["--exact", CHILD, "--nocapture"]).env(CONFIG, folder.path("config.toml"));
         command.env(DNS, dns.address().to_string()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
-        if let Some(files) = files {
-            command.env(FILES, files.to_string());
-        }
+        command.envs(environment.iter().copied());
         let mut child = command.spawn().unwrap();
         let (said, stderr) = (Arc::new(Mutex::new(Vec::new())), child.stderr.take().unwrap());
         let heard = Arc::clone(&said);
@@ -170,7 +169,7 @@ fn signals_reload_it_while_mails_flow_and_stop_it_in_order() {
         return serve_in_this_process(&config);
     }
     let (folder, dns) = surroundings(ANYWHERE);
-    let mut daemon = Daemon::start(&folder, &dns, None);
+    let mut daemon = Daemon::start(&folder, &dns, &[]);
     let (gate, stop, mails) = (daemon.gate, AtomicBool::new(false), AtomicUsize::new(0));
     // Each failure would be a panic in its thread, and so of the test.
     thread::scope(|scope| {
@@ -239,16 +238,21 @@ fn signals_reload_it_while_mails_flow_and_stop_it_in_order() {
     assert!(TcpStream::connect(gate).is_err());
 }
 
+/// Says what a test saw, whatever becomes of it.
+fn say(what: &str) {
+    std::io::stderr().write_all(format!("{what}\n").as_bytes()).unwrap();
+}
+
 #[test]
 fn a_thousand_slow_clients_keep_nobody_out() {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     if hard < 4000 {
-        eprintln!("NOT RUN: no more than {hard} files may be open");
+        say(&format!("NOT RUN: no more than {hard} files may be open"));
         return;
     }
     setrlimit(Resource::RLIMIT_NOFILE, soft.max(4000), hard).unwrap();
     let (folder, dns) = surroundings(ANYWHERE);
-    let daemon = Daemon::start(&folder, &dns, None);
+    let daemon = Daemon::start(&folder, &dns, &[]);
     // Some say nothing, some one octet, some stop in the middle of a packet, some have begun a conversation.
     let mut slow: Vec<Mta> = (0..1000)
         .map(|number| match number % 4 {
@@ -264,20 +268,20 @@ fn a_thousand_slow_clients_keep_nobody_out() {
         let begun = Instant::now();
         let mut mta = Mta::connect(daemon.gate).unwrap();
         assert!(mta.mail().unwrap().contains("spf=pass"));
-        eprintln!("clean client {number} was served within {} ms", begun.elapsed().as_millis());
+        say(&format!("clean client {number} was served within {} ms", begun.elapsed().as_millis()));
         slow.push(mta);
     }
     assert_eq!(daemon.metric("sekisho_sessions_displaced_total"), 10);
     assert_eq!(daemon.metric("sekisho_sessions"), 1000);
     let memory = daemon.metric("process_resident_memory_bytes");
-    eprintln!("{} MB with 1,000 conversations", memory >> 20);
+    say(&format!("{} MB with 1,000 conversations", memory >> 20));
     assert!(memory <= 100 << 20, "{} MB", memory >> 20);
 }
 
 #[test]
 fn a_system_without_files_to_give_does_not_end_it() {
     let (folder, dns) = surroundings(ANYWHERE);
-    let daemon = Daemon::start(&folder, &dns, Some(60));
+    let daemon = Daemon::start(&folder, &dns, &[(FILES, "60")]);
     let _held: Vec<Mta> = (0..80).map(|_| Mta::babble(daemon.gate, b"")).collect();
     daemon.until("no file is left", |daemon| daemon.line("cannot take a connection").is_some());
     assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
@@ -288,7 +292,7 @@ fn a_system_without_files_to_give_does_not_end_it() {
 #[test]
 fn garbage_ends_its_own_conversation_only() {
     let (folder, dns) = surroundings(ANYWHERE);
-    let daemon = Daemon::start(&folder, &dns, None);
+    let daemon = Daemon::start(&folder, &dns, &[]);
     let mut honest = Mta::connect(daemon.gate).unwrap();
     honest.begin("out.example.org", &[("From", "alice@example.org")], b"hello\r\n").unwrap();
     let garbage: [(&[u8], &str); 6] = [
@@ -314,7 +318,7 @@ fn garbage_ends_its_own_conversation_only() {
 fn it_becomes_another_user_and_the_kernel_holds_it() {
     let is_root = nix::unistd::geteuid().is_root();
     let (folder, dns) = surroundings(&format!("{ANYWHERE}[serve]\nuser = \"nobody\"\n"));
-    let daemon = Daemon::start(&folder, &dns, None);
+    let daemon = Daemon::start(&folder, &dns, &[]);
     let status = std::fs::read_to_string(format!("/proc/{}/status", daemon.child.id())).unwrap();
     let value =
         |name: &str| status.lines().find_map(|line| line.strip_prefix(name)).unwrap_or_default().trim().to_owned();
@@ -331,6 +335,33 @@ fn it_becomes_another_user_and_the_kernel_holds_it() {
     assert!(held.count() >= 2);
     assert!(daemon.line("confined: system calls").is_some());
     assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
+}
+
+#[test]
+fn systemd_is_told() {
+    let (folder, dns) = surroundings(ANYWHERE);
+    let path = folder.path("notify");
+    let systemd = UnixDatagram::bind(&path).unwrap();
+    systemd.set_read_timeout(Some(STALLED)).unwrap();
+    let hear = |wanted: &str| loop {
+        let mut octets = [0; 1024];
+        let count = systemd.recv(&mut octets).unwrap_or_else(|why| panic!("never heard {wanted}: {why}"));
+        let heard = String::from_utf8(octets[..count].to_vec()).unwrap();
+        if heard.contains(wanted) {
+            break heard;
+        }
+    };
+    let environment = [("NOTIFY_SOCKET", path.to_str().unwrap()), ("WATCHDOG_USEC", "20000")];
+    let mut daemon = Daemon::start(&folder, &dns, &environment);
+    hear("READY=1");
+    hear("WATCHDOG=1");
+    hear("WATCHDOG=1");
+    daemon.signal(Signal::SIGHUP);
+    assert!(hear("RELOADING=1").contains("MONOTONIC_USEC="));
+    hear("READY=1");
+    daemon.signal(Signal::SIGTERM);
+    hear("STOPPING=1");
+    assert!(daemon.ended());
 }
 
 #[test]

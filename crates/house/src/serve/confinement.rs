@@ -229,7 +229,7 @@ mod tests {
             UdpSocket::bind("127.0.0.1:0").unwrap();
             TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             if files == RulesetStatus::NotEnforced {
-                eprintln!("NOT RUN: this kernel has no landlock");
+                io::Write::write_all(&mut io::stderr(), b"NOT RUN: this kernel has no landlock\n").unwrap();
                 return;
             }
             assert_eq!(fs::read(keys.join("key")).unwrap(), b"k");
