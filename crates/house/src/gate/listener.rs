@@ -87,7 +87,9 @@ fn take(
         Ok(guest) => guest,
         Err(full) => {
             house.metrics.sessions_refused.count(full.as_str());
-            warn!(client.ip = %peer.ip(), limit = full.as_str(), "refused a connection beyond the limit");
+            if house.roll.may_complain() {
+                warn!(mta = %peer, limit = full.as_str(), "refused a connection beyond the limit");
+            }
             return;
         }
     };
