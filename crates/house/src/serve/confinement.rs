@@ -114,6 +114,8 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     // A configuration at the root of the file system does not open all of it.
     paths.retain(|path| path.parent().is_some());
     paths.extend(config.dns.ca_file.clone());
+    // systemd hands secrets over in a folder of their own (`LoadCredential=`).
+    paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
     paths.extend(NAMES.iter().chain(&OURSELVES).map(PathBuf::from));
     paths.retain(|path| path.exists());
     paths.sort();
