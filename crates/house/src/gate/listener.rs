@@ -176,6 +176,7 @@ where
                         answer(metrics, gate, &mut conversation, &judged);
                         conversation.flush().await?;
                         conversation.session().forget_mail();
+                        conversation.rest();
                         Happening::Aborted
                     }
                     Heard::Over(over) => {
