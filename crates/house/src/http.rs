@@ -14,6 +14,7 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
@@ -23,6 +24,8 @@ use crate::gate::Front;
 const CONNECTIONS: usize = 64;
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
+/// How long a connection may last: a client that does not read what it asked for takes no place for ever.
+const LIFE: Duration = Duration::from_secs(300);
 /// How long we wait before we take connections again, where that failed.
 const PAUSE: Duration = Duration::from_millis(200);
 /// The text format of Prometheus.
@@ -83,7 +86,8 @@ pub(crate) async fn listen(listener: TcpListener, front: Arc<Front>, shutdown: C
         connections.spawn(async move {
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
-            if let Err(why) = server.serve_connection(TokioIo::new(stream), service).await {
+            let served = timeout(LIFE, server.serve_connection(TokioIo::new(stream), service)).await;
+            if let Ok(Err(why)) = served {
                 debug!(error = %why, "ended a connection by HTTP");
             }
             drop(permit);

@@ -17,6 +17,7 @@ mod hostile;
 mod mailbox;
 mod replay;
 mod rounds;
+mod serve;
 mod servers;
 mod sign;
 mod spf_suite;

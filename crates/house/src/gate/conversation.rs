@@ -109,6 +109,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         reply.write(&mut self.outbox);
     }
 
+    /// Gives the memory of a mail back after its end; where the MTA goes on at once there is more to come.
+    pub(super) fn rest(&mut self) {
+        if !self.inbox.is_waiting() {
+            self.inbox.doze();
+        }
+        if self.outbox.is_empty() {
+            self.outbox = Vec::new();
+        }
+    }
+
     /// Follows the MTA until something has to be looked at. What is to be said goes out before anybody waits.
     pub(super) async fn next(&mut self) -> Result<Happening, Broken> {
         loop {

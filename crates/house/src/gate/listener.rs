@@ -83,7 +83,9 @@ fn take(
         Ok(guest) => guest,
         Err(full) => {
             house.metrics.sessions_refused.count(full.as_str());
-            warn!(client.ip = %peer.ip(), limit = full.as_str(), "refused a connection beyond the limit");
+            if house.roll.may_complain() {
+                warn!(mta = %peer, limit = full.as_str(), "refused a connection beyond the limit");
+            }
             return;
         }
     };
@@ -169,6 +171,7 @@ where
                     Role::Verify => Box::pin(attend(gate, &mut conversation)).await?,
                     Role::Sign => Box::pin(sign::attend(gate, &mut conversation)).await?,
                 };
+                conversation.rest();
                 conversation.seat().set_hearing(false);
                 conversation.seat().set_ours(false);
                 over

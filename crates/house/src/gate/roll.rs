@@ -15,6 +15,9 @@ use tokio_util::sync::CancellationToken;
 /// How long an MTA may be still in the middle of a mail before its conversation, too, may make room.
 const STUCK: Duration = Duration::from_secs(30);
 
+/// How often the log tells that somebody was refused; the counters tell of each.
+const COMPLAINTS: Duration = Duration::from_secs(1);
+
 /// The conversations that are under way.
 #[derive(Debug, Default)]
 pub(crate) struct Roll(Mutex<Seats>);
@@ -22,6 +25,8 @@ pub(crate) struct Roll(Mutex<Seats>);
 /// Who sits where.
 #[derive(Debug, Default)]
 struct Seats {
+    /// When the log last told that somebody was refused.
+    complained: Option<Instant>,
     /// The number of the next one.
     next: u64,
     /// The conversations by number.
@@ -117,6 +122,16 @@ impl Roll {
         if let Some(number) = seats.stillest(|_| true) {
             seats.displace(number);
         }
+    }
+
+    /// Tells whether it is time to tell the log that somebody was refused: a flood shall not fill a disk.
+    pub(super) fn may_complain(&self) -> bool {
+        let mut seats = self.seats();
+        let may = seats.complained.is_none_or(|last| last.elapsed() >= COMPLAINTS);
+        if may {
+            seats.complained = Some(Instant::now());
+        }
+        may
     }
 
     /// Locks the roll; whoever panicked while it was locked left it whole.
@@ -272,6 +287,7 @@ mod tests {
         // The third one's MTA waits for our verdict.
         guests[2].seat.is_ours.store(true, Ordering::Relaxed);
         assert_eq!(roll.admit(client(4), ROOM).unwrap_err(), Full::Total);
+        assert_eq!([roll.may_complain(), roll.may_complain()], [true, false]);
         assert_eq!(
             roll.admit(client(1), Room { total: 3, client: 1 }).unwrap_err(),
             Full::Client,

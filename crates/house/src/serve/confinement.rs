@@ -116,6 +116,8 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.extend(config.dns.ca_file.clone());
     paths.extend(config.sign.keys.iter().map(|key| key.path.clone()));
     paths.extend(config.seal.key.as_ref().map(|key| key.path.clone()));
+    // systemd hands secrets over in a folder of their own (`LoadCredential=`).
+    paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
     paths.extend(NAMES.iter().chain(&OURSELVES).map(PathBuf::from));
     paths.retain(|path| path.exists());
     paths.sort();
@@ -204,3 +206,42 @@ const REFUSED: &[i64] = &[
     #[cfg(target_arch = "x86_64")] libc::SYS_kexec_file_load,
     #[cfg(target_arch = "x86_64")] libc::SYS_mknod,
 ];
+
+#[cfg(test)]
+mod tests {
+    use std::fs::{self, File};
+    use std::net::{TcpListener, TcpStream, UdpSocket};
+    use std::process::Command;
+    use std::thread;
+
+    use super::*;
+
+    #[test]
+    fn what_the_kernel_holds_us_to_leaves_what_a_mail_needs() {
+        let folder = tempfile::tempdir().unwrap();
+        let (keys, run) = (folder.path().join("keys"), folder.path().join("run"));
+        [&keys, &run].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        fs::write(keys.join("key"), "k").unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        // It holds for one thread and what that starts: the other tests go on as before.
+        let held = thread::spawn(move || {
+            let files = hold_files(std::slice::from_ref(&keys), std::slice::from_ref(&run)).unwrap();
+            hold_calls().unwrap();
+            let refused = |error: io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+            assert!(Command::new("/bin/true").spawn().is_err_and(refused), "another program");
+            assert!(thread::spawn(|| 1).join().is_ok(), "a thread");
+            UdpSocket::bind("127.0.0.1:0").unwrap();
+            TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            if files == RulesetStatus::NotEnforced {
+                io::Write::write_all(&mut io::stderr(), b"NOT RUN: this kernel has no landlock\n").unwrap();
+                return;
+            }
+            assert_eq!(fs::read(keys.join("key")).unwrap(), b"k");
+            fs::write(run.join("state"), "s").unwrap();
+            assert!(File::create(keys.join("new")).is_err_and(refused), "a file in the keys' folder");
+            assert!(fs::read("/etc/passwd").is_err_and(refused), "a file that nobody named");
+        });
+        held.join().unwrap();
+        Command::new("/bin/true").status().unwrap();
+    }
+}

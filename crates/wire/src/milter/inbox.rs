@@ -10,8 +10,9 @@ use std::fmt;
 const PACKET_MAX: usize = 1 << 20;
 /// How much is asked for at a time, where much comes.
 const READ: usize = 64 * 1024 + 512;
-/// How much is asked for where little comes: a conversation that waits, or speaks slowly, costs hardly more.
-const FIRST: usize = 4 * 1024;
+/// How much is asked for where little comes, enough for most of a small mail: a conversation that waits, or speaks slowly,
+/// costs hardly more.
+const FIRST: usize = 8 * 1024;
 
 /// Octets that came and are not yet dealt with.
 #[derive(Debug, Default)]
