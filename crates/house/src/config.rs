@@ -23,7 +23,7 @@ use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
 use crate::speech::Talk;
 use crate::terminal::Paint;
-use crate::{Exit, Streams};
+use crate::{Exit, Streams, doctor};
 
 mod arc;
 mod check;
@@ -98,6 +98,11 @@ impl Config {
         Err(faults.into_iter().map(|(at, fault)| raw::LineFault::of(text, at, fault).at(place)).collect())
     }
 
+    /// Returns the file that it was read from; nothing where all is default.
+    pub(crate) fn path(&self) -> Option<&Path> {
+        self.path.as_deref()
+    }
+
     /// Returns the part that decides verdicts.
     pub(crate) fn policy(&self) -> Policy {
         Policy {
@@ -151,6 +156,9 @@ impl ConfigArguments {
         let path = Config::find(self.config.as_deref(), &streams.setting.config_places);
         let text = path.map(read).transpose()?.unwrap_or_default();
         let exit = match (Config::parse(path, &text), self.what) {
+            (Ok(config), ConfigCommand::Doctor { postfix }) => {
+                doctor::run(&config, postfix.as_deref(), self.json, talk, streams)?
+            }
             (Ok(config), ConfigCommand::Show) => {
                 let shown = if self.json { show::json(&config) } else { show::toml(&config, talk) };
                 streams.stdout.write_all(shown.as_bytes())?;
@@ -165,7 +173,7 @@ impl ConfigArguments {
                 streams.stdout.write_all(said.as_bytes())?;
                 Exit::Clean
             }
-            (Err(faults), ConfigCommand::Check) if self.json => {
+            (Err(faults), ConfigCommand::Check | ConfigCommand::Doctor { .. }) if self.json => {
                 streams.stdout.write_all(show::faults(path, &faults, talk).as_bytes())?;
                 Exit::Found
             }
@@ -174,7 +182,11 @@ impl ConfigArguments {
                 for fault in &faults {
                     writeln!(streams.stderr, "{} {}", paint.bad("sekisho:"), fault.say(talk))?;
                 }
-                if matches!(what, ConfigCommand::Check) { Exit::Found } else { Exit::NotDone }
+                if matches!(what, ConfigCommand::Check | ConfigCommand::Doctor { .. }) {
+                    Exit::Found
+                } else {
+                    Exit::NotDone
+                }
             }
         };
         streams.stdout.flush()?;

@@ -21,8 +21,11 @@ use crate::terminal::Paint;
 mod check;
 mod cli;
 mod config;
+mod doctor;
 mod fault;
 mod gate;
+mod held;
+mod postfix;
 mod refusal;
 mod serve;
 mod sign;
@@ -44,6 +47,7 @@ where
     let ended = match cli.command {
         Command::Check(arguments) => arguments.run(&talk, &mut streams),
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
+        Command::Held(arguments) => arguments.run(&talk, &mut streams),
         Command::Serve(arguments) => arguments.run(&talk, &mut streams),
         Command::Sign(arguments) => arguments.run(&talk, &mut streams),
     };

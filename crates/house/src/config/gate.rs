@@ -24,6 +24,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "help",
     "authserv_id",
     "verdict_id",
+    "replay_copies",
     "max_sessions",
 ];
 
@@ -56,6 +57,8 @@ pub(super) struct RawGate {
     authserv_id: Option<Spanned<String>>,
     /// Whether each verdict gets an id.
     verdict_id: Option<bool>,
+    /// From how many copies on a replay is suspected.
+    replay_copies: Option<Spanned<i64>>,
     /// The most sessions.
     max_sessions: Option<Spanned<i64>>,
     /// `[[gate.rules]]`
@@ -99,6 +102,8 @@ pub(crate) struct GateSection {
     pub(crate) authserv_id: Option<String>,
     /// Whether a field names the id under which the verdict stands in the log.
     pub(crate) verdict_id: bool,
+    /// From how many copies of one signature on a replay is suspected; 0 counts none.
+    pub(crate) replay_copies: u32,
     /// The most conversations at a time.
     pub(crate) max_sessions: usize,
     /// What is done otherwise with some mails; where several speak of one mail, the later ones win.
@@ -128,6 +133,7 @@ impl Default for GateSection {
             help: None,
             authserv_id: None,
             verdict_id: false,
+            replay_copies: 100,
             max_sessions: 1000,
             rules: Vec::new(),
         }
@@ -160,6 +166,9 @@ impl GateSection {
             section.authserv_id = Some(name.into_inner());
         }
         section.verdict_id = raw.verdict_id.unwrap_or(section.verdict_id);
+        if let Some(copies) = number(raw.replay_copies, "gate.replay_copies", 0..=1_000_000, faults) {
+            section.replay_copies = u32::try_from(copies).unwrap_or(section.replay_copies);
+        }
         if let Some(count) = number(raw.max_sessions, "gate.max_sessions", 1..=100_000, faults) {
             section.max_sessions = usize::try_from(count).unwrap_or(section.max_sessions);
         }

@@ -18,6 +18,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let header = Header::parse(&judged.header);
+    let recipients = conversation.session().envelope().recipients.len();
     let Decision { act, departs } = {
         let session = conversation.session();
         let login = session.macros().get("{auth_authen}");
@@ -25,7 +26,10 @@ where
         let around = Circumstances { client: judged.envelope.client_ip, login, recipients };
         decide(&gate.section, &around, &judged.verdict, &header)
     };
-    tell(conversation.session(), judged, act, departs);
+    // What is put off comes again, and what is refused reaches nobody: neither is a copy.
+    let is_delivered = !matches!(act, Act::Refuse | Act::PutOff);
+    let copies = if is_delivered { gate.count_copies(&judged.verdict, &header, recipients) } else { None };
+    tell(conversation.session(), judged, act, departs, copies);
     if matches!(act, Act::Refuse | Act::PutOff) {
         let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());
         return conversation.say(&Reply::Code(&text));
@@ -37,7 +41,7 @@ where
     let results = if judged.is_broken_off || judged.is_cut {
         annotation::nobody_judged(&authserv_id, "not judged to the end")
     } else {
-        annotation::results(judged, &header, &authserv_id)
+        annotation::results(judged, &header, &authserv_id, copies.is_some())
     };
     let terms = conversation.session().terms();
     match act {
@@ -75,7 +79,7 @@ fn authserv_id(gate: &Gate, session: &Session) -> String {
 }
 
 /// Writes the line of a verdict.
-fn tell(session: &Session, judged: &Judged, act: Act, departs: Option<Override>) {
+fn tell(session: &Session, judged: &Judged, act: Act, departs: Option<Override>, copies: Option<(u32, u64)>) {
     let verdict = &judged.verdict;
     let queue_id = queue_id(session);
     let word = |result: Option<&'static str>| result.unwrap_or("-");
@@ -91,6 +95,9 @@ fn tell(session: &Session, judged: &Judged, act: Act, departs: Option<Override>)
         decision = act.as_str(),
         override.type = departs.map(Override::as_str),
         override.comment = departs.map(Override::comment),
+        replay.copies = copies.map(|(copies, _)| copies),
+        replay.mails = copies.map(|(_, mails)| mails),
+        stray_line_ends = judged.has_stray_line_ends.then_some(true),
         questions = judged.asked,
         wait_ms = u64::try_from(judged.waited.as_millis()).unwrap_or(u64::MAX),
         "judged a mail"

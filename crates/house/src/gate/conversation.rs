@@ -11,6 +11,8 @@ use sekisho_wire::milter::{BadCommand, BadPacket, Command, Event, Inbox, OutOfOr
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use super::line_ends::LineEnds;
+
 /// How long an MTA may be silent: no less than the longest patience of an MTA with its own client (libmilter's default,
 /// and more than Postfix's `smtpd_timeout`), so that an honest slow session lives.
 const SILENCE: Duration = Duration::from_secs(7210);
@@ -29,6 +31,8 @@ pub(super) struct Conversation<S> {
     outbox: Vec<u8>,
     /// Who listens to the body of the mail that is coming in.
     hasher: Option<BodyHasher>,
+    /// How the lines of that body end.
+    line_ends: LineEnds,
 }
 
 /// What has to be looked at.
@@ -47,7 +51,14 @@ pub(super) enum Happening {
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Begins a conversation.
     pub(super) fn new(stream: S, session: Session) -> Conversation<S> {
-        Conversation { stream, inbox: Inbox::default(), session, outbox: Vec::new(), hasher: None }
+        Conversation {
+            stream,
+            inbox: Inbox::default(),
+            session,
+            outbox: Vec::new(),
+            hasher: None,
+            line_ends: LineEnds::default(),
+        }
     }
 
     /// Returns the session.
@@ -58,11 +69,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Lets the body that follows be hashed.
     pub(super) fn hear_body(&mut self, hasher: BodyHasher) {
         self.hasher = Some(hasher);
+        self.line_ends = LineEnds::default();
     }
 
     /// Returns what heard the body.
     pub(super) fn take_hasher(&mut self) -> Option<BodyHasher> {
         self.hasher.take()
+    }
+
+    /// Returns how the lines of the body end.
+    pub(super) fn line_ends(&self) -> LineEnds {
+        self.line_ends
     }
 
     /// Says something, with the next octets that go out.
@@ -79,9 +96,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 match event {
                     Event::None => {}
                     Event::Body(piece) => {
+                        self.line_ends.update(piece);
                         self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
                     }
                     Event::MessageEnded(piece) => {
+                        self.line_ends.update(piece);
                         self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
                         return Ok(Happening::MessageEnded);
                     }

@@ -16,6 +16,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval_at};
 
 use super::Gate;
 use super::conversation::{Broken, Conversation, Happening};
+use super::line_ends::LineEnds;
 use super::poison;
 
 /// How often the MTA is told that we are still at work.
@@ -43,6 +44,8 @@ pub(super) struct Judged {
     pub(super) is_cut: bool,
     /// Whether a judge never came to its end, by our fault.
     pub(super) is_broken_off: bool,
+    /// Whether a CR or an LF stands alone somewhere.
+    pub(super) has_stray_line_ends: bool,
     /// How many questions were asked.
     pub(super) asked: usize,
     /// How long the answer took from the end of the mail on.
@@ -107,8 +110,13 @@ where
     let is_broken_off = verdict.is_none();
     let verdict = verdict.unwrap_or_else(|| hearing.break_off(&facts, &header, now));
     drop(header);
+    let mut header_ends = LineEnds::default();
+    header_ends.update(&raw);
+    let has_stray_line_ends = header_ends.has_stray() || conversation.line_ends().has_stray();
     let (asked, waited) = (errand.asked(), ended.elapsed());
-    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, header: raw, is_cut, is_broken_off, asked, waited })))
+    let header = raw;
+    let judged = Judged { verdict, envelope, header, is_cut, is_broken_off, has_stray_line_ends, asked, waited };
+    Ok(Heard::Verdict(Box::new(judged)))
 }
 
 /// Waits for something, and tells the MTA now and then that we are still at work.
