@@ -2,7 +2,9 @@
 //!
 //! What a Postfix is set to is read with its own `postconf`; none is started and nothing is written.
 
+use std::fs::File;
 use std::net::TcpListener;
+use std::time::{Duration, SystemTime};
 
 use sekisho_house::Setting;
 use serde_json::{Value, json};
@@ -84,7 +86,10 @@ impl Machine {
     /// Calls the doctor.
     fn call(&self, more: &str) -> Said {
         self.folder.write("sekisho.toml", &self.ours);
-        self.folder.write("postfix/main.cf", self.main.join("\n") + "\n");
+        let main = self.folder.write("postfix/main.cf", self.main.join("\n") + "\n");
+        // Postfix waits two seconds before it reads a file that somebody may still be writing.
+        let minute_ago = SystemTime::now() - Duration::from_secs(60);
+        File::options().write(true).open(main).unwrap().set_modified(minute_ago).unwrap();
         self.folder.write("postfix/master.cf", self.master.join("\n") + "\n");
         self.folder.call(&format!("config doctor --config @sekisho.toml --postfix @postfix {more}"))
     }

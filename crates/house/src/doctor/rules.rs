@@ -81,7 +81,7 @@ pub(super) fn doors<'a>(settings: &'a Settings) -> Vec<Door<'a>> {
     let value =
         |service: &'a Service, name| settings.get(Some(service), name).map(|setting| setting.value).unwrap_or_default();
     let has_filter = services.iter().any(|service| {
-        ["content_filter", "smtpd_proxy_filter"].into_iter().any(|name| !value(*service, name).is_empty())
+        ["content_filter", "smtpd_proxy_filter"].into_iter().any(|name| !value(service, name).is_empty())
     });
     let door = |service: &'a Service| {
         let is_users = ["submission", "submissions", "smtps", "587", "465"].contains(&port(&service.name))

@@ -71,7 +71,7 @@ fn fifty_thousand_signatures_and_monstrous_keys_prove_nothing() {
     let mut zone = zone();
     let keys = [("long", 2048, &[1, 0, 1][..]), ("short", 127, &[1, 0, 1]), ("strange", 256, &[0x80, 0, 0, 1])];
     for (selector, octets, exponent) in keys {
-        let name = DomainName::parse(&format!("{selector}._domainkey.victim.example")).unwrap();
+        let name = DomainName::parse(format!("{selector}._domainkey.victim.example")).unwrap();
         zone.add(name, Record::Txt(split_string(rsa_record(&odd(octets), exponent).as_bytes())));
     }
     let road = Road::new(MONITOR, zone);
