@@ -17,6 +17,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use sekisho_core::step::Value;
+use sekisho_core::visible::is_harmless;
 use serde_json::json;
 
 use self::settings::{Origin, Service, Setting, Settings};
@@ -280,9 +281,9 @@ impl Report<'_> {
     }
 }
 
-/// Writes a line from a file so that a terminal is not harmed by it.
+/// Writes a line of a file whole, so that it can be copied, and so that a terminal is not harmed by it.
 fn visible(line: &str) -> String {
-    sekisho_core::visible::Visible(line.as_bytes()).to_string()
+    line.chars().map(|character| if is_harmless(character) { character } else { char::REPLACEMENT_CHARACTER }).collect()
 }
 
 #[cfg(test)]

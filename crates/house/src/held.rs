@@ -106,7 +106,8 @@ fn queue(postfix: &Postfix) -> Result<Vec<Queued>, Fault> {
     let said = postfix.call("postqueue", &["-j"])?;
     let mut held = Vec::new();
     for line in said.split(|octet| *octet == b'\n').filter(|line| !line.is_empty()) {
-        let queued: Queued = serde_json::from_slice(line).map_err(|why| {
+        // Addresses come as the sender wrote them: what is not UTF-8 in one must not hide all the others.
+        let queued: Queued = serde_json::from_str(&String::from_utf8_lossy(line)).map_err(|why| {
             Fault::new("fault-postfix-command", [("command", "postqueue".into())])
                 .because(Fault::quote(why.to_string()))
         })?;

@@ -161,6 +161,11 @@ fn doors_that_are_shown_to_nobody_or_to_the_wrong_one_are_named() {
     let machine = Machine::new().master("smtpd pass - - y - - smtpd", "smtpd pass - - y - - smtpd -o smtpd_milters=");
     let change = json!(format!("-o smtpd_milters=inet:127.0.0.1:{}", machine.ports[0]));
     machine.finds("error", "door-unjudged", &master_cf("smtpd/pass"), &change);
+    // Milters of others stay as they are, with all that is said of them.
+    let machine = Machine::new().main("smtpd_milters = { unix:/other, default_action = accept }");
+    let change =
+        format!("smtpd_milters = inet:127.0.0.1:{}, {{ unix:/other, default_action = accept }}", machine.ports[0]);
+    machine.finds("error", "door-unjudged", &main_cf(), &json!(change));
     let machine = Machine::new().main("smtpd_milters = $gate, inet:127.0.0.1:SIGN");
     machine.finds("error", "door-signs", &main_cf(), &gate(&machine));
     let machine = Machine::new().master(

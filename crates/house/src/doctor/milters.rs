@@ -5,7 +5,9 @@ use std::net::{IpAddr, SocketAddr, ToSocketAddrs};
 /// A milter as a Postfix names it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Milter {
-    /// What was written.
+    /// The whole entry as it was written, with its braces.
+    pub(super) entry: String,
+    /// What names the place.
     pub(super) written: String,
     /// Where it listens, where that is an address.
     pub(super) addresses: Vec<SocketAddr>,
@@ -26,7 +28,7 @@ impl Milter {
         let written = words.next().unwrap_or_default().to_owned();
         let action = words.filter_map(|word| word.split_once('=')).find(|(name, _)| name.trim() == "default_action");
         let default_action = action.map(|(_, value)| value.trim().to_owned());
-        Milter { addresses: addresses(&written), written, default_action }
+        Milter { entry: text.to_owned(), addresses: addresses(&written), written, default_action }
     }
 
     /// Tells whether this is one of these listeners.

@@ -124,7 +124,7 @@ fn shown_to_whom(config: &Config, settings: &Settings, door: &Door<'_>) -> Vec<F
         |severity, rule| Finding::new(severity, rule, [("door", door.service.name.clone().into())]).about(setting);
     let at_door = |listen: &[SocketAddr]| {
         let others: Vec<String> =
-            door.milters.iter().filter(|m| !is_ours(config, m)).map(|m| m.written.clone()).collect();
+            door.milters.iter().filter(|m| !is_ours(config, m)).map(|m| m.entry.clone()).collect();
         let all: Vec<String> =
             listen.first().map(|address| format!("inet:{address}")).into_iter().chain(others).collect();
         all.join(", ")
@@ -287,13 +287,13 @@ fn local(config: &Config, settings: &Settings) -> Vec<Finding> {
     let signer = config.sign.listen.first().map(|address| format!("inet:{address}"));
     if is_judged {
         let others = milters.iter().filter(|milter| !milter.is_one_of(&config.gate.listen));
-        let mut kept: Vec<String> = others.map(|milter| milter.written.clone()).collect();
+        let mut kept: Vec<String> = others.map(|milter| milter.entry.clone()).collect();
         kept.extend(signer.clone().filter(|signer| !kept.contains(signer)));
         findings
             .push(Finding::new(Severity::Warning, "local-judged", []).about(setting).better(setting, &kept.join(", ")));
     }
     if let Some(signer) = signer.filter(|_| !is_signed && !is_judged) {
-        let all: Vec<String> = milters.into_iter().map(|milter| milter.written).chain([signer]).collect();
+        let all: Vec<String> = milters.into_iter().map(|milter| milter.entry).chain([signer]).collect();
         findings
             .push(Finding::new(Severity::Note, "local-unsigned", []).about(setting).better(setting, &all.join(", ")));
     }

@@ -4,6 +4,7 @@ use std::ffi::OsString;
 use std::time::Duration;
 
 use sekisho_house::Setting;
+use sekisho_testkit::smtp::SmtpClient;
 use serde_json::Value;
 
 use super::through::Road;
@@ -45,6 +46,24 @@ fn a_held_mail_is_listed_released_and_delivered_once_as_it_was_annotated() {
     let text = held(&road, &["list"]).stdout;
     assert!(!text.contains('\x1b') && text.contains("\\x1b[2J 1") && text.ends_with("2 mails are held\n"), "{text}");
 
+    // An address that is not UTF-8 does not hide the others.
+    let mut session = SmtpClient::connect(road.postfix.inbound()).unwrap();
+    session.say("EHLO mail.attack.example").unwrap();
+    session.send(b"MAIL FROM:<\xff\xfe\x1b@attack.example>\r\n").unwrap();
+    let is_taken = session.hear().unwrap().code == 250;
+    if is_taken {
+        session.say("RCPT TO:<reader@receiver.test>").unwrap();
+        assert_eq!(session.data(b"From: A <a@held.example>\r\n\r\nHi.\r\n").unwrap().code, 250);
+        let listed = held(&road, &["list"]);
+        assert_eq!((listed.exit, listed.stderr.as_str()), (0, ""));
+        assert!(listed.stdout.ends_with("3 mails are held\n") && !listed.stdout.contains('\x1b'), "{}", listed.stdout);
+        let odd = held(&road, &["list", "--json"]).stdout.lines().next_back().map(str::to_owned).unwrap();
+        let odd: Value = serde_json::from_str(&odd).unwrap();
+        assert!(
+            road.postfix.command("postsuper").args(["-d", odd["id"].as_str().unwrap()]).status().unwrap().success()
+        );
+    }
+
     // What is not held, or no id at all, releases nothing.
     let id = first["id"].as_str().unwrap();
     for nonsense in ["ALL", "-rALL", "ABCDEF0123", "; true", "../x"] {
@@ -61,8 +80,8 @@ fn a_held_mail_is_listed_released_and_delivered_once_as_it_was_annotated() {
     assert!(told[0].starts_with("mx.example.net;") && told[0].contains("dmarc=fail"), "{told:?}");
     assert_eq!(arrival.fields("Message-ID"), ["<1@x>"]);
     assert_eq!(road.postfix.held().len(), 1);
-    // Each of the two was judged once.
-    assert_eq!(road.gate.log().matches("judged a mail").count(), 2, "{}", road.gate.log());
+    // Each was judged once.
+    assert_eq!(road.gate.log().matches("judged a mail").count(), 2 + usize::from(is_taken), "{}", road.gate.log());
     assert!(road.gate.stop());
     // A released mail is not held any more.
     assert_eq!(held(&road, &["release", id]).exit, 2);
