@@ -147,6 +147,10 @@ fault-become = cannot become the user `{ $user }`
 fault-no-user = there is no user `{ $user }`
 fault-choice = `{ $name }` must be one of { $choices }, not `{ $value }`
 serve-http = listening for those who watch (HTTP) on { $address }
+fault-no-postfix = there is no Postfix configuration in `{ $path }`
+fault-postfix-command = Postfix's `{ $command }` did not do its work
+fault-queue-id = `{ $value }` is not a queue id; write one as `sekisho held list` shows it
+fault-not-held = no mail `{ $value }` is held, so none was released
 fault-lang = `{ $value }` is not a language spoken here; write `ja` or `en`
 fault-domain = `{ $value }` is not a domain name
 fault-selector = `{ $value }` is not a selector
@@ -253,3 +257,74 @@ why-sign-mbox = it begins as an mbox does; sign its mails one by one, without th
 why-sign-long = selector and domain are too long together
 why-sign-name = `{ $name }` cannot stand in a signature
 why-sign-field = `{ $name }` is not a field name
+
+## What the doctor finds
+
+doctor-error = error
+doctor-warning = warning
+doctor-note = note
+doctor-default = nobody sets it: the default
+doctor-change = write in { $place }:
+doctor-summary = { $errors ->
+    [one] 1 error
+   *[other] { $errors } errors
+}, { $warnings ->
+    [one] 1 warning
+   *[other] { $warnings } warnings
+}, { $notes ->
+    [one] 1 note
+   *[other] { $notes } notes
+}
+doctor-no-postfix = There is no Postfix configuration in { $path }, so only our own was examined. Name its folder with --postfix.
+doctor-gate-nowhere = `gate.listen` is empty: no mail is judged.
+doctor-gate-monitor = Sekisho only watches (`gate.mode` is `monitor`): every mail is judged and annotated, and none is refused.
+doctor-listener-open = The milter listener { $address } can be reached from other machines, and the protocol knows no login: whoever connects may say any client address. Listen on loopback, or let a firewall see to it.
+doctor-no-door = No port of this Postfix takes mail from the world.
+doctor-door-unjudged = Mail that comes in at `{ $door }` is not shown to Sekisho: it is delivered unjudged, and forged Authentication-Results fields stay in it.
+doctor-door-signs = Mail from the world that comes in at `{ $door }` is shown to the listener that signs. Only mail of our own users belongs there.
+doctor-door-no-milters = `no_milters` switches every milter off at `{ $door }`, so mail from the world is delivered unjudged there.
+doctor-milter-maps = A table chooses the milters at `{ $door }` by client, and was not read: clients that it names may pass unjudged.
+doctor-users-judged = Mail of our own users at `{ $door }` is judged as if it came from the world: SPF fails for their addresses, and with `mode = "enforce"` their mail is refused.
+doctor-users-unsigned = Mail of our own users at `{ $door }` is not shown to the listener that signs.
+doctor-daemon-name = `{ $door }` is not called ORIGINATING. Sekisho does not need it, since its listeners differ; other milters tell outgoing mail by this name.
+doctor-filter-judged = Mail that comes back from the content filter at `{ $door }` is judged a second time, now with the filter as its client: SPF fails, and the first verdict is deleted as a forgery.
+doctor-milter-protocol = With a protocol older than 6 Postfix does not show header fields as they were sent, and signatures over exact white space fail; older than 2 it cannot speak with Sekisho at all.
+doctor-default-accept = While Sekisho cannot be asked, mails pass unjudged, and forged Authentication-Results fields stay in them. With `tempfail` their senders try again later, and nothing is lost.
+doctor-default-reject = While Sekisho cannot be asked, every mail is refused for good. With `tempfail` their senders try again later, and nothing is lost.
+doctor-default-quarantine = While Sekisho cannot be asked, every mail goes to the hold queue unjudged and stays there until somebody releases it. With `tempfail` senders try again later.
+doctor-content-timeout = Postfix gives a verdict up too early: it may take the DNS deadline of { $deadline } s, and Sekisho says every 10 s that it is at work, so no less than { $needed } s are needed.
+doctor-short-timeout = On a busy machine an answer may take longer; less than { $needed } s make Postfix take Sekisho for dead.
+doctor-macro-login = Rules or senders ask who has logged in, and Postfix does not tell: its macros lack `auth_authen`.
+doctor-macro-name = Sekisho speaks in the name of the MTA, since `gate.authserv_id` is not set, and Postfix does not tell that name: its macros lack `j`.
+doctor-macro-queue = The log line of a verdict cannot name the mail's queue id: Postfix's macros lack `i`.
+doctor-local-judged = Mail of local programs is judged as if it came from the world, though it has no client.
+doctor-local-unsigned = Mail of local programs, such as cron or a web application, is not shown to the listener that signs.
+doctor-internal-judged = Postfix's own notices go through the milters too, and would be judged as if they came from the world.
+doctor-milter-silent = Nobody listens at `{ $milter }`, which should be Sekisho: while that is so, every mail meets `milter_default_action`. Start `sekisho serve`.
+doctor-milter-unknown = Nobody listens at `{ $milter }`, and no listener of Sekisho is meant to: every mail meets `milter_default_action`.
+doctor-header-size = Postfix takes larger header fields than the { $most } octets of header that Sekisho judges (`check.max_header_bytes`): such mails are annotated as not judged.
+doctor-message-size = Without a limit one mail may fill the queue's disk, and keep a session as long as it likes.
+doctor-bare-newline = Postfix takes a lone LF for the end of a line, so that one mail can hide a second one in it (SMTP smuggling, CVE-2023-51764). The hidden mail comes from a server that the victim's SPF names, so it passes SPF and DMARC: no milter can tell it from an honest one.
+doctor-bare-newline-exclusions = The protection against SMTP smuggling is set, and everybody is excluded from it.
+doctor-bare-newline-old = This Postfix is too old for `smtpd_forbid_bare_newline`, and lacks the workaround against SMTP smuggling (CVE-2023-51764), which has two halves. Better: upgrade.
+doctor-bare-newline-workaround = This Postfix is too old for `smtpd_forbid_bare_newline`. The workaround stops the SMTP smuggling that is known; only an upgrade stops all of it.
+doctor-bare-newline-unknown = No `postconf` is installed here, so nobody can tell whether this Postfix stops SMTP smuggling (CVE-2023-51764). The line is right from 3.5.24, 3.6.14, 3.7.10, 3.8.5 and 3.9 on.
+doctor-stray-cr = A lone CR is delivered as it came, and servers behind may take it for the end of a line.
+
+## Mails that are held
+
+held-facts = { $age }, { $size } octets, { $recipients ->
+    [one] 1 recipient
+   *[other] { $recipients } recipients
+}
+held-seconds = held for { $count } s
+held-minutes = held for { $count } min
+held-hours = held for { $count } h
+held-days = held for { $count } d
+held-unread = its header cannot be read; only root may
+held-no-reason = its header does not say why it is held
+held-summary = { $count ->
+    [one] 1 mail is held
+   *[other] { $count } mails are held
+}
+held-released = { $id } is released

@@ -137,6 +137,10 @@ fault-become = 利用者 `{ $user }` になれない
 fault-no-user = `{ $user }` という利用者はいない
 fault-choice = `{ $name }` は { $choices } のいずれか: `{ $value }` は不可
 serve-http = { $address } で監視用の接続（HTTP）を待ち受け中
+fault-no-postfix = `{ $path }` に Postfix の設定がない
+fault-postfix-command = Postfix の `{ $command }` が失敗
+fault-queue-id = `{ $value }` はキュー ID ではない: `sekisho held list` の表示どおりに指定
+fault-not-held = `{ $value }` というメールは保留されていないため、どれも解除していない
 fault-lang = `{ $value }` という言語はない: `ja` か `en` を指定
 fault-domain = `{ $value }` はドメイン名ではない
 fault-selector = `{ $value }` はセレクターではない
@@ -243,3 +247,59 @@ why-sign-mbox = mbox の形式で始まっている（`From ` の行を除き、
 why-sign-long = セレクターとドメインを合わせた長さが上限を超えている
 why-sign-name = `{ $name }` は署名に書けない
 why-sign-field = `{ $name }` はフィールド名ではない
+
+## 診断結果
+
+doctor-error = エラー
+doctor-warning = 警告
+doctor-note = 参考
+doctor-default = 設定なし: 既定値
+doctor-change = { $place } に書く行:
+doctor-summary = エラー { $errors } 件、警告 { $warnings } 件、参考 { $notes } 件
+doctor-no-postfix = { $path } に Postfix の設定がないため、Sekisho の設定だけを調べた。フォルダーは --postfix で指定できる。
+doctor-gate-nowhere = `gate.listen` が空のため、メールは一通も判定されない。
+doctor-gate-monitor = 監視のみ（`gate.mode` が `monitor`）: すべてのメールを判定して結果を付記するが、拒否はしない。
+doctor-listener-open = milter の待ち受け { $address } にほかのマシンから接続できる。このプロトコルには認証がなく、接続した者は任意の接続元アドレスを名乗れる。ループバックで待ち受けるか、ファイアウォールで守ること。
+doctor-no-door = この Postfix には、外部からのメールを受け取るポートがない。
+doctor-door-unjudged = `{ $door }` で受け取るメールは Sekisho に渡されない。判定されずに配送され、偽の Authentication-Results も残る。
+doctor-door-signs = `{ $door }` で受け取る外部からのメールが、署名用の待ち受けに渡される。そこに渡すのは自組織の利用者のメールだけである。
+doctor-door-no-milters = `no_milters` が `{ $door }` の milter をすべて無効にするため、外部からのメールが判定されずに配送される。
+doctor-milter-maps = `{ $door }` の milter は接続元ごとに表で選ばれる。表の中身は調べていないため、判定されない接続元があるかもしれない。
+doctor-users-judged = `{ $door }` で受け取る自組織の利用者のメールが、外部からのメールとして判定される。利用者のアドレスでは SPF が失敗し、`mode = "enforce"` では拒否される。
+doctor-users-unsigned = `{ $door }` で受け取る自組織の利用者のメールが、署名用の待ち受けに渡されない。
+doctor-daemon-name = `{ $door }` の名前が ORIGINATING でない。Sekisho は待ち受けで区別するため不要だが、ほかの milter はこの名前で送信メールを見分ける。
+doctor-filter-judged = コンテンツフィルターから `{ $door }` に戻るメールが、フィルターを接続元として再び判定される。SPF は失敗し、最初の判定結果は偽物として消される。
+doctor-milter-protocol = 6 より古いプロトコルでは、ヘッダーフィールドが送信時のままでは渡されず、空白まで含めた署名の検証が失敗する。2 より古いと Sekisho と通信できない。
+doctor-default-accept = Sekisho に問い合わせできない間、メールは判定されずに通り、偽の Authentication-Results も残る。`tempfail` なら送信側が後で再送し、何も失われない。
+doctor-default-reject = Sekisho に問い合わせできない間、すべてのメールが恒久的に拒否される。`tempfail` なら送信側が後で再送し、何も失われない。
+doctor-default-quarantine = Sekisho に問い合わせできない間、すべてのメールが判定されずに保留キューに入り、解放されるまで留まる。`tempfail` なら送信側が後で再送する。
+doctor-content-timeout = Postfix が判定を待ち切れない。判定には DNS の期限の { $deadline } 秒までかかることがあり、Sekisho は 10 秒ごとに処理中と伝えるため、{ $needed } 秒以上が必要。
+doctor-short-timeout = 忙しいマシンでは応答がこれより遅れることがあり、{ $needed } 秒より短いと Sekisho は停止中とみなされる。
+doctor-macro-login = 規則か送信者の設定がログイン名を使うが、Postfix から伝わらない: マクロに `auth_authen` がない。
+doctor-macro-name = `gate.authserv_id` がないため MTA の名前を名乗るが、その名前が Postfix から伝わらない: マクロに `j` がない。
+doctor-macro-queue = 判定のログにキュー ID を書けない: Postfix のマクロに `i` がない。
+doctor-local-judged = ローカルのプログラムのメールが、接続元がないのに、外部からのメールとして判定される。
+doctor-local-unsigned = cron や Web アプリケーションなど、ローカルのプログラムのメールが署名用の待ち受けに渡されない。
+doctor-internal-judged = Postfix 自身の通知も milter を通り、外部からのメールとして判定される。
+doctor-milter-silent = Sekisho のはずの `{ $milter }` で待ち受けがない。その間、すべてのメールが `milter_default_action` の扱いになる。`sekisho serve` を起動すること。
+doctor-milter-unknown = `{ $milter }` で待ち受けがなく、Sekisho の待ち受けでもない。すべてのメールが `milter_default_action` の扱いになる。
+doctor-header-size = Postfix は、Sekisho が判定するヘッダーの上限 { $most } オクテット（`check.max_header_bytes`）より大きいフィールドを受け取る。そのようなメールは未判定として付記される。
+doctor-message-size = 上限がないと、一通のメールがキューのディスクを埋め、セッションをいつまでも占有できる。
+doctor-bare-newline = Postfix が単独の LF を行末とみなすため、一通のメールの中に別のメールを隠せる（SMTP スマグリング、CVE-2023-51764）。隠されたメールは、被害者の SPF が認めるサーバーから届くため SPF も DMARC も成功し、どの milter にも見分けられない。
+doctor-bare-newline-exclusions = SMTP スマグリングへの防御はあるが、すべての接続元が対象外になっている。
+doctor-bare-newline-old = この Postfix は `smtpd_forbid_bare_newline` より古く、SMTP スマグリング（CVE-2023-51764）の回避策も揃っていない（二つとも必要）。更新が望ましい。
+doctor-bare-newline-workaround = この Postfix は `smtpd_forbid_bare_newline` より古い。回避策は既知の SMTP スマグリングを止めるが、すべてを止めるのは更新だけである。
+doctor-bare-newline-unknown = `postconf` がないため、SMTP スマグリング（CVE-2023-51764）が止められているか確かめられない。次の行は 3.5.24、3.6.14、3.7.10、3.8.5、3.9 以降で有効。
+doctor-stray-cr = 単独の CR がそのまま配送され、後ろのサーバーが行末とみなすおそれがある。
+
+## 保留中のメール
+
+held-facts = { $age }、{ $size } オクテット、宛先 { $recipients } 件
+held-seconds = { $count } 秒前から保留
+held-minutes = { $count } 分前から保留
+held-hours = { $count } 時間前から保留
+held-days = { $count } 日前から保留
+held-unread = ヘッダーを読めない（root のみ可）
+held-no-reason = 保留の理由はヘッダーに書かれていない
+held-summary = 保留中のメールは { $count } 通
+held-released = { $id } の保留を解除

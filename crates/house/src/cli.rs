@@ -58,8 +58,10 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Judge mails: SPF, DKIM, ARC and DMARC, and say why.
     Check(CheckArguments),
-    /// Check the configuration, or show what is in force.
+    /// Check the configuration, show what is in force, or examine it together with that of Postfix.
     Config(ConfigArguments),
+    /// The mails in Postfix's hold queue: list them, or let some go.
+    Held(HeldArguments),
     /// Serve: judge every mail that an MTA shows by the milter protocol.
     Serve(ServeArguments),
     /// Sign a mail with DKIM, or make a new key for it.
@@ -72,6 +74,7 @@ impl Command {
         match self {
             Command::Check(arguments) => arguments.lang,
             Command::Config(arguments) => arguments.lang,
+            Command::Held(arguments) => arguments.lang,
             Command::Serve(arguments) => arguments.lang,
             Command::Sign(arguments) => arguments.lang,
         }
@@ -197,12 +200,56 @@ pub(crate) struct ConfigArguments {
 }
 
 /// What can be done with the configuration.
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ConfigCommand {
     /// Read the configuration and name every fault with its line.
     Check,
     /// Show what is in force, and where each value comes from.
     Show,
+    /// Examine the configuration together with that of Postfix, and say what to change; nothing is written.
+    Doctor {
+        /// The folder with the main.cf of the Postfix [default: /etc/postfix, where there is one].
+        #[arg(long, value_name = "DIR")]
+        postfix: Option<PathBuf>,
+    },
+}
+
+/// The options of `sekisho held`.
+#[derive(Clone, Debug, Args)]
+#[command(arg_required_else_help = true)]
+pub(crate) struct HeldArguments {
+    /// What to do with the mails that are held.
+    #[command(subcommand)]
+    pub(crate) what: HeldCommand,
+
+    /// The folder with the main.cf of the Postfix [default: /etc/postfix].
+    #[arg(long, value_name = "DIR", global = true)]
+    pub(crate) postfix: Option<PathBuf>,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Write JSON, one object a mail.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// What can be done with mails that are held.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum HeldCommand {
+    /// Show who they are from, how old they are, and why they are held.
+    List,
+    /// Let mails go: they are delivered as they are, and not judged again.
+    Release {
+        /// Their queue ids, as `sekisho held list` shows them.
+        #[arg(required = true, value_name = "ID")]
+        ids: Vec<String>,
+    },
 }
 
 /// What `--help` shows below the options of `sekisho sign`.

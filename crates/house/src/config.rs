@@ -28,7 +28,7 @@ use crate::fault::{Fault, shown};
 use crate::gate::Office;
 use crate::speech::Talk;
 use crate::terminal::Paint;
-use crate::{Exit, Streams};
+use crate::{Exit, Streams, doctor};
 
 mod arc;
 mod check;
@@ -159,10 +159,10 @@ impl Config {
     }
 }
 
-/// Returns the `[gate]` section of a configuration that a test writes.
+/// Returns a configuration that a test writes.
 #[cfg(test)]
-pub(crate) fn gate_for_testing(text: &str) -> GateSection {
-    Config::parse(None, text).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>()).unwrap().gate
+pub(crate) fn config_for_testing(text: &str) -> Config {
+    Config::parse(None, text).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>()).unwrap()
 }
 
 /// The faults of values: where each stands, and what is wrong.
@@ -205,6 +205,9 @@ impl ConfigArguments {
             _ => Ok(config),
         });
         let exit = match (config, self.what) {
+            (Ok(config), ConfigCommand::Doctor { postfix }) => {
+                doctor::run(&config, postfix.as_deref(), self.json, talk, streams)?
+            }
             (Ok(config), ConfigCommand::Show) => {
                 let shown = if self.json { show::json(&config) } else { show::toml(&config, talk) };
                 streams.stdout.write_all(shown.as_bytes())?;
@@ -222,7 +225,7 @@ impl ConfigArguments {
                 }
                 Exit::Clean
             }
-            (Err(faults), ConfigCommand::Check) if self.json => {
+            (Err(faults), ConfigCommand::Check | ConfigCommand::Doctor { .. }) if self.json => {
                 streams.stdout.write_all(show::faults(path, &faults, talk).as_bytes())?;
                 Exit::Found
             }
@@ -231,7 +234,11 @@ impl ConfigArguments {
                 for fault in &faults {
                     writeln!(streams.stderr, "{} {}", paint.bad("sekisho:"), fault.say(talk))?;
                 }
-                if matches!(what, ConfigCommand::Check) { Exit::Found } else { Exit::NotDone }
+                if matches!(what, ConfigCommand::Check | ConfigCommand::Doctor { .. }) {
+                    Exit::Found
+                } else {
+                    Exit::NotDone
+                }
             }
         };
         streams.stdout.flush()?;

@@ -1,9 +1,9 @@
 //! The gate: a mail filter in front of an MTA, by the milter protocol
 //!
 //! A connection is a [`conversation`]: it moves octets between the socket and `sekisho-wire`. While a mail comes in it is
-//! heard ([`hearing`], guarded by [`poison`]): the header is judged as soon as it is there, the body streams through the
-//! hashes, and what the DNS has to tell is asked meanwhile. What the verdict means for the mail is decided in [`decision`] and told to the MTA in
-//! [`answer`]; [`annotation`] writes the fields that tell others. [`listener`] takes connections and bounds them.
+//! heard ([`hearing`], guarded by [`poison`]): the header is judged as soon as it is there, the body streams through the hashes, and what the DNS
+//! has to tell is asked meanwhile. What the verdict means for the mail is decided in [`decision`] and told to the MTA in
+//! [`answer`]; [`annotation`] writes the fields that tell others, with what [`replay`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
 //!
 //! That is the way in. On the way out, which has listeners of its own, a mail is signed: [`sign`].
 //!
@@ -14,22 +14,28 @@ mod answer;
 mod conversation;
 mod decision;
 mod hearing;
+mod line_ends;
 mod listener;
 mod poison;
 mod record;
+mod replay;
 mod roll;
 mod seal;
 mod sign;
 
+use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use sekisho_ask::Source;
+use sekisho_mail::header::Header;
 use sekisho_mail::policy::Policy;
+use sekisho_mail::verdict::{DkimResult, Verdict};
 use tokio::sync::watch;
 
+use self::replay::Replay;
 use self::roll::Roll;
 use crate::config::{Config, GateSection, Relay, network};
 use crate::metrics::Metrics;
@@ -106,6 +112,12 @@ pub(crate) struct Gate {
     pub(crate) metrics: Arc<Metrics>,
     /// Who signs what goes out.
     office: Arc<Office>,
+    /// The signatures that were seen; nothing where nobody wants them counted.
+    replay: Option<Mutex<Replay>>,
+    /// Hashes signatures so that no sender can tell where they are counted.
+    hasher: RandomState,
+    /// When the gate was prepared: copies are counted by a clock that never jumps.
+    since: Instant,
     /// Our name, where neither configuration nor MTA says one.
     host: String,
 }
@@ -115,12 +127,29 @@ impl Gate {
     pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
         let Lasting { in_work, metrics, host } = lasting;
         let (policy, timeout) = (Arc::new(config.policy()), config.dns.timeout);
-        Gate { section: config.gate.clone(), policy, source, timeout, in_work, metrics, office, host }
+        let section = config.gate.clone();
+        let replay = (section.replay_copies > 0).then(|| Mutex::new(Replay::new(section.replay_copies)));
+        let (hasher, since) = (RandomState::new(), Instant::now());
+        Gate { section, policy, source, timeout, in_work, metrics, office, replay, hasher, since, host }
     }
 
     /// Returns what outlives the configuration.
     pub(crate) fn lasting(&self) -> Lasting {
         Lasting { in_work: Arc::clone(&self.in_work), metrics: Arc::clone(&self.metrics), host: self.host.clone() }
+    }
+
+    /// Counts the signatures of a mail that passed. Returns how many copies of it there are by now, and how many mails were
+    /// suspicious so far, where these copies are.
+    fn count_copies(&self, verdict: &Verdict, header: &Header<'_>, recipients: usize) -> Option<(u32, u64)> {
+        let replay = self.replay.as_ref()?;
+        let passed = verdict.dkim.iter().filter(|dkim| dkim.result == DkimResult::Pass);
+        let signatures = passed.filter_map(|dkim| replay::signature(header.fields().get(dkim.field)?.value()));
+        let hashes: Vec<u64> = signatures.map(|signature| self.hasher.hash_one(signature)).collect();
+        let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
+        let now = u32::try_from(self.since.elapsed().as_secs()).unwrap_or(u32::MAX);
+        let mut replay = replay.lock().unwrap_or_else(PoisonError::into_inner);
+        let copies = replay.count(hashes, recipients, now)?;
+        Some((copies, replay.suspected()))
     }
 
     /// Returns the relay of ours that a client is, where it is one.

@@ -21,10 +21,13 @@ use crate::terminal::Paint;
 mod check;
 mod cli;
 mod config;
+mod doctor;
 mod fault;
 mod gate;
+mod held;
 mod http;
 mod metrics;
+mod postfix;
 mod received;
 mod refusal;
 mod serve;
@@ -47,6 +50,7 @@ where
     let ended = match cli.command {
         Command::Check(arguments) => arguments.run(&talk, &mut streams),
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
+        Command::Held(arguments) => arguments.run(&talk, &mut streams),
         Command::Serve(arguments) => arguments.run(&talk, &mut streams),
         Command::Sign(arguments) => arguments.run(&talk, &mut streams),
     };

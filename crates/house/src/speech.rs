@@ -32,6 +32,14 @@ impl Talk {
         self.0.say(message, &[])
     }
 
+    /// Lists the ids of all messages of a language.
+    #[cfg(test)]
+    pub(crate) fn messages_of(lang: Lang) -> Vec<String> {
+        let ids =
+            source(lang).lines().filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| line.split_once(" ="));
+        ids.map(|(id, _)| id.to_owned()).collect()
+    }
+
     /// Says a step.
     pub(crate) fn step(&self, step: &Step) -> String {
         self.0.step(step)

@@ -2,6 +2,10 @@
 //!
 //! The daemon runs in a process of its own, this test binary started once more, so that it can be killed.
 
+mod attacks;
+mod faults;
+mod held;
 mod killed;
 mod served;
+mod smuggling;
 mod through;

@@ -5,7 +5,7 @@
 
 mod answers;
 mod headers;
-mod signatures;
+pub(crate) mod signatures;
 mod spf;
 pub(crate) mod spoofing;
 

@@ -9,6 +9,7 @@ mod command;
 mod config;
 mod dkim_vectors;
 mod dmarc_worlds;
+mod doctor;
 mod documents;
 mod examples;
 mod facts;

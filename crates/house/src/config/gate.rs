@@ -27,6 +27,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "help",
     "authserv_id",
     "verdict_id",
+    "replay_copies",
     "max_sessions",
     "max_sessions_per_client",
 ];
@@ -75,6 +76,8 @@ pub(super) struct RawGate {
     authserv_id: Option<Spanned<String>>,
     /// Whether each verdict gets an id.
     verdict_id: Option<bool>,
+    /// From how many copies on a replay is suspected.
+    replay_copies: Option<Spanned<i64>>,
     /// The most sessions.
     max_sessions: Option<Spanned<i64>>,
     /// The most sessions of one client.
@@ -136,6 +139,8 @@ pub(crate) struct GateSection {
     pub(crate) authserv_id: Option<String>,
     /// Whether a field names the id under which the verdict stands in the log.
     pub(crate) verdict_id: bool,
+    /// From how many copies of one signature on a replay is suspected; 0 counts none.
+    pub(crate) replay_copies: u32,
     /// The most conversations at a time.
     pub(crate) max_sessions: usize,
     /// The most conversations at a time from one address. An MTA has many, and often it is the only one.
@@ -180,6 +185,7 @@ impl Default for GateSection {
             help: None,
             authserv_id: None,
             verdict_id: false,
+            replay_copies: 100,
             max_sessions: 1000,
             max_sessions_per_client: 1000,
             rules: Vec::new(),
@@ -209,6 +215,9 @@ impl GateSection {
         }
         section.authserv_id = raw.authserv_id.and_then(|name| read(&name, faults, read_authserv));
         section.verdict_id = raw.verdict_id.unwrap_or(section.verdict_id);
+        if let Some(copies) = number(raw.replay_copies, "gate.replay_copies", 0..=1_000_000, faults) {
+            section.replay_copies = u32::try_from(copies).unwrap_or(section.replay_copies);
+        }
         if let Some(count) = number(raw.max_sessions, "gate.max_sessions", 1..=100_000, faults) {
             section.max_sessions = usize::try_from(count).unwrap_or(section.max_sessions);
         }

@@ -85,6 +85,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("gate", "help", gate.help.clone().into()),
         option("gate", "authserv_id", gate.authserv_id.clone().into()),
         option("gate", "verdict_id", gate.verdict_id.into()),
+        option("gate", "replay_copies", gate.replay_copies.into()),
         option("gate", "max_sessions", gate.max_sessions.into()),
         option("gate", "max_sessions_per_client", gate.max_sessions_per_client.into()),
         option("sign", "listen", texts(&sign.listen)),

@@ -56,9 +56,26 @@ fn place(fields: &[Field<'_>], at: usize) -> Option<u32> {
     u32::try_from(same).ok()
 }
 
-/// Returns the value of our field for a mail that was judged.
-pub(super) fn results(judged: &Judged, header: &Header<'_>, authserv_id: &str) -> String {
-    value(&AuthenticationResults::of(&judged.verdict, header, judged.envelope.client_ip, authserv_id))
+/// Returns the value of our field for a mail that was judged, with what is odd about it.
+pub(super) fn results(judged: &Judged, header: &Header<'_>, authserv_id: &str, is_replay: bool) -> String {
+    let mut all = AuthenticationResults::of(&judged.verdict, header, judged.envelope.client_ip, authserv_id);
+    if is_replay {
+        let passed = all.results.iter_mut().filter(|result| result.method == "dkim" && result.result == "pass");
+        passed.for_each(|result| add_reason(result, "replay suspected"));
+    }
+    if judged.has_stray_line_ends {
+        let dmarc = all.results.iter_mut().filter(|result| result.method == "dmarc");
+        dmarc.for_each(|result| add_reason(result, "bare CR or LF in the mail"));
+    }
+    value(&all)
+}
+
+/// Adds a reason to a result that may have one.
+fn add_reason(result: &mut MethodResult, reason: &str) {
+    result.reason = Some(match result.reason.take() {
+        Some(first) => format!("{first}; {reason}"),
+        None => reason.to_owned(),
+    });
 }
 
 /// Returns the value of our field for a mail that nobody judged, and why not.

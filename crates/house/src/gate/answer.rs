@@ -27,14 +27,18 @@ where
     let around = circumstances(session, judged.envelope.client_ip);
     let decision = decide(&gate.section, &around, &judged.verdict, &header);
     let (authserv_id, act) = (authserv_id(gate, session), decision.act);
-    let id = record(&gate.metrics, session, judged, decision);
+    // What is put off comes again, and what is refused reaches nobody: neither is a copy.
+    let is_delivered = !matches!(act, Act::Refuse | Act::PutOff);
+    let recipients = session.envelope().recipients.len();
+    let copies = if is_delivered { gate.count_copies(&judged.verdict, &header, recipients) } else { None };
+    let id = record(&gate.metrics, session, judged, decision, copies);
     if matches!(act, Act::Refuse | Act::PutOff) {
         let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());
         return conversation.say(&Reply::Code(&text));
     }
     let kept = gate.relay(client_ip(session)).map_or(&[][..], |relay| &relay.keep_results);
     let forged = annotation::forgeries(&header, &authserv_id, kept);
-    let results = annotation::results(judged, &header, &authserv_id);
+    let results = annotation::results(judged, &header, &authserv_id, copies.is_some());
     let (id, mark) = (format!(" {id}"), act == Act::Mark);
     if act == Act::Hold {
         conversation.say(&Reply::Quarantine("Sekisho: DMARC asks for quarantine"));

@@ -12,6 +12,7 @@ use sekisho_wire::milter::{BadCommand, BadPacket, Command, Event, Inbox, OutOfOr
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
+use super::line_ends::LineEnds;
 use super::roll::Seat;
 
 /// How long an MTA may be silent: no less than the longest patience of an MTA with its own client (libmilter's default,
@@ -38,6 +39,8 @@ pub(super) struct Conversation<S> {
     is_message_ended: bool,
     /// Where it is told that the MTA goes on.
     seat: Arc<Seat>,
+    /// How the lines of that body end.
+    line_ends: LineEnds,
 }
 
 /// What has to be looked at.
@@ -62,6 +65,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             session,
             outbox: Vec::new(),
             hasher: None,
+            line_ends: LineEnds::default(),
             is_message_ended: false,
             seat,
         }
@@ -85,6 +89,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Lets the body that follows be hashed.
     pub(super) fn hear_body(&mut self, hasher: BodyHasher) {
         self.hasher = Some(hasher);
+        self.line_ends = LineEnds::default();
     }
 
     /// Returns what heard the body.
@@ -102,6 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         self.hasher = None;
         self.is_message_ended = false;
         self.session.forget_mail();
+    }
+
+    /// Returns how the lines of the body end.
+    pub(super) fn line_ends(&self) -> LineEnds {
+        self.line_ends
     }
 
     /// Says something, with the next octets that go out.
@@ -133,9 +143,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 match event {
                     Event::None => {}
                     Event::Body(piece) => {
+                        self.line_ends.update(piece);
                         self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
                     }
                     Event::MessageEnded(piece) => {
+                        self.line_ends.update(piece);
                         self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
                         self.is_message_ended = true;
                         return Ok(Happening::MessageEnded);

@@ -296,7 +296,7 @@ mod tests {
 
     #[test]
     fn rules_change_the_conduct_for_those_they_fit_and_recipients_share_the_mildest() {
-        let section = crate::config::gate_for_testing(
+        let section = crate::config::config_for_testing(
             "[gate]
              mode = 'enforce'
              [[gate.rules]]
@@ -311,7 +311,8 @@ mod tests {
              [[gate.rules]]
              users = ['@a.example']
              mode = 'monitor'",
-        );
+        )
+        .gate;
         let header = Header::parse(b"From: x@a.example\r\n");
         let verdict = judged("From: x@a.example\r\n");
         let act = |recipients: &[&str], client: &str, login: &str| {

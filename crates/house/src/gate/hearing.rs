@@ -22,6 +22,7 @@ use tracing::warn;
 use super::Gate;
 use super::answer;
 use super::conversation::{Broken, Conversation, Happening};
+use super::line_ends::LineEnds;
 use super::poison;
 use crate::received;
 
@@ -48,6 +49,8 @@ pub(super) struct Judged {
     pub(super) digests: BodyDigests,
     /// When it was judged.
     pub(super) now: Timestamp,
+    /// Whether a CR or an LF stands alone somewhere.
+    pub(super) has_stray_line_ends: bool,
     /// How many questions were asked.
     pub(super) asked: usize,
     /// How long the answer took from the end of the mail on.
@@ -169,8 +172,11 @@ where
         _ => None,
     };
     let Some(verdict) = verdict else { return Ok(Heard::Unjudged(Unjudged::Failed)) };
+    let mut header_ends = LineEnds::default();
+    header_ends.update(raw);
+    let has_stray_line_ends = header_ends.has_stray() || conversation.line_ends().has_stray();
     let (asked, waited) = (errand.asked(), ended.elapsed());
-    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, digests, now, asked, waited })))
+    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, digests, now, has_stray_line_ends, asked, waited })))
 }
 
 /// Waits for something, and tells the MTA now and then that we are still at work.
@@ -231,23 +237,16 @@ mod tests {
     use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 
     use super::*;
-    use crate::config::gate_for_testing;
-    use crate::gate::InWork;
+    use crate::config::config_for_testing;
     use crate::gate::roll::{Roll, Room};
-    use crate::metrics::Metrics;
+    use crate::gate::{InWork, Lasting};
 
     /// Lets a gate attend to a mail, and returns the replies behind the agreement.
     fn attended(config: &str, header: &[&[u8]], folder: &std::path::Path) -> String {
-        let gate = Gate {
-            section: gate_for_testing(config),
-            policy: Arc::default(),
-            source: Source::Zone(Zone::parse("").unwrap()),
-            timeout: Duration::from_secs(5),
-            in_work: Arc::new(InWork::open(folder, 0).unwrap()),
-            metrics: Arc::new(Metrics::new()),
-            office: Arc::default(),
-            host: "mx.example.net".to_owned(),
-        };
+        let source = Source::Zone(Zone::parse("").unwrap());
+        let in_work = Arc::new(InWork::open(folder, 0).unwrap());
+        let lasting = Lasting { in_work, host: "mx.example.net".to_owned(), ..Lasting::for_testing() };
+        let gate = Gate::new(&config_for_testing(config), source, Arc::default(), lasting);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         runtime.block_on(async {
             let (mut mta, ours) = duplex(1 << 16);

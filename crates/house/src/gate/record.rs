@@ -18,7 +18,14 @@ use crate::metrics::Metrics;
 const SIGNATURES: usize = 10;
 
 /// Writes a verdict down, under an id that it returns. Of addresses only the domain is told, and nothing of the body.
-pub(super) fn record(metrics: &Metrics, session: &Session, judged: &Judged, decision: Decision) -> String {
+/// `copies` tells of a mail that looks replayed how many of it there were, and how many such mails.
+pub(super) fn record(
+    metrics: &Metrics,
+    session: &Session,
+    judged: &Judged,
+    decision: Decision,
+    copies: Option<(u32, u64)>,
+) -> String {
     let (verdict, Decision { act, departs }, id) = (&judged.verdict, decision, verdict_id());
     metrics.judged(verdict);
     metrics.decision.count(act.as_str());
@@ -42,6 +49,9 @@ pub(super) fn record(metrics: &Metrics, session: &Session, judged: &Judged, deci
         decision = act.as_str(),
         override.type = departs.map(Override::as_str),
         override.comment = departs.map(Override::comment),
+        replay.copies = copies.map(|(copies, _)| copies),
+        replay.mails = copies.map(|(_, mails)| mails),
+        stray_line_ends = judged.has_stray_line_ends.then_some(true),
         dns.questions = judged.asked,
         wait_ms = u64::try_from(judged.waited.as_millis()).unwrap_or(u64::MAX),
         "judged a mail"

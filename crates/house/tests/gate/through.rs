@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sekisho_core::zone::Zone;
 use sekisho_testkit::dns::DnsServer;
-use sekisho_testkit::postfix::Postfix;
+use sekisho_testkit::postfix::{Postfix, Setup};
 use sekisho_testkit::sink::{Arrival, Sink};
 use sekisho_testkit::smtp::{Client, Letter, Reply, deliver};
 
@@ -16,7 +16,7 @@ use crate::hostile::{ATTACKER, VICTIM, claim, signed_by, zone, zone_with};
 /// How long a mail may take to the sink.
 const SOON: Duration = Duration::from_secs(20);
 /// A gate that only watches.
-const MONITOR: &str = "[gate]\nlisten = [\"127.0.0.1:0\"]\nauthserv_id = \"mx.example.net\"\n";
+pub(super) const MONITOR: &str = "[gate]\nlisten = [\"127.0.0.1:0\"]\nauthserv_id = \"mx.example.net\"\n";
 
 /// A client, a gate, a Postfix and a sink.
 pub(super) struct Road {
@@ -35,21 +35,26 @@ pub(super) struct Road {
 impl Road {
     /// Builds it, with this configuration and these names in the DNS.
     pub(super) fn new(config: &str, zone: Zone) -> Road {
-        let (dns, sink) = (DnsServer::start(zone), Sink::start());
+        Road::with(config, DnsServer::start(zone), |setup| setup)
+    }
+
+    /// Builds it before this DNS, with a Postfix that is set up further.
+    pub(super) fn with(config: &str, dns: DnsServer, further: impl FnOnce(Setup) -> Setup) -> Road {
+        let sink = Sink::start();
         let gate = Served::start(config, &dns);
-        let postfix = Postfix::before(sink.address()).milter(gate.milter()).start();
+        let postfix = further(Postfix::before(sink.address()).milter(gate.milter())).start();
         Road { sink, postfix, gate, _dns: dns, seen: 0 }
     }
 
     /// Sends a mail from an address.
-    fn send(&self, client: &str, mail_from: &str, mail: impl AsRef<[u8]>) -> Reply {
+    pub(super) fn send(&self, client: &str, mail_from: &str, mail: impl AsRef<[u8]>) -> Reply {
         let letter = Letter::new(mail_from, "reader@receiver.test", mail);
         let client: IpAddr = client.parse().unwrap();
         deliver(self.postfix.inbound(), &letter.by(Client::at(client), "mail.attack.example")).unwrap()
     }
 
     /// Sends a mail that must arrive, and returns it.
-    fn pass(&mut self, client: &str, mail_from: &str, mail: impl AsRef<[u8]>) -> Arrival {
+    pub(super) fn pass(&mut self, client: &str, mail_from: &str, mail: impl AsRef<[u8]>) -> Arrival {
         let reply = self.send(client, mail_from, mail);
         assert_eq!(reply.code, 250, "{reply}\n{}", self.gate.log());
         let arrival = self.sink.next(self.seen, SOON);
@@ -59,7 +64,7 @@ impl Road {
 }
 
 /// Returns the one field in our name.
-fn results(arrival: &Arrival) -> String {
+pub(super) fn results(arrival: &Arrival) -> String {
     let all = arrival.fields("Authentication-Results");
     let ours: Vec<&String> = all.iter().filter(|value| value.to_ascii_lowercase().contains("mx.example.net")).collect();
     assert_eq!(ours.len(), 1, "{all:?}");

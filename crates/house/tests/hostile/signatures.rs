@@ -33,7 +33,7 @@ pub(super) fn sign_by_hand(tags: &str, mail: &[u8], length: Option<usize>) -> Ve
 }
 
 /// The victim's newsletter, signed with `l=`.
-fn partial(length: usize) -> Vec<u8> {
+pub(crate) fn partial(length: usize) -> Vec<u8> {
     let tags = format!(
         "v=1; a=ed25519-sha256; c=simple/simple; d=victim.example; s=s; l={length}; h=from:to:subject; bh={{bh}}"
     );
@@ -142,7 +142,7 @@ fn nine_thousand_signatures_cost_ten_and_fifty_thousand_none() {
 }
 
 /// Returns a key record with this modulus and exponent, as DER says it.
-fn rsa_record(modulus: &[u8], exponent: &[u8]) -> String {
+pub(crate) fn rsa_record(modulus: &[u8], exponent: &[u8]) -> String {
     let element = |tag: u8, content: &[u8]| {
         let length = u16::try_from(content.len()).unwrap().to_be_bytes();
         let head = match content.len() {
