@@ -54,13 +54,9 @@ pub(crate) struct Office {
 }
 
 impl Office {
-    /// Opens the office of a configuration that signs or seals: reads the keys and tries each of them; names every one that
-    /// cannot be used.
+    /// Opens the office of a configuration: reads the keys and tries each of them; names every one that cannot be used.
     pub(crate) fn open(config: &Config) -> Result<Arc<Office>, Vec<Fault>> {
-        let SignSection { listen, senders, unsigned, .. } = &config.sign;
-        if listen.is_empty() && config.seal.key.is_none() {
-            return Ok(Arc::default());
-        }
+        let SignSection { senders, unsigned, .. } = &config.sign;
         let seal = Seal::open(config).map_err(|fault| config.blame(SEAL_KEY, fault));
         match (Keyring::open(config), seal) {
             (Ok(keys), Ok(seal)) => Ok(Arc::new(Office { keys, senders: senders.clone(), unsigned: *unsigned, seal })),
