@@ -40,9 +40,9 @@ impl Course {
                 (format!("4XyZ{at:05X}"), letter.mail.clone(), Vec::new(), None);
             for mta in &mut mtas {
                 let delivery = Delivery {
-                    client_host: "out.provider.example",
+                    client_host: "out.provider.example.org",
                     client_ip: Some([192, 0, 2, 10].into()),
-                    helo: "out.provider.example",
+                    helo: "out.provider.example.org",
                     mail_from: &letter.mail_from,
                     queue_id: &queue_id,
                     ..Delivery::of(&mail)

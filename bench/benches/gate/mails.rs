@@ -100,7 +100,7 @@ impl World {
         let provider = key(NewKey::Rsa2048).to_pem().expect("a key that we have");
         let senders = (0..SENDERS).map(|number| sender(number, &provider, &mut zone)).collect();
         let sealers = (0..HOPS).map(|hop| {
-            let (domain, selector) = (name(&format!("hop{hop}.example")), name("arc"));
+            let (domain, selector) = (name(&format!("hop{hop}.example.org")), name("arc"));
             let key = key(NewKey::Rsa2048);
             zone.parse_line(&format!("{selector}._domainkey.{domain} TXT {}", key.record())).expect("a record");
             Sealer::new(domain, selector, key)
@@ -122,7 +122,7 @@ impl World {
     /// Writes one mail.
     fn letter(&self, mix: &Mix, at: usize) -> Letter {
         let (is_changed, is_forged) = (at % 10 == 3, at % 10 == 7);
-        let sender = format!("sender{}.example", at % SENDERS);
+        let sender = format!("sender{}.example.com", at % SENDERS);
         let raw = write(&sender, at, mix.size, mix.spaced);
         let signed = if is_forged { Signed::Not } else { mix.signed };
         let [rsa, ed25519, provider] = &self.senders[at % SENDERS];
@@ -142,7 +142,7 @@ impl World {
         }
         let passes = !is_changed;
         let mail_from = match is_forged {
-            true => "someone@elsewhere.example".to_owned(),
+            true => "someone@elsewhere.example.net".to_owned(),
             false => format!("bounce-{at}@bounce.{sender}"),
         };
         let truth = Truth {
@@ -180,22 +180,22 @@ impl World {
 
 /// What is known of the provider that sends for all, and of somebody who forges. The client is 192.0.2.10.
 const PROVIDER: &str = r#"
-_spf.provider.example      TXT "v=spf1 include:_a.provider.example include:_b.provider.example ~all"
-_a.provider.example        TXT "v=spf1 ip4:203.0.113.0/24 ip4:198.51.100.128/25 ip6:2001:db8:1::/48 ~all"
-_b.provider.example        TXT "v=spf1 ip4:192.0.2.0/25 ip6:2001:db8:2::/48 ~all"
-out.provider.example       TXT "v=spf1 a -all"
-out.provider.example       A   192.0.2.10
-elsewhere.example          TXT "v=spf1 ip4:192.0.2.10 -all"
+_spf.provider.example.org      TXT "v=spf1 include:_a.provider.example.org include:_b.provider.example.org ~all"
+_a.provider.example.org        TXT "v=spf1 ip4:203.0.113.0/24 ip4:198.51.100.128/25 ip6:2001:db8:1::/48 ~all"
+_b.provider.example.org        TXT "v=spf1 ip4:192.0.2.0/25 ip6:2001:db8:2::/48 ~all"
+out.provider.example.org       TXT "v=spf1 a -all"
+out.provider.example.org       A   192.0.2.10
+elsewhere.example.net          TXT "v=spf1 ip4:192.0.2.10 -all"
 "#;
 
 /// Makes the keys of one sender, and publishes them.
 fn sender(number: usize, provider: &str, zone: &mut Zone) -> [Signer; 3] {
-    let domain = name(&format!("sender{number}.example"));
+    let domain = name(&format!("sender{number}.example.com"));
     for line in [
-        format!("{domain} TXT \"v=spf1 include:_spf.provider.example ip4:198.51.100.0/24 -all\""),
+        format!("{domain} TXT \"v=spf1 include:_spf.provider.example.org ip4:198.51.100.0/24 -all\""),
         format!("{domain} TXT \"some-verification={number:032x}\""),
         format!("{domain} MX 10 mx.{domain}"),
-        format!("bounce.{domain} TXT \"v=spf1 include:_spf.provider.example -all\""),
+        format!("bounce.{domain} TXT \"v=spf1 include:_spf.provider.example.org -all\""),
         format!("_dmarc.{domain} TXT \"v=DMARC1; p=reject; rua=mailto:dmarc@{domain}\""),
     ] {
         zone.parse_line(&line).expect("a record");
@@ -209,7 +209,7 @@ fn sender(number: usize, provider: &str, zone: &mut Zone) -> [Signer; 3] {
     [
         signer(&domain, "rsa", key(NewKey::Rsa2048)),
         signer(&domain, "ed25519", key(NewKey::Ed25519)),
-        signer(&name("provider.example"), &format!("s{number}"), provider),
+        signer(&name("provider.example.org"), &format!("s{number}"), provider),
     ]
 }
 
@@ -219,8 +219,8 @@ fn write(sender: &str, at: usize, size: usize, spaced: bool) -> Vec<u8> {
     for hop in 0..4 {
         let _ = write!(
             mail,
-            "Received: from host{hop}.provider.example (host{hop}.provider.example [198.51.100.{hop}])\r\n\
-             \tby mx{hop}.provider.example (Postfix) with ESMTPS id {at:08X}{hop}\r\n\
+            "Received: from host{hop}.provider.example.org (host{hop}.provider.example.org [198.51.100.{hop}])\r\n\
+             \tby mx{hop}.provider.example.org (Postfix) with ESMTPS id {at:08X}{hop}\r\n\
              \tfor <reader{at}@example.net>; Sun, 22 Nov 2026 02:4{hop}:46 +0000 (UTC)\r\n"
         );
     }

@@ -1,6 +1,6 @@
 //! The gate beside rspamd, and beside OpenDKIM with OpenDMARC: CPU, time, memory and questions for the same mails
 //!
-//! `./x bench gate [MIX|PEER]` runs it in a network of its own, where our name server is at 127.0.0.1:53 and nothing else can
+//! `./x bench gate [MIX|PEER…]` runs it in a network of its own, where our name server is at 127.0.0.1:53 and nothing else can
 //! be reached. CPU is counted for the filters only: the MTA and the name server are this process.
 #![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
 
@@ -10,6 +10,7 @@ mod peer;
 mod usage;
 mod verdicts;
 
+use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -50,63 +51,105 @@ struct Line {
 }
 
 fn main() -> io::Result<()> {
-    let filter = std::env::args().skip(1).find(|argument| !argument.starts_with('-')).unwrap_or_default();
-    let (named_mix, named_peer) =
-        (MIXES.iter().any(|mix| mix.name == filter), PEERS.iter().any(|(name, _)| *name == filter));
-    if !filter.is_empty() && !named_mix && !named_peer {
+    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let named = |name: &str| filters.iter().any(|filter| filter == name);
+    let (mixes, starters): (Vec<&Mix>, Vec<&(&str, Starter)>) =
+        (MIXES.iter().filter(|mix| named(mix.name)).collect(), PEERS.iter().filter(|peer| named(peer.0)).collect());
+    if mixes.len() + starters.len() < filters.len() {
         let known: Vec<&str> = MIXES.iter().map(|mix| mix.name).chain(PEERS.map(|(name, _)| name)).collect();
-        return Err(io::Error::other(format!(
-            "no mix and no peer is called `{filter}`; there are {}",
-            known.join(", ")
-        )));
+        return Err(io::Error::other(format!("mixes and peers are {}", known.join(", "))));
     }
+    let mixes = if mixes.is_empty() { MIXES.iter().collect() } else { mixes };
+    let starters = if starters.is_empty() { PEERS.iter().collect() } else { starters };
     let world = World::new();
     let dns = DnsServer::start_at(world.zone().clone(), ([127, 0, 0, 1], 53).into());
     let folder = Folder::new()?;
-    let wanted = PEERS.iter().filter(|(name, _)| !named_peer || *name == filter);
-    let peers = wanted.map(|(_, start)| start(&folder.0)).collect::<io::Result<Vec<Peer>>>()?;
+    println!("load before: {}", fs::read_to_string("/proc/loadavg")?.trim());
+    let runners = starters.iter().map(|(_, starter)| Runner::start(*starter, &folder.0));
+    let mut runners = runners.collect::<io::Result<Vec<Runner<'_>>>>()?;
     let mut differences = Differences::default();
-    for mix in MIXES.iter().filter(|mix| !named_mix || mix.name == filter) {
+    for mix in mixes {
         let letters = world.letters(mix);
         let mut lines = Vec::new();
-        for peer in &peers {
-            lines.extend(measure(mix, &letters, peer, &dns, &mut differences)?);
+        for runner in &mut runners {
+            lines.extend(runner.measure(mix, &letters, &dns, &mut differences)?);
         }
         print(mix, &letters, &lines);
     }
     differences.print();
+    println!("\nload after: {}", fs::read_to_string("/proc/loadavg")?.trim());
     Ok(())
 }
 
-/// Shows the mails of a mix to one peer.
-fn measure(
-    mix: &Mix,
-    letters: &[Letter],
-    peer: &Peer,
-    dns: &DnsServer,
-    differences: &mut Differences,
-) -> io::Result<Vec<Line>> {
-    let failed = |why: io::Error| io::Error::new(why.kind(), format!("{} with {}: {why}", peer.name, mix.name));
-    let course = Course::prepare(&peer.addresses, letters).map_err(failed)?;
-    differences.compare(mix.name, peer.name, letters, &course.seen);
-    let processes = peer.processes();
-    let mut lines = Vec::new();
-    for sessions in SESSIONS {
-        usage::forget_peak(&processes);
-        let (asked, used) = (dns.count(), usage::cpu(&processes));
-        let measured = course.run(sessions, LIMIT).map_err(failed)?;
-        let (asked, used) = (dns.count() - asked, usage::cpu(&processes) - used);
-        let mails = measured.mails.max(1);
-        lines.push(Line {
-            peer: peer.name,
-            sessions,
-            cpu: used / u32::try_from(mails).unwrap_or(u32::MAX),
-            measured,
-            memory: usage::peak_memory(&processes),
-            questions: count(asked) / count(mails),
-        });
+/// A peer that is started again where it dies.
+struct Runner<'a> {
+    /// How it is started.
+    starter: Starter,
+    /// Where it keeps its files.
+    folder: &'a Path,
+    /// The peer.
+    peer: Peer,
+}
+
+impl Runner<'_> {
+    /// Starts the peer.
+    fn start(starter: Starter, folder: &Path) -> io::Result<Runner<'_>> {
+        Ok(Runner { starter, folder, peer: starter(folder)? })
     }
-    Ok(lines)
+
+    /// Does something with the peer; where that fails, says so, starts it again and does it once more, a few times.
+    fn retry<T>(&mut self, what: &str, mut run: impl FnMut(&Peer) -> io::Result<T>) -> io::Result<Option<T>> {
+        for _ in 0..4 {
+            match run(&self.peer) {
+                Ok(done) => return Ok(Some(done)),
+                Err(why) => println!("\n{} broke off with {what}: {why}; it is started again", self.peer.name),
+            }
+            self.peer = (self.starter)(self.folder)?;
+        }
+        Ok(None)
+    }
+
+    /// Shows the mails of a mix to the peer.
+    fn measure(
+        &mut self,
+        mix: &Mix,
+        letters: &[Letter],
+        dns: &DnsServer,
+        differences: &mut Differences,
+    ) -> io::Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for sessions in SESSIONS {
+            let what = format!("{sessions} sessions of {}", mix.name);
+            let done = self.retry(&what, |peer| {
+                let course = Course::prepare(&peer.addresses, letters)?;
+                Ok((measure(&course, sessions, peer, dns)?, course))
+            })?;
+            let Some((line, course)) = done else { continue };
+            if sessions == SESSIONS[0] {
+                differences.compare(mix.name, line.peer, letters, &course.seen);
+            }
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+}
+
+/// Shows the mails of a course to a peer in so many sessions.
+fn measure(course: &Course, sessions: usize, peer: &Peer, dns: &DnsServer) -> io::Result<Line> {
+    let processes = peer.processes();
+    usage::forget_peak(&processes);
+    let (asked, used) = (dns.count(), usage::cpu(&processes));
+    let measured = course.run(sessions, LIMIT)?;
+    let (asked, used) = (dns.count() - asked, usage::cpu(&processes).saturating_sub(used));
+    let mails = measured.mails.max(1);
+    Ok(Line {
+        peer: peer.name,
+        sessions,
+        cpu: used / u32::try_from(mails).unwrap_or(u32::MAX),
+        measured,
+        memory: usage::peak_memory(&processes),
+        questions: count(asked) / count(mails),
+    })
 }
 
 /// Prints the table of one mix, and how Sekisho stands in it.
@@ -157,14 +200,14 @@ impl Folder {
     /// Makes the folder.
     fn new() -> io::Result<Folder> {
         let path = std::env::temp_dir().join(format!("sekisho-bench-{}", std::process::id()));
-        std::fs::create_dir(&path)?;
+        fs::create_dir(&path)?;
         Ok(Folder(path))
     }
 }
 
 impl Drop for Folder {
     fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
+        let _ = fs::remove_dir_all(&self.0);
     }
 }
 

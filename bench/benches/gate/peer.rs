@@ -9,6 +9,7 @@ use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -131,9 +132,10 @@ impl Drop for Peer {
     }
 }
 
-/// Makes a folder for one filter.
+/// Makes a folder for one filter; one that is started again gets another.
 fn private(folder: &Path, name: &str) -> io::Result<PathBuf> {
-    let folder = folder.join(name);
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    let folder = folder.join(format!("{name}-{}", MADE.fetch_add(1, Ordering::Relaxed)));
     fs::create_dir(&folder)?;
     Ok(folder)
 }

@@ -87,9 +87,9 @@ impl Said {
         )
     }
 
-    /// Returns the result of a method that has one.
+    /// Returns the result of a method that has one; who says nothing says that there is none.
     fn of(&self, method: &str) -> String {
-        self.0.iter().find(|(known, _)| known == method).map_or("nothing", |(_, result)| result).to_owned()
+        self.0.iter().find(|(known, _)| known == method).map_or("none", |(_, result)| result).to_owned()
     }
 
     /// Returns how many signatures pass and how many do not.
@@ -122,7 +122,8 @@ fn kind(truth: &Truth) -> &'static str {
 /// Says why a peer is wrong, where that was found out.
 fn why(difference: &Difference) -> &'static str {
     match (difference.peer, difference.method, difference.said.as_str()) {
-        (_, _, "nothing") => "not judged",
+        ("rspamd", "arc", "reject") => "its own word for `fail`; RFC 8617 §4.4 has `none`, `pass` and `fail`",
+        ("OpenDKIM + OpenDMARC", "arc", "none") => "neither of the two judges ARC",
         _ => "",
     }
 }

@@ -75,6 +75,11 @@ impl Resolver {
         Ok(Resolver(Arc::new(Inner { lines, favourite: AtomicUsize::new(0), tries, cache })))
     }
 
+    /// Returns the answer to a question where it is in the cache.
+    pub(crate) async fn known(&self, question: &Question) -> Option<Arc<Answer>> {
+        self.0.cache.known(question).await
+    }
+
     /// Answers a question, from the cache where it is known.
     pub async fn answer(&self, question: &Question) -> Arc<Answer> {
         self.0.cache.get(question, self.0.find(question)).await
