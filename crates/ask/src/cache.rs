@@ -25,6 +25,11 @@ impl Cache {
         Cache(cache)
     }
 
+    /// Returns the answer to `question` where it is known.
+    pub(crate) async fn known(&self, question: &Question) -> Option<Arc<Answer>> {
+        self.0.get(question).await
+    }
+
     /// Returns the answer to `question`; runs `find` where it is not known. Who asks the same meanwhile waits for the
     /// same answer, and where the first to ask goes away, the next one takes over.
     pub(crate) async fn get(&self, question: &Question, find: impl Future<Output = Answer>) -> Arc<Answer> {

@@ -91,6 +91,11 @@ impl DnsServer {
         DnsServer::start_with(zone, Manners::default())
     }
 
+    /// Serves `zone` over UDP and TCP at an address of the caller's choice: some programs ask port 53 and no other.
+    pub fn start_at(zone: Zone, address: SocketAddr) -> DnsServer {
+        DnsServer::run(zone, Manners::default(), serve::Listener::at(address))
+    }
+
     /// Serves `zone` over UDP and TCP, with special manners.
     pub fn start_with(zone: Zone, manners: Manners) -> DnsServer {
         DnsServer::run(zone, manners, serve::Listener::plain())

@@ -279,11 +279,18 @@ impl Line {
         for &to in &packets.answered {
             self.stream.write_all(packets.octets.get(from..to).unwrap_or_default())?;
             let reply = self.packet()?;
-            if reply != b"c" {
-                self.stream.write_all(&packet::framed(&[b"A"]))?;
-                return Ok(Some(reply));
-            }
-            from = to;
+            from = match reply.first() {
+                Some(b'c') => to,
+                // It has seen enough of the body.
+                Some(b's') => {
+                    from = packets.end;
+                    break;
+                }
+                _ => {
+                    self.stream.write_all(&packet::framed(&[b"A"]))?;
+                    return Ok(Some(reply));
+                }
+            };
         }
         self.stream.write_all(packets.octets.get(from..).unwrap_or_default())?;
         Ok(None)

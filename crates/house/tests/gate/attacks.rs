@@ -85,7 +85,11 @@ fn fifty_thousand_signatures_and_monstrous_keys_prove_nothing() {
     let reply = road.send(ATTACKER, "x@attack.example", claim(many, "", "Hi.\r\n"));
     assert_eq!(reply.code, 250, "{reply}");
     let told = results(&road.sink.next(0, std::time::Duration::from_secs(120)));
-    assert!(told.contains("dmarc=temperror reason=\"the header is too large\""), "{}", told.get(..200).unwrap_or(&told));
+    assert!(
+        told.contains("dmarc=temperror reason=\"the header is too large\""),
+        "{}",
+        told.get(..200).unwrap_or(&told)
+    );
     for (selector, octets, _) in keys {
         let (hash, signature) = (STANDARD.encode(digest(&SHA256, b"Hi.\r\n")), STANDARD.encode(vec![7; octets]));
         let tags = format!("v=1; a=rsa-sha256; c=simple/simple; d=victim.example; s={selector}; h=from");

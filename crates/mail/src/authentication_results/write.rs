@@ -1,5 +1,6 @@
 //! Authentication-Results, written: folded, quoted where it must be, never a hostile octet (RFC 8601 §2.2)
 
+use std::borrow::Cow;
 use std::fmt::Write;
 
 use super::{AuthenticationResults, MethodResult, NAME, Property};
@@ -18,7 +19,7 @@ impl AuthenticationResults {
     /// Returns the whole field under another name and behind a prefix such as `i=1; `, as ARC wants it (RFC 8617 §4.1.1).
     pub fn to_field_named(&self, name: &str, prefix: &str) -> String {
         let mut folded = Folded { text: format!("{name}: {prefix}"), column: name.len() + 2 + prefix.len() };
-        let mut first = value(&self.authserv_id);
+        let mut first = value(&self.authserv_id).into_owned();
         if let Some(version) = self.version {
             let _ = write!(first, " {version}");
         }
@@ -59,12 +60,12 @@ fn property(property: &Property) -> String {
     let bare = text.rsplit_once('@').is_some_and(|(local, domain)| {
         (local.is_empty() || is_dot_atom(local)) && !domain.is_empty() && is_dot_atom(domain) && is_token(domain)
     });
-    let text = if bare { text.clone() } else { value(text) };
+    let text = if bare { text.into() } else { value(text) };
     format!("{}.{}={text}", keyword(kind), keyword(name))
 }
 
 /// Writes a token, or a quoted string where it is none.
-fn value(text: &str) -> String {
+fn value(text: &str) -> Cow<'_, str> {
     let text = visible(text);
     if is_token(&text) {
         return text;
@@ -78,16 +79,22 @@ fn value(text: &str) -> String {
         quoted.push(character);
     }
     quoted.push('"');
-    quoted
+    quoted.into()
 }
 
 /// Returns the text with `?` for what a header should not have: controls, and everything beyond ASCII.
-fn visible(text: &str) -> String {
+fn visible(text: &str) -> Cow<'_, str> {
+    if text.bytes().all(|b| b == b' ' || b.is_ascii_graphic()) {
+        return text.into();
+    }
     text.chars().map(|c| if c == ' ' || c.is_ascii_graphic() { c } else { '?' }).collect()
 }
 
 /// Returns a word of the format with `?` left out: letters, digits and hyphens are all it has.
-fn keyword(word: &str) -> String {
+fn keyword(word: &str) -> Cow<'_, str> {
+    if word.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_')) {
+        return word.into();
+    }
     word.chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '-' | '_')).collect()
 }
 

@@ -81,6 +81,13 @@ impl Listener {
         panic!("no port of 127.0.0.1 is free for both UDP and TCP");
     }
 
+    /// Binds UDP and TCP to this address.
+    pub(super) fn at(address: SocketAddr) -> Listener {
+        let tcp = std::net::TcpListener::bind(address).expect("an address that is free for TCP");
+        let udp = std::net::UdpSocket::bind(address).expect("an address that is free for UDP");
+        Listener { tcp, udp: Some(udp), secret: None }
+    }
+
     /// Binds a port for TLS.
     pub(super) fn tls() -> Listener {
         Listener::secret(Transport::Tls, b"dot")

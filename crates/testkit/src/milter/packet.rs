@@ -26,6 +26,8 @@ pub(super) struct Packets {
     pub(super) octets: Vec<u8>,
     /// Behind which octets an answer is awaited, that to the end of the mail aside.
     pub(super) answered: Vec<usize>,
+    /// Where the end of the mail is said, behind the body.
+    pub(super) end: usize,
     /// Whether values carry their leading white space, in both directions.
     pub(super) keeps_space: bool,
     /// What was agreed on for the steps.
@@ -36,7 +38,7 @@ impl Packets {
     /// Writes the packets of a mail.
     pub(super) fn of(delivery: &Delivery<'_>, mail: &Mail, protocol: u32) -> Packets {
         let keeps_space = protocol & LEADING_SPACE != 0;
-        let mut packets = Packets { octets: Vec::new(), answered: Vec::new(), keeps_space, protocol };
+        let mut packets = Packets { octets: Vec::new(), answered: Vec::new(), end: 0, keeps_space, protocol };
         let login = delivery.login.map(|login| [["{auth_type}", "PLAIN"], ["{auth_authen}", login]]);
         let sender = [["{mail_addr}", delivery.mail_from], ["{mail_mailer}", "smtp"]];
         let macros = login.into_iter().flatten().chain(sender);
@@ -58,6 +60,7 @@ impl Packets {
         for piece in mail.body.chunks(CHUNK) {
             packets.push(b'B', [queue_id], piece);
         }
+        packets.end = packets.octets.len();
         packets.push(b'E', [queue_id], b"");
         packets
     }

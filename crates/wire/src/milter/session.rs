@@ -102,8 +102,16 @@ impl Macros {
         self.0.iter().rev().find(|known| *known.name == *name.as_bytes()).map(|known| &*known.value)
     }
 
-    /// Replaces what was told for a step.
-    fn tell<'a>(&mut self, step: u8, values: impl Iterator<Item = (&'a [u8], &'a [u8])>) {
+    /// Replaces what was told for a step. Postfix tells the same again before each header field and each piece of the
+    /// body.
+    fn tell<'a>(&mut self, step: u8, values: impl Iterator<Item = (&'a [u8], &'a [u8])> + Clone) {
+        let is_last = self.0.last().is_some_and(|known| known.step == step);
+        let mut known = self.0.iter().filter(|known| known.step == step);
+        let mut is_known =
+            |(name, value)| known.next().is_some_and(|known| (&*known.name, &*known.value) == (name, value));
+        if is_last && values.clone().all(&mut is_known) && known.next().is_none() {
+            return;
+        }
         self.0.retain(|known| known.step != step);
         for (name, value) in values {
             if self.0.len() < Macros::MOST && name.len() + value.len() <= Macros::LONGEST {

@@ -1,0 +1,223 @@
+//! The gate beside rspamd, and beside OpenDKIM with OpenDMARC: CPU, time, memory and questions for the same mails
+//!
+//! `./x bench gate [MIX|PEER…]` runs it in a network of its own, where our name server is at 127.0.0.1:53 and nothing else can
+//! be reached. CPU is counted for the filters only: the MTA and the name server are this process.
+#![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
+
+mod drive;
+mod mails;
+mod peer;
+mod usage;
+mod verdicts;
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use sekisho_testkit::dns::DnsServer;
+
+use drive::{Course, Measured};
+use mails::{Letter, MIXES, Mix, World};
+use peer::Peer;
+use verdicts::Differences;
+
+/// How many sessions there are at a time.
+const SESSIONS: [usize; 3] = [1, 8, 64];
+/// How long each of them is driven.
+const LIMIT: Duration = Duration::from_millis(2500);
+
+/// Starts one peer in a folder.
+type Starter = fn(&Path) -> io::Result<Peer>;
+
+/// The peers, Sekisho last.
+const PEERS: [(&str, Starter); 3] =
+    [("rspamd", Peer::rspamd), ("opendkim", Peer::opendkim_and_opendmarc), ("sekisho", Peer::sekisho)];
+
+/// One line of the table.
+struct Line {
+    /// Who.
+    peer: &'static str,
+    /// In how many sessions.
+    sessions: usize,
+    /// CPU for one mail.
+    cpu: Duration,
+    /// What the MTA saw.
+    measured: Measured,
+    /// The most memory, in octets.
+    memory: u64,
+    /// Questions to the name server for one mail.
+    questions: f64,
+}
+
+fn main() -> io::Result<()> {
+    let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    let named = |name: &str| filters.iter().any(|filter| filter == name);
+    let (mixes, starters): (Vec<&Mix>, Vec<&(&str, Starter)>) =
+        (MIXES.iter().filter(|mix| named(mix.name)).collect(), PEERS.iter().filter(|peer| named(peer.0)).collect());
+    if mixes.len() + starters.len() < filters.len() {
+        let known: Vec<&str> = MIXES.iter().map(|mix| mix.name).chain(PEERS.map(|(name, _)| name)).collect();
+        return Err(io::Error::other(format!("mixes and peers are {}", known.join(", "))));
+    }
+    let mixes = if mixes.is_empty() { MIXES.iter().collect() } else { mixes };
+    let starters = if starters.is_empty() { PEERS.iter().collect() } else { starters };
+    let world = World::new();
+    let dns = DnsServer::start_at(world.zone().clone(), ([127, 0, 0, 1], 53).into());
+    let folder = Folder::new()?;
+    println!("load before: {}", fs::read_to_string("/proc/loadavg")?.trim());
+    let runners = starters.iter().map(|(_, starter)| Runner::start(*starter, &folder.0));
+    let mut runners = runners.collect::<io::Result<Vec<Runner<'_>>>>()?;
+    let mut differences = Differences::default();
+    for mix in mixes {
+        let letters = world.letters(mix);
+        let mut lines = Vec::new();
+        for runner in &mut runners {
+            lines.extend(runner.measure(mix, &letters, &dns, &mut differences)?);
+        }
+        print(mix, &letters, &lines);
+    }
+    differences.print();
+    println!("\nload after: {}", fs::read_to_string("/proc/loadavg")?.trim());
+    Ok(())
+}
+
+/// A peer that is started again where it dies.
+struct Runner<'a> {
+    /// How it is started.
+    starter: Starter,
+    /// Where it keeps its files.
+    folder: &'a Path,
+    /// The peer.
+    peer: Peer,
+}
+
+impl Runner<'_> {
+    /// Starts the peer.
+    fn start(starter: Starter, folder: &Path) -> io::Result<Runner<'_>> {
+        Ok(Runner { starter, folder, peer: starter(folder)? })
+    }
+
+    /// Does something with the peer; where that fails, says so, starts it again and does it once more, a few times.
+    fn retry<T>(&mut self, what: &str, mut run: impl FnMut(&Peer) -> io::Result<T>) -> io::Result<Option<T>> {
+        for _ in 0..4 {
+            match run(&self.peer) {
+                Ok(done) => return Ok(Some(done)),
+                Err(why) => println!("\n{} broke off with {what}: {why}; it is started again", self.peer.name),
+            }
+            self.peer = (self.starter)(self.folder)?;
+        }
+        Ok(None)
+    }
+
+    /// Shows the mails of a mix to the peer.
+    fn measure(
+        &mut self,
+        mix: &Mix,
+        letters: &[Letter],
+        dns: &DnsServer,
+        differences: &mut Differences,
+    ) -> io::Result<Vec<Line>> {
+        let mut lines = Vec::new();
+        for sessions in SESSIONS {
+            let what = format!("{sessions} sessions of {}", mix.name);
+            let done = self.retry(&what, |peer| {
+                let course = Course::prepare(&peer.addresses, letters)?;
+                Ok((measure(&course, sessions, peer, dns)?, course))
+            })?;
+            let Some((line, course)) = done else { continue };
+            if sessions == SESSIONS[0] {
+                differences.compare(mix.name, line.peer, letters, &course.seen);
+            }
+            lines.push(line);
+        }
+        Ok(lines)
+    }
+}
+
+/// Shows the mails of a course to a peer in so many sessions.
+fn measure(course: &Course, sessions: usize, peer: &Peer, dns: &DnsServer) -> io::Result<Line> {
+    let processes = peer.processes();
+    usage::forget_peak(&processes);
+    let (asked, used) = (dns.count(), usage::cpu(&processes));
+    let measured = course.run(sessions, LIMIT)?;
+    let (asked, used) = (dns.count() - asked, usage::cpu(&processes).saturating_sub(used));
+    let mails = measured.mails.max(1);
+    Ok(Line {
+        peer: peer.name,
+        sessions,
+        cpu: used / u32::try_from(mails).unwrap_or(u32::MAX),
+        measured,
+        memory: usage::peak_memory(&processes),
+        questions: count(asked) / count(mails),
+    })
+}
+
+/// Prints the table of one mix, and how Sekisho stands in it.
+fn print(mix: &Mix, letters: &[Letter], lines: &[Line]) {
+    let octets = letters.iter().map(|letter| letter.mail.len()).sum::<usize>() / letters.len();
+    println!("\n{} ({} mails of {octets} octets)\n", mix.name, letters.len());
+    println!(
+        "| filter | sessions | CPU ms a mail | mails a CPU-second | mails/s | p50 ms | p99 ms | peak MB | questions a mail |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
+    for line in lines {
+        let Line { peer, sessions, cpu, measured, memory, questions } = line;
+        println!(
+            "| {peer} | {sessions} | {:.3} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {questions:.2} |",
+            millis(*cpu),
+            1.0 / cpu.as_secs_f64(),
+            count(measured.mails) / measured.wall.as_secs_f64(),
+            millis(measured.percentile(50)),
+            millis(measured.percentile(99)),
+            count(usize::try_from(*memory).unwrap_or(usize::MAX)) / 1e6,
+        );
+    }
+    println!();
+    for ours in lines.iter().filter(|line| line.peer == "Sekisho") {
+        let others = || lines.iter().filter(|line| line.peer != ours.peer && line.sessions == ours.sessions);
+        let (Some(cheapest), Some(quickest)) =
+            (others().min_by_key(|line| line.cpu), others().map(|line| line.measured.percentile(99)).min())
+        else {
+            continue;
+        };
+        let ratio = cheapest.cpu.as_secs_f64() / ours.cpu.as_secs_f64();
+        let waits = ours.measured.percentile(99).as_secs_f64() / quickest.as_secs_f64();
+        println!(
+            "{} sessions: {ratio:.1} × the mails a CPU-second of {} (target ≥ {}: {}), p99 {waits:.2} × the quicker peer's ({})",
+            ours.sessions,
+            cheapest.peer,
+            mix.target,
+            if ratio >= mix.target { "reached" } else { "NOT reached" },
+            if waits <= 1.0 { "no worse" } else { "WORSE" },
+        );
+    }
+}
+
+/// A folder under the system's own for such things; it goes with the value.
+struct Folder(PathBuf);
+
+impl Folder {
+    /// Makes the folder.
+    fn new() -> io::Result<Folder> {
+        let path = std::env::temp_dir().join(format!("sekisho-bench-{}", std::process::id()));
+        fs::create_dir(&path)?;
+        Ok(Folder(path))
+    }
+}
+
+impl Drop for Folder {
+    fn drop(&mut self) {
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+/// Returns milliseconds.
+fn millis(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
+
+/// Returns a count as a number to divide.
+#[expect(clippy::cast_precision_loss, reason = "counts of a benchmark are small")]
+fn count(of: usize) -> f64 {
+    of as f64
+}
