@@ -75,13 +75,18 @@ impl Daemon {
 
     /// Waits until it has said where it listens.
     fn listening(&self, for_whom: &str) -> SocketAddr {
-        self.until(for_whom, |daemon| daemon.line(for_whom).is_some());
-        self.line(for_whom).unwrap().rsplit(' ').next().unwrap().parse().unwrap()
+        self.told(for_whom).rsplit(' ').next().unwrap().parse().unwrap()
     }
 
     /// Returns the last line that has some words in it.
     fn line(&self, words: &str) -> Option<String> {
         self.said.lock().unwrap().iter().rev().find(|line| line.contains(words)).cloned()
+    }
+
+    /// Waits for a line that has some words in it: what is counted may be seen before what is said.
+    fn told(&self, words: &str) -> String {
+        self.until(words, |daemon| daemon.line(words).is_some());
+        self.line(words).unwrap()
     }
 
     /// Waits for something that happens by itself.
@@ -199,7 +204,7 @@ fn signals_reload_it_while_mails_flow_and_stop_it_in_order() {
     folder.write("config.toml", "[gate]\nmood = \"grim\"\n");
     daemon.signal(Signal::SIGHUP);
     daemon.until("a refusal", |daemon| daemon.metric("sekisho_reloads_total{result=\"refused\"}") == 1);
-    assert!(daemon.line("gate.mood").unwrap().contains("the old one stays in force"));
+    assert!(daemon.told("gate.mood").contains("the old one stays in force"));
     assert!(Mta::connect(gate).unwrap().mail().unwrap().contains("spf=pass"));
 
     // What can change does, and what cannot is named. The conversation that began before speaks as it did.
@@ -208,7 +213,7 @@ fn signals_reload_it_while_mails_flow_and_stop_it_in_order() {
     folder.write("config.toml", "[gate]\nlisten = []\nauthserv_id = \"new.example\"\n[log]\nformat = \"json\"\n");
     daemon.signal(Signal::SIGHUP);
     daemon.until("a reload", |daemon| daemon.metric("sekisho_reloads_total{result=\"done\"}") == 101);
-    assert!(daemon.line("only after a restart").unwrap().contains("gate.listen,http.listen"));
+    assert!(daemon.told("only after a restart").contains("gate.listen,http.listen"));
     assert!(old.mail().unwrap().contains(" mx.example.net;"));
     assert!(Mta::connect(gate).unwrap().mail().unwrap().contains(" new.example;"));
 
@@ -216,8 +221,7 @@ fn signals_reload_it_while_mails_flow_and_stop_it_in_order() {
     let mut mta = Mta::connect(gate).unwrap();
     mta.begin("a\r\nb\u{1b}[2J\u{2028}c", &[("From", "alice@example.org")], b"").unwrap();
     mta.end().unwrap();
-    daemon.until("its line", |daemon| daemon.line("[2J").is_some());
-    let object: Value = serde_json::from_str(&daemon.line("[2J").unwrap()).unwrap();
+    let object: Value = serde_json::from_str(&daemon.told("[2J")).unwrap();
     let told = ["message", "queue.id", "client.ip", "sender.domain", "author.domain", "spf.result", "dmarc.result"];
     let values = ["judged a mail", "4zQUEUE", "192.0.2.1", "example.org", "example.org", "pass", "pass"];
     assert_eq!(told.map(|field| object[field].as_str().unwrap()), values);
@@ -286,7 +290,7 @@ fn a_system_without_files_to_give_does_not_end_it() {
     daemon.until("no file is left", |daemon| daemon.line("cannot take a connection").is_some());
     assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
     assert!(daemon.metric("sekisho_accept_failures_total") >= 1);
-    assert!(daemon.line("too few files may be open").is_some());
+    daemon.told("too few files may be open");
 }
 
 #[test]
@@ -333,7 +337,7 @@ fn it_becomes_another_user_and_the_kernel_holds_it() {
         status.contains("Seccomp:\t2") && status.contains("NoNewPrivs:\t1")
     });
     assert!(held.count() >= 2);
-    assert!(daemon.line("confined: system calls").is_some());
+    daemon.told("confined: system calls");
     assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
 }
 
