@@ -3,6 +3,7 @@
 //! Nothing here touches the world: names, facts and steps are plain values, and time is an argument.
 //!
 //! - [`name`]: domain names, as bytes, in lower case.
+//! - [`event`]: rows of what happened, as the lake keeps them.
 //! - [`facts`]: questions, answers, and what a judge says when one is missing.
 //! - [`presentation`]: DNS records as zone files write them, read and written.
 //! - [`step`]: one line of the explanation of a verdict, as data.
@@ -10,6 +11,7 @@
 //! - [`visible`]: hostile bytes made safe to show.
 //! - [`zone`]: a small DNS of one's own, for examples, tests and what-if.
 
+pub mod event;
 pub mod facts;
 pub mod name;
 pub mod presentation;
