@@ -183,12 +183,14 @@ pub struct Answer {
     pub ttl: u32,
     /// What a judge made of it.
     parsed: OnceLock<Arc<dyn Any + Send + Sync>>,
+    /// How the books name it.
+    name: OnceLock<[u8; 16]>,
 }
 
 impl Answer {
     /// Returns an answer that nobody has parsed yet.
     pub fn new(outcome: Outcome, ttl: u32) -> Answer {
-        Answer { outcome, ttl, parsed: OnceLock::new() }
+        Answer { outcome, ttl, parsed: OnceLock::new(), name: OnceLock::new() }
     }
 
     /// Returns what `parse` makes of the outcome, remembered for the next judge that wants the same type.
@@ -201,6 +203,12 @@ impl Answer {
             Ok(parsed) => parsed,
             Err(_) => Arc::new(parse(&self.outcome)),
         }
+    }
+
+    /// Returns how the books name this answer: what `name` makes of the outcome, remembered. An answer belongs to one
+    /// question, so that the question may be part of its name.
+    pub fn named(&self, name: impl FnOnce(&Outcome) -> [u8; 16]) -> [u8; 16] {
+        *self.name.get_or_init(|| name(&self.outcome))
     }
 }
 

@@ -123,6 +123,7 @@ fault-bounds = `{ $name }` must be from { $low } to { $high }, not { $value }
 fault-listen = `{ $value }` is not an address to listen on; write `ADDR:PORT`
 fault-bind = cannot listen on `{ $address }`
 fault-runtime = the program cannot be started
+fault-data-folder = cannot keep books in { $path }
 fault-runtime-folder = cannot keep the list of mails in work in { $path }
 fault-word = `{ $value }` is not known here; write { $words }
 fault-help = `{ $value }` cannot stand in an answer; write at most 100 ASCII characters without spaces

@@ -113,6 +113,7 @@ fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は�
 fault-listen = `{ $value }` は待ち受けアドレスではない: `アドレス:ポート` を指定
 fault-bind = `{ $address }` で待ち受けできない
 fault-runtime = プログラムを開始できない
+fault-data-folder = { $path } に記録を保存できない
 fault-runtime-folder = { $path } に処理中メールの記録を置けない
 fault-word = `{ $value }` は使えない: { $words } のいずれかを指定
 fault-help = `{ $value }` は応答に書けない: 空白のない ASCII 100 文字以内で指定

@@ -23,6 +23,7 @@ pub(crate) use self::seal::SealSection;
 use self::serve::ServeSection;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
+pub(crate) use self::store::{LocalParts, StoreSection};
 use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
 use crate::gate::Office;
@@ -45,6 +46,7 @@ mod serve;
 mod show;
 pub(crate) mod sign;
 mod spf;
+mod store;
 
 /// The most octets of a configuration file.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -72,6 +74,8 @@ pub(crate) struct Config {
     pub(crate) serve: ServeSection,
     /// The seal on what is handed on.
     pub(crate) seal: SealSection,
+    /// What is kept, and where.
+    pub(crate) store: StoreSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -110,6 +114,7 @@ impl Config {
             log: LogSection::check(sections.log, &mut faults),
             serve: ServeSection::check(sections.serve, &mut faults),
             seal: SealSection::check(sections.seal, &mut faults),
+            store: StoreSection::check(sections.store, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };

@@ -13,6 +13,7 @@ mod annotation;
 mod answer;
 mod conversation;
 mod decision;
+mod event;
 mod hearing;
 mod line_ends;
 mod listener;
@@ -35,9 +36,11 @@ use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::{DkimResult, Verdict};
 use tokio::sync::watch;
 
+use self::event::Clerk;
 use self::replay::Replay;
 use self::roll::Roll;
 use crate::config::{Config, GateSection, Relay, network};
+use crate::events::Events;
 use crate::metrics::Metrics;
 pub(crate) use conversation::Broken;
 pub(crate) use decision::Act;
@@ -112,6 +115,8 @@ pub(crate) struct Gate {
     pub(crate) metrics: Arc<Metrics>,
     /// Who signs what goes out.
     office: Arc<Office>,
+    /// Who tells the lake of mails.
+    clerk: Clerk,
     /// The signatures that were seen; nothing where nobody wants them counted.
     replay: Option<Mutex<Replay>>,
     /// Hashes signatures so that no sender can tell where they are counted.
@@ -125,17 +130,20 @@ pub(crate) struct Gate {
 impl Gate {
     /// Prepares the gate of a configuration, over what outlives it.
     pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
-        let Lasting { in_work, metrics, host } = lasting;
+        let Lasting { in_work, metrics, host, events, secret } = lasting;
         let (policy, timeout) = (Arc::new(config.policy()), config.dns.timeout);
         let section = config.gate.clone();
         let replay = (section.replay_copies > 0).then(|| Mutex::new(Replay::new(section.replay_copies)));
         let (hasher, since) = (RandomState::new(), Instant::now());
-        Gate { section, policy, source, timeout, in_work, metrics, office, replay, hasher, since, host }
+        let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
+        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, replay, hasher, since, host }
     }
 
     /// Returns what outlives the configuration.
     pub(crate) fn lasting(&self) -> Lasting {
-        Lasting { in_work: Arc::clone(&self.in_work), metrics: Arc::clone(&self.metrics), host: self.host.clone() }
+        let (events, secret) = self.clerk.lasting();
+        let (in_work, metrics) = (Arc::clone(&self.in_work), Arc::clone(&self.metrics));
+        Lasting { in_work, metrics, host: self.host.clone(), events, secret }
     }
 
     /// Counts the signatures of a mail that passed. Returns how many copies of it there are by now, and how many mails were
@@ -167,6 +175,10 @@ pub(crate) struct Lasting {
     pub(crate) metrics: Arc<Metrics>,
     /// Our name, where neither configuration nor MTA says one.
     pub(crate) host: String,
+    /// Where Events go.
+    pub(crate) events: Arc<Events>,
+    /// What hashes of names are made with.
+    pub(crate) secret: Arc<[u8]>,
 }
 
 #[cfg(test)]
@@ -174,6 +186,8 @@ impl Lasting {
     /// Returns what a test needs.
     pub(crate) fn for_testing() -> Lasting {
         let in_work = Arc::new(InWork::without_folder());
-        Lasting { in_work, metrics: Arc::new(Metrics::new()), host: "host.example".to_owned() }
+        let metrics = Arc::new(Metrics::new());
+        let events = Arc::new(Events::nowhere(metrics.events.clone()));
+        Lasting { in_work, metrics, host: "host.example".to_owned(), events, secret: Arc::new([7; 32]) }
     }
 }

@@ -22,10 +22,12 @@ mod check;
 mod cli;
 mod config;
 mod doctor;
+mod events;
 mod fault;
 mod gate;
 mod held;
 mod http;
+mod lake;
 mod metrics;
 mod postfix;
 mod received;
@@ -33,7 +35,10 @@ mod refusal;
 mod serve;
 mod sign;
 mod speech;
+mod store;
 mod terminal;
+
+pub use crate::lake::{Lake, LakeError, OpenLake};
 
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, mut streams: Streams<'_>) -> u8
@@ -127,6 +132,10 @@ pub struct Setting {
     pub locale: Option<String>,
     /// Where a configuration is looked for, first come first served.
     pub config_places: Vec<PathBuf>,
+    /// Folders for what has to outlive the machine's next start; the first that can be had is used.
+    pub data_places: Vec<PathBuf>,
+    /// What opens the lake; without it no Events are kept.
+    pub open_lake: Option<OpenLake>,
     /// Folders for what has to outlive the process but not the machine; the first that can be had is used.
     pub runtime_places: Vec<PathBuf>,
 }
@@ -147,6 +156,8 @@ impl Setting {
             stderr_terminal: io::stderr().is_terminal(),
             locale,
             config_places: ["sekisho.toml", "/etc/sekisho/sekisho.toml"].map(PathBuf::from).into(),
+            data_places: data_places(),
+            open_lake: None,
             runtime_places: runtime_places(),
         }
     }
@@ -162,6 +173,15 @@ fn runtime_places() -> Vec<PathBuf> {
     let named = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let user = std::env::var_os("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("sekisho"));
     named.into_iter().chain([PathBuf::from("/run/sekisho")]).chain(user).collect()
+}
+
+/// Returns the data folder that systemd made, else the usual one of the system, else the user's own.
+fn data_places() -> Vec<PathBuf> {
+    let named = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let share = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
+    let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
+    let user = share.or_else(home).map(|folder| folder.join("sekisho"));
+    named.into_iter().chain([PathBuf::from("/var/lib/sekisho")]).chain(user).collect()
 }
 
 /// How a command ended.

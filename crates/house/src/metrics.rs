@@ -59,6 +59,8 @@ pub(crate) struct Metrics {
     pub(crate) reloads: Words,
     /// What the resolver did.
     dns: Dns,
+    /// What became of Events.
+    pub(crate) events: EventCounts,
     /// What the process takes.
     process: Process,
 }
@@ -146,6 +148,7 @@ impl Metrics {
             reloads: Family::new(&registry, "sekisho_reloads_total", "Reloads of the configuration.", &["result"])
                 .words(&[], &mut ["done", "refused"].into_iter()),
             dns: Dns::new(&registry),
+            events: EventCounts::new(&registry),
             process: Process {
                 memory: gauge(&registry, "process_resident_memory_bytes", "Resident memory in bytes."),
                 files: gauge(&registry, "process_open_fds", "Open file descriptors."),
@@ -215,6 +218,29 @@ impl Dns {
         self.kept.set(now.kept.try_into().unwrap_or(i64::MAX));
         self.kept_octets.set(now.kept_octets.try_into().unwrap_or(i64::MAX));
         *last = now;
+    }
+}
+
+/// What became of Events.
+#[derive(Clone)]
+pub(crate) struct EventCounts {
+    /// Those that the lake keeps.
+    pub(crate) kept: IntCounter,
+    /// Those that are lost, since the lake did not keep up.
+    pub(crate) dropped: IntCounter,
+    /// How often the lake could not keep what it was given.
+    pub(crate) failures: IntCounter,
+}
+
+impl EventCounts {
+    /// Makes the counters.
+    pub(crate) fn new(registry: &Registry) -> EventCounts {
+        let counter = |name, help| register(registry, IntCounter::new(name, help));
+        EventCounts {
+            kept: counter("sekisho_events_kept_total", "Events that the lake keeps."),
+            dropped: counter("sekisho_events_dropped_total", "Events that are lost: the lake did not keep up."),
+            failures: counter("sekisho_lake_failures_total", "Times that the lake could not keep what it was given."),
+        }
     }
 }
 

@@ -12,6 +12,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use anyhow::Context;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use sekisho_ask::{Resolver, ResolverConfig, Source, Upstream};
@@ -27,12 +28,14 @@ use tracing_subscriber::util::SubscriberInitExt;
 
 use self::journal::{Journal, Shared, to_stderr};
 use crate::cli::ServeArguments;
-use crate::config::Config;
+use crate::config::{Config, StoreSection};
+use crate::events::{Events, Keepers};
 use crate::fault::Fault;
 use crate::gate::{Doubt, Front, Gate, InWork, Lasting, Office, Role};
 use crate::metrics::Metrics;
 use crate::speech::Talk;
-use crate::{Exit, Streams, gate, http};
+use crate::store::DataFolder;
+use crate::{Exit, Setting, Streams, gate, http};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
@@ -41,7 +44,7 @@ impl ServeArguments {
     /// Serves until it is told to stop.
     pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
         let places = streams.setting.config_places.clone();
-        let config = Config::load(self.config.as_deref(), &places)?;
+        let mut config = Config::load(self.config.as_deref(), &places)?;
         let journal = Arc::new(Journal::new(config.log, to_stderr));
         // Only the first call of a process decides where log lines go; a test may call twice.
         let _ = tracing_subscriber::registry().with(Shared(Arc::clone(&journal))).try_init();
@@ -49,21 +52,67 @@ impl ServeArguments {
         let in_work = Arc::new(in_work(&config, &streams.setting.runtime_places)?);
         // Keys are read before root's privileges go: nobody else may be able to.
         let office = Office::open(&config).map_err(|faults| only_last(faults, talk, streams))?;
-        confinement::take_files(config.gate.max_sessions);
+        config.gate.max_sessions = confinement::take_files(config.gate.max_sessions);
         confinement::become_user(&config)?;
         let source = source(self.dns.as_deref(), &config)?;
-        confinement::confine(&config, &places);
+        let metrics = Arc::new(Metrics::new());
+        let books = Books::open(&config, &streams.setting, &metrics)?;
+        confinement::confine(&config, &places, books.folder.as_deref());
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
             .build()
             .map_err(|why| Fault::new("fault-runtime", []).because(Fault::system(&why)))?;
-        runtime.block_on(async {
+        let served = runtime.block_on(async {
             let doubts = office.settle(&config, &source).await.map_err(|faults| only_last(faults, talk, streams))?;
-            let lasting = Lasting { in_work, metrics: Arc::new(Metrics::new()), host: host() };
+            let Books { events, secret, .. } = &books;
+            let (events, secret) = (Arc::clone(events), Arc::clone(secret));
+            let lasting = Lasting { in_work, metrics, host: host(), events, secret };
             let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
             let daemon = Daemon { arguments: self, places, journal, front, config };
             daemon.serve(sockets, doubts, talk, streams).await
-        })
+        });
+        // Whatever was judged is in the books before we go.
+        books.close();
+        served
+    }
+}
+
+/// What is kept of the mails that pass.
+struct Books {
+    /// The data folder.
+    folder: Option<PathBuf>,
+    /// Where Events go.
+    events: Arc<Events>,
+    /// What hashes of names are made with.
+    secret: Arc<[u8]>,
+    /// Who keeps them.
+    keepers: Option<Keepers>,
+}
+
+impl Books {
+    /// Opens the books, where Events shall be kept and there is a place for them.
+    fn open(config: &Config, setting: &Setting, metrics: &Metrics) -> anyhow::Result<Books> {
+        let counts = metrics.events.clone();
+        let closed = |folder, secret| {
+            let events = Arc::new(Events::nowhere(metrics.events.clone()));
+            Books { folder, events, secret, keepers: None }
+        };
+        let (Some(open), true) = (setting.open_lake, config.store.events) else {
+            return Ok(closed(None, Arc::new([])));
+        };
+        let Some(folder) = DataFolder::open(&config.store, &setting.data_places)? else {
+            warn!("no data folder can be had: verdicts are not kept; set `store.folder`");
+            return Ok(closed(None, Arc::new([])));
+        };
+        let secret = folder.secret()?;
+        let (events, keepers) = Events::kept_in(folder.lake(open), counts).context("the system has no thread")?;
+        info!(folder = %folder.path().display(), "verdicts are kept");
+        Ok(Books { folder: Some(folder.path().to_owned()), events: Arc::new(events), secret, keepers: Some(keepers) })
+    }
+
+    /// Waits until everything is kept.
+    fn close(self) {
+        self.keepers.into_iter().for_each(Keepers::close);
     }
 }
 
@@ -203,7 +252,8 @@ impl Daemon {
 
     /// Prepares everything that a new configuration needs, or names what forbids it.
     async fn prepare(&self, loaded: Result<Config, Fault>) -> Result<(Source, Arc<Office>, Config), Vec<Fault>> {
-        let config = loaded.map_err(|fault| vec![fault])?;
+        let mut config = loaded.map_err(|fault| vec![fault])?;
+        config.gate.max_sessions = confinement::take_files(config.gate.max_sessions);
         let source = self.source_for(&config).map_err(|fault| vec![fault])?;
         let office = Office::open(&config)?;
         office.settle(&config, &source).await?;
@@ -231,6 +281,8 @@ impl Daemon {
             ("serve.user", self.config.serve.user != config.serve.user),
             ("serve.confine", self.config.serve.confine != config.serve.confine),
             ("serve.runtime_folder", self.config.serve.runtime_folder != config.serve.runtime_folder),
+            ("store.folder", self.config.store.folder != config.store.folder),
+            ("store.events", self.config.store.events != config.store.events),
         ];
         let changed: Vec<&str> = fixed.iter().filter(|(_, is_other)| *is_other).map(|(name, _)| *name).collect();
         if !changed.is_empty() {
@@ -242,6 +294,7 @@ impl Daemon {
         self.config.sign.listen = before.sign.listen;
         self.config.http = before.http;
         self.config.serve = before.serve;
+        self.config.store = StoreSection { local_parts: self.config.store.local_parts, ..before.store };
     }
 }
 

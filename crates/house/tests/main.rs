@@ -16,6 +16,7 @@ mod facts;
 mod gate;
 mod hostile;
 mod mailbox;
+mod notebook;
 mod replay;
 mod rounds;
 mod serve;

@@ -4,6 +4,7 @@
 
 mod mta;
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::os::unix::net::UnixDatagram;
@@ -16,6 +17,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::zone::Zone;
 use sekisho_house::{Setting, Streams, run};
 use sekisho_testkit::dns::DnsServer;
@@ -23,6 +25,7 @@ use serde_json::Value;
 
 use self::mta::Mta;
 use crate::command::{Folder, ZONE};
+use crate::notebook::Notebook;
 
 /// The test that a child process runs, and the variables that tell it so.
 const CHILD: &str = "serve::signals_reload_it_while_mails_flow_and_stop_it_in_order";
@@ -156,7 +159,7 @@ fn serve_in_this_process(config: &str) {
         stdin: &mut std::io::empty(),
         stdout: &mut std::io::sink(),
         stderr: &mut std::io::stderr(),
-        setting: Setting::default(),
+        setting: Setting { open_lake: Some(Notebook::open), ..Setting::default() },
     };
     assert_eq!(run(["sekisho", "serve", "--config", config, "--dns", &dns], streams), 0);
 }
@@ -283,14 +286,32 @@ fn a_thousand_slow_clients_keep_nobody_out() {
 }
 
 #[test]
-fn a_system_without_files_to_give_does_not_end_it() {
+fn where_few_files_may_be_open_fewer_conversations_fit_in_and_mails_are_judged() {
     let (folder, dns) = surroundings(ANYWHERE);
     let daemon = Daemon::start(&folder, &dns, &[(FILES, "60")]);
     let _held: Vec<Mta> = (0..80).map(|_| Mta::babble(daemon.gate, b"")).collect();
-    daemon.until("no file is left", |daemon| daemon.line("cannot take a connection").is_some());
+    assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
+    assert!(daemon.told("too few files may be open").contains("sessions=30"));
+}
+
+#[test]
+fn a_system_without_files_to_give_does_not_end_it() {
+    let (folder, dns) = surroundings(ANYWHERE);
+    let daemon = Daemon::start(&folder, &dns, &[(FILES, "400")]);
+    let held: Vec<Mta> = (0..80).map(|_| Mta::babble(daemon.gate, b"")).collect();
+    daemon.until("all are taken", |daemon| daemon.metric("sekisho_sessions") == 80);
+    let allow = |files: &str| {
+        let limit = format!("--nofile={files}:400");
+        let changed = Command::new("prlimit").args(["--pid", &daemon.child.id().to_string(), &limit]).status();
+        assert!(changed.unwrap().success());
+    };
+    allow("20");
+    let _more = Mta::babble(daemon.gate, b"");
+    daemon.told("cannot take a connection");
+    drop(held);
+    allow("400");
     assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
     assert!(daemon.metric("sekisho_accept_failures_total") >= 1);
-    daemon.told("too few files may be open");
 }
 
 #[test]
@@ -377,4 +398,64 @@ fn an_address_that_is_taken_is_named() {
     let said = folder.call("serve --config @config.toml --dns 127.0.0.1:9");
     assert_eq!(said.exit, 2);
     assert_eq!(said.stderr, format!("sekisho: cannot listen on `{address}`: something else listens there already\n"));
+}
+
+#[test]
+fn every_verdict_is_kept_with_the_facts_that_it_rests_on_and_a_lake_that_fails_stops_no_mail() {
+    let (folder, dns) = surroundings("");
+    let data = folder.path("data");
+    folder.write("config.toml", &format!("{ANYWHERE}[store]\nfolder = {data:?}\n"));
+    let data = data.as_path();
+    let mut daemon = Daemon::start(&folder, &dns, &[]);
+    let mut mta = Mta::connect(daemon.gate).unwrap();
+    mta.mail().unwrap();
+    let kept = |count| move |daemon: &Daemon| daemon.metric("sekisho_events_kept_total") == count;
+    // One mail and its four facts: the two records, and that the two names of HELO have none.
+    daemon.until("a mail is kept", |daemon| daemon.metric("sekisho_events_kept_total") > 0);
+    let first = Notebook::read(data);
+    let mails: Vec<&MailEvent> = first.iter().filter_map(mail).collect();
+    let [told] = mails[..] else { panic!("{first:?}") };
+    assert_eq!((&*told.spf_result.clone().unwrap(), &*told.dmarc_result), ("pass", "pass"));
+    assert_eq!((told.author_domain.as_deref(), &*told.mail_from_domain), (Some("example.org"), "example.org"));
+    assert_eq!((told.client_ip.as_deref(), &*told.decision, told.spf_aligned), (Some("192.0.2.1"), "pass", true));
+    assert!(!told.mail_from_local.is_empty() && !format!("{told:?}").contains("alice"), "{told:?}");
+    let facts: Vec<&FactEvent> = first.iter().filter_map(fact).collect();
+    let names: Vec<FactHash> = facts.iter().map(|fact| fact.hash).collect();
+    assert!(!told.facts.is_empty() && told.facts.iter().all(|hash| names.contains(hash)), "{first:?}");
+    assert!(
+        facts.iter().any(|fact| fact.name == "example.org" && fact.records == ["\"v=spf1 ip4:192.0.2.0/24 -all\""])
+    );
+
+    // The same facts are not told again on the same day, and the same name is seen to be the same.
+    let before = first.len() as u64;
+    mta.mail().unwrap();
+    daemon.until("a second mail is kept", kept(before + 1));
+    let second = Notebook::read(data);
+    let [one, other] = second.iter().filter_map(mail).collect::<Vec<_>>()[..] else { panic!("{second:?}") };
+    assert_eq!((&one.mail_from_local, &one.facts), (&other.mail_from_local, &other.facts));
+    assert_ne!(one.id, other.id);
+
+    // The lake fails: mails pass, and what they left is kept once it works again, or before the house closes.
+    Notebook::set_failing(data, true);
+    (0..5).for_each(|_| drop(mta.mail().unwrap()));
+    daemon.until("the lake has failed", |daemon| daemon.metric("sekisho_lake_failures_total") > 0);
+    Notebook::set_failing(data, false);
+    daemon.until("all of it is kept", kept(before + 6));
+    mta.mail().unwrap();
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.ended());
+    let last = Notebook::read(data);
+    assert_eq!(last.len() as u64, before + 7);
+    let ids: BTreeSet<&str> = last.iter().filter_map(mail).map(|mail| &*mail.id).collect();
+    assert_eq!(ids.len(), 8);
+}
+
+/// Returns the mail that an Event tells of.
+fn mail(event: &Event) -> Option<&MailEvent> {
+    if let Event::Mail(mail) = event { Some(mail) } else { None }
+}
+
+/// Returns the fact that an Event tells of.
+fn fact(event: &Event) -> Option<&FactEvent> {
+    if let Event::Fact(fact) = event { Some(fact) } else { None }
 }

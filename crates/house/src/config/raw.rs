@@ -21,6 +21,7 @@ use super::seal::RawSeal;
 use super::serve::RawServe;
 use super::sign::RawSign;
 use super::spf::RawSpf;
+use super::store::RawStore;
 use crate::fault::{Fault, shown};
 
 /// What was written.
@@ -56,6 +57,8 @@ pub(super) struct RawSections {
     pub(super) serve: RawServe,
     /// `[seal]`
     pub(super) seal: RawSeal,
+    /// `[store]`
+    pub(super) store: RawStore,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -74,6 +77,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("log", super::log::OPTIONS),
     ("serve", super::serve::OPTIONS),
     ("seal", super::seal::OPTIONS),
+    ("store", super::store::OPTIONS),
 ];
 
 /// Returns the options of a section, or of the tables of a list.

@@ -63,7 +63,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, seal, http, log, serve, .. } = config;
+    let Config { dns, check, spf, arc, gate, sign, seal, http, log, serve, store, .. } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -104,6 +104,9 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
             "runtime_folder",
             serve.runtime_folder.as_ref().map(|path| path.to_string_lossy().into_owned()).into(),
         ),
+        option("store", "folder", store.folder.as_ref().map(|path| path.to_string_lossy().into_owned()).into()),
+        option("store", "events", store.events.into()),
+        option("store", "local_parts", store.local_parts.as_str().into()),
     ];
     // The tables of a list stand below the options of their section: TOML wants it so.
     all.extend(tables("gate", "rules", &gate.rules, |rule| {

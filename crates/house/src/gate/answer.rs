@@ -13,6 +13,7 @@ use super::Gate;
 use super::annotation::{self, Deletion};
 use super::conversation::Conversation;
 use super::decision::{self, Act, Circumstances, decide};
+use super::event::Delivery;
 use super::hearing::{Judged, Unjudged, client_ip};
 use super::record::{record, record_unjudged};
 use super::seal::NewField;
@@ -32,6 +33,16 @@ where
     let recipients = session.envelope().recipients.len();
     let copies = if is_delivered { gate.count_copies(&judged.verdict, &header, recipients) } else { None };
     let id = record(&gate.metrics, session, judged, decision, copies);
+    gate.clerk.tell(
+        judged,
+        &Delivery {
+            id: &id,
+            queue_id: session.macros().get("i").unwrap_or_default(),
+            recipients: &session.envelope().recipients,
+            copies: copies.map(|(copies, _)| copies),
+            decision,
+        },
+    );
     if matches!(act, Act::Refuse | Act::PutOff) {
         let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());
         return conversation.say(&Reply::Code(&text));

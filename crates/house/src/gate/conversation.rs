@@ -34,13 +34,31 @@ pub(super) struct Conversation<S> {
     /// What is to be said.
     outbox: Vec<u8>,
     /// Who listens to the body of the mail that is coming in.
-    hasher: Option<BodyHasher>,
+    ear: Ear,
     /// Whether a mail is complete and waits for an answer.
     is_message_ended: bool,
     /// Where it is told that the MTA goes on.
     seat: Arc<Seat>,
-    /// How the lines of that body end.
+}
+
+/// What listens to a body.
+#[derive(Default)]
+struct Ear {
+    /// What hashes it, where somebody wants that.
+    hasher: Option<BodyHasher>,
+    /// How its lines end.
     line_ends: LineEnds,
+    /// How many octets it has.
+    octets: u64,
+}
+
+impl Ear {
+    /// Hears the next octets.
+    fn hear(&mut self, piece: &[u8]) {
+        self.line_ends.update(piece);
+        self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
+        self.octets = self.octets.saturating_add(piece.len() as u64);
+    }
 }
 
 /// What has to be looked at.
@@ -64,8 +82,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             inbox: Inbox::default(),
             session,
             outbox: Vec::new(),
-            hasher: None,
-            line_ends: LineEnds::default(),
+            ear: Ear::default(),
             is_message_ended: false,
             seat,
         }
@@ -88,13 +105,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     /// Lets the body that follows be hashed.
     pub(super) fn hear_body(&mut self, hasher: BodyHasher) {
-        self.hasher = Some(hasher);
-        self.line_ends = LineEnds::default();
+        self.ear = Ear { hasher: Some(hasher), ..Ear::default() };
     }
 
     /// Returns what heard the body.
     pub(super) fn take_hasher(&mut self) -> Option<BodyHasher> {
-        self.hasher.take()
+        self.ear.hasher.take()
     }
 
     /// Tells whether a mail is complete and waits for an answer.
@@ -104,14 +120,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
 
     /// Forgets a mail that was answered.
     pub(super) fn forget_mail(&mut self) {
-        self.hasher = None;
+        self.ear.hasher = None;
         self.is_message_ended = false;
         self.session.forget_mail();
     }
 
     /// Returns how the lines of the body end.
     pub(super) fn line_ends(&self) -> LineEnds {
-        self.line_ends
+        self.ear.line_ends
+    }
+
+    /// Returns how many octets the body has.
+    pub(super) fn body_octets(&self) -> u64 {
+        self.ear.octets
     }
 
     /// Says something, with the next octets that go out.
@@ -142,19 +163,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                 let event = self.session.take(&command, &mut self.outbox).map_err(Broken::Order)?;
                 match event {
                     Event::None => {}
-                    Event::Body(piece) => {
-                        self.line_ends.update(piece);
-                        self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
-                    }
+                    Event::Body(piece) => self.ear.hear(piece),
                     Event::MessageEnded(piece) => {
-                        self.line_ends.update(piece);
-                        self.hasher.iter_mut().for_each(|hasher| hasher.update(piece));
+                        self.ear.hear(piece);
                         self.is_message_ended = true;
                         return Ok(Happening::MessageEnded);
                     }
                     Event::HeaderEnded => return Ok(Happening::HeaderEnded),
                     Event::Aborted => {
-                        self.hasher = None;
+                        self.ear.hasher = None;
                         return Ok(Happening::Aborted);
                     }
                     Event::Closed => return Ok(Happening::Closed),

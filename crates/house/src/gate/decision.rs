@@ -125,7 +125,7 @@ pub(super) fn decide_unjudged(section: &GateSection, circumstances: &Circumstanc
 }
 
 /// Returns the domains of the recipients, each once; one unknown domain where there are none.
-fn recipient_domains(recipients: &[Box<[u8]>]) -> Vec<Option<DomainName>> {
+pub(super) fn recipient_domains(recipients: &[Box<[u8]>]) -> Vec<Option<DomainName>> {
     let mut domains: Vec<Option<DomainName>> = recipients.iter().map(|path| domain_of(path)).collect();
     domains.sort_unstable();
     domains.dedup();

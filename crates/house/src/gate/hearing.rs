@@ -51,6 +51,10 @@ pub(super) struct Judged {
     pub(super) now: Timestamp,
     /// Whether a CR or an LF stands alone somewhere.
     pub(super) has_stray_line_ends: bool,
+    /// What the verdict rests on.
+    pub(super) facts: Facts,
+    /// How many octets the mail has.
+    pub(super) octets: u64,
     /// How many questions were asked.
     pub(super) asked: usize,
     /// How long the answer took from the end of the mail on.
@@ -176,7 +180,9 @@ where
     header_ends.update(raw);
     let has_stray_line_ends = header_ends.has_stray() || conversation.line_ends().has_stray();
     let (asked, waited) = (errand.asked(), ended.elapsed());
-    Ok(Heard::Verdict(Box::new(Judged { verdict, envelope, digests, now, has_stray_line_ends, asked, waited })))
+    let octets = conversation.body_octets().saturating_add(raw.len() as u64);
+    let judged = Judged { verdict, envelope, digests, now, has_stray_line_ends, facts, octets, asked, waited };
+    Ok(Heard::Verdict(Box::new(judged)))
 }
 
 /// Waits for something, and tells the MTA now and then that we are still at work.

@@ -37,17 +37,31 @@ const NAMES: [&str; 7] = [
 /// What is read of the process itself, and where randomness comes from on old kernels.
 const OURSELVES: [&str; 2] = ["/proc/self", "/dev/urandom"];
 
-/// Takes as many files as the system allows: each conversation is one.
-pub(super) fn take_files(sessions: usize) {
+/// Takes as many files as the system allows: each conversation is one. Returns for how many conversations they suffice,
+/// so that name servers can be asked even when no more fit in.
+pub(super) fn take_files(sessions: usize) -> usize {
     let needed = u64::try_from(sessions).unwrap_or(u64::MAX).saturating_add(FILES_BESIDE);
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         let wanted = needed.max(soft).min(hard);
         setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map(|()| wanted)
     });
     match raised {
-        Ok(files) if files >= needed => {}
-        Ok(files) => warn!(limit = files, needed, "too few files may be open for `gate.max_sessions` conversations"),
-        Err(why) => warn!(error = %why, "cannot see how many files may be open"),
+        Ok(files) if files >= needed => sessions,
+        Ok(files) => {
+            let beside = FILES_BESIDE.min(files / 2);
+            let fit = usize::try_from(files - beside).unwrap_or(usize::MAX).clamp(1, sessions.max(1));
+            warn!(
+                limit = files,
+                needed,
+                sessions = fit,
+                "too few files may be open for `gate.max_sessions` conversations"
+            );
+            fit
+        }
+        Err(why) => {
+            warn!(error = %why, "cannot see how many files may be open");
+            sessions
+        }
     }
 }
 
@@ -78,7 +92,7 @@ pub(super) fn become_user(config: &Config) -> anyhow::Result<()> {
 }
 
 /// Asks the kernel to hold us to what we need.
-pub(super) fn confine(config: &Config, places: &[PathBuf]) {
+pub(super) fn confine(config: &Config, places: &[PathBuf], data: Option<&Path>) {
     if !config.serve.confine {
         warn!("not confined: `serve.confine` is false");
         return;
@@ -87,7 +101,7 @@ pub(super) fn confine(config: &Config, places: &[PathBuf]) {
         Ok(()) => info!("confined: no new privileges"),
         Err(why) => warn!(error = %why, "not confined: the kernel does not promise that privileges stay as they are"),
     }
-    let (readable, writable) = (readable(config, places), writable(config));
+    let (readable, writable) = (readable(config, places), writable(config, data));
     match hold_files(&readable, &writable) {
         Ok(RulesetStatus::FullyEnforced) => {
             info!(read = %listed(&readable), write = %listed(&writable), "confined: files (landlock)");
@@ -125,12 +139,14 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths
 }
 
-/// Returns the only folder to write to, where there is one; systemd may name several.
-fn writable(config: &Config) -> Vec<PathBuf> {
-    match &config.serve.runtime_folder {
+/// Returns the only folders to write to: the runtime folder, of which systemd may name several, and the data folder.
+fn writable(config: &Config, data: Option<&Path>) -> Vec<PathBuf> {
+    let mut folders: Vec<PathBuf> = match &config.serve.runtime_folder {
         Some(folder) => vec![folder.clone()],
         None => std::env::var_os("RUNTIME_DIRECTORY").iter().flat_map(std::env::split_paths).collect(),
-    }
+    };
+    folders.extend(data.map(Path::to_owned));
+    folders
 }
 
 /// Writes paths as a list.

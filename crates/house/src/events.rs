@@ -1,0 +1,260 @@
+//! Events on their way into the lake: a bounded queue that never makes a verdict wait
+//!
+//! Whoever has an Event puts it on the queue and goes on. One thread takes what is there, lets the lake keep it with one
+//! sync for many, and counts. Where the queue is full an Event is dropped, counted, and said aloud: mail goes before books.
+
+use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use sekisho_core::event::Event;
+use tracing::{error, info, warn};
+
+use crate::lake::Lake;
+use crate::metrics::EventCounts;
+
+/// How many Events may wait: about 20 MB, and some seconds of the busiest gate.
+const WAITING: usize = 1 << 14;
+/// How long others may join the first of a batch, so that one sync serves them all.
+const GATHERING: Duration = Duration::from_millis(20);
+/// The most Events of one batch.
+const BATCH: usize = 4096;
+/// How long a lake that fails is left in peace.
+const AFTER_FAILURE: Duration = Duration::from_secs(1);
+/// How often it is tried again once the house closes.
+const LAST_TRIES: u32 = 3;
+/// How often the keepers look whether the house closes.
+const LOOK: Duration = Duration::from_millis(100);
+/// How often the lake is told to settle.
+const SETTLING: Duration = Duration::from_secs(10);
+/// How often drops are said aloud.
+const ALARM: Duration = Duration::from_secs(10);
+
+/// Takes Events from whoever has some.
+pub(crate) struct Events {
+    /// Where they wait; nothing where none are kept.
+    queue: Option<SyncSender<Event>>,
+    /// What is counted.
+    counts: EventCounts,
+    /// When a drop was last said aloud.
+    alarmed: Mutex<Option<Instant>>,
+}
+
+impl Events {
+    /// Keeps nothing.
+    pub(crate) fn nowhere(counts: EventCounts) -> Events {
+        Events { queue: None, counts, alarmed: Mutex::default() }
+    }
+
+    /// Keeps Events in a lake, until the keepers are told to close.
+    ///
+    /// # Errors
+    ///
+    /// Where the system has no thread for that.
+    pub(crate) fn kept_in(lake: Arc<dyn Lake>, counts: EventCounts) -> io::Result<(Events, Keepers)> {
+        let (queue, waiting) = sync_channel(WAITING);
+        let (closing, counted, settling) = (Arc::new(AtomicBool::new(false)), counts.clone(), Arc::clone(&lake));
+        let (for_keeper, for_settler) = (Arc::clone(&closing), Arc::clone(&closing));
+        let keeper = thread::Builder::new().name("events".to_owned());
+        let keeper =
+            keeper.spawn(move || Keeper { lake: &*lake, counts: &counted, closing: &for_keeper }.keep(&waiting))?;
+        let settler = thread::Builder::new().name("settling".to_owned());
+        let settler = settler.spawn(move || settle_now_and_then(&*settling, &for_settler))?;
+        let events = Events { queue: Some(queue), counts, alarmed: Mutex::default() };
+        Ok((events, Keepers { threads: vec![keeper, settler], closing }))
+    }
+
+    /// Tells whether Events are kept at all.
+    pub(crate) fn are_kept(&self) -> bool {
+        self.queue.is_some()
+    }
+
+    /// Puts an Event on its way. Returns at once.
+    pub(crate) fn record(&self, event: Event) {
+        let Some(queue) = &self.queue else { return };
+        if queue.try_send(event).is_err() {
+            self.counts.dropped.inc();
+            let mut alarmed = self.alarmed.lock().unwrap_or_else(PoisonError::into_inner);
+            if alarmed.is_none_or(|last| last.elapsed() >= ALARM) {
+                *alarmed = Some(Instant::now());
+                error!(dropped = self.counts.dropped.get(), "the lake does not keep up: Events are dropped");
+            }
+        }
+    }
+}
+
+/// The threads that keep Events.
+pub(crate) struct Keepers {
+    /// The threads.
+    threads: Vec<JoinHandle<()>>,
+    /// Whether they shall end.
+    closing: Arc<AtomicBool>,
+}
+
+impl Keepers {
+    /// Waits until everything that was put on its way is kept, or given up.
+    pub(crate) fn close(self) {
+        self.closing.store(true, Ordering::Relaxed);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                error!("a thread that keeps Events failed");
+            }
+        }
+    }
+}
+
+/// Who keeps Events.
+struct Keeper<'a> {
+    /// Where.
+    lake: &'a dyn Lake,
+    /// What is counted.
+    counts: &'a EventCounts,
+    /// Whether the house closes.
+    closing: &'a AtomicBool,
+}
+
+impl Keeper<'_> {
+    /// Keeps what comes until the house closes and nothing waits any more.
+    fn keep(&self, waiting: &Receiver<Event>) {
+        let mut batch = Vec::new();
+        loop {
+            match waiting.recv_timeout(LOOK) {
+                Ok(first) => batch.push(first),
+                Err(RecvTimeoutError::Timeout) if !self.is_closing() => continue,
+                Err(_) => return,
+            }
+            if !self.is_closing() {
+                thread::sleep(GATHERING);
+            }
+            batch.extend(waiting.try_iter().take(BATCH - 1));
+            self.keep_batch(&batch);
+            batch.clear();
+        }
+    }
+
+    /// Keeps a batch, however long the lake needs: the queue bounds what waits behind it.
+    fn keep_batch(&self, batch: &[Event]) {
+        let (mut failures, count) = (0, u64::try_from(batch.len()).unwrap_or(u64::MAX));
+        while let Err(why) = self.lake.append(batch) {
+            if failures == 0 {
+                error!(error = %why, waiting = count, "the lake cannot keep Events; it is tried again every second");
+            }
+            failures += 1;
+            self.counts.failures.inc();
+            if self.is_closing() && failures >= LAST_TRIES {
+                error!(dropped = count, "the house closes, and the lake could not keep these Events");
+                self.counts.dropped.inc_by(count);
+                return;
+            }
+            thread::sleep(AFTER_FAILURE);
+        }
+        if failures > 0 {
+            info!("the lake keeps Events again");
+        }
+        self.counts.kept.inc_by(count);
+    }
+
+    /// Tells whether the house closes.
+    fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::Relaxed)
+    }
+}
+
+/// Lets the lake settle until the house closes.
+fn settle_now_and_then(lake: &dyn Lake, closing: &AtomicBool) {
+    let mut settled = Instant::now();
+    while !closing.load(Ordering::Relaxed) {
+        thread::sleep(LOOK);
+        if settled.elapsed() >= SETTLING {
+            if let Err(why) = lake.settle() {
+                warn!(error = %why, "the lake could not settle; it is tried again");
+            }
+            settled = Instant::now();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prometheus::Registry;
+    use sekisho_core::event::MailEvent;
+
+    use super::*;
+    use crate::lake::LakeError;
+
+    /// A lake that remembers, and that fails as often as it is told to.
+    #[derive(Default)]
+    struct Puddle {
+        /// What it keeps.
+        kept: Mutex<Vec<Event>>,
+        /// How often it still fails.
+        fails: Mutex<u32>,
+    }
+
+    impl Lake for Puddle {
+        fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+            let mut fails = self.fails.lock().unwrap();
+            if *fails > 0 {
+                *fails -= 1;
+                return Err(LakeError("no space".to_owned()));
+            }
+            self.kept.lock().unwrap().extend_from_slice(events);
+            Ok(())
+        }
+
+        fn settle(&self) -> Result<(), LakeError> {
+            Ok(())
+        }
+    }
+
+    /// Makes the n-th Event.
+    fn event(n: i64) -> Event {
+        Event::Mail(Box::new(MailEvent { at: n, ..MailEvent::default() }))
+    }
+
+    #[test]
+    fn what_was_put_on_its_way_is_kept_in_order_before_the_house_closes() {
+        let (puddle, counts) = (Arc::new(Puddle::default()), EventCounts::new(&Registry::new()));
+        let (events, keepers) = Events::kept_in(puddle.clone(), counts.clone()).unwrap();
+        (0..10_000).for_each(|n| events.record(event(n)));
+        keepers.close();
+        assert_eq!(*puddle.kept.lock().unwrap(), (0..10_000).map(event).collect::<Vec<_>>());
+        assert_eq!((counts.kept.get(), counts.dropped.get()), (10_000, 0));
+    }
+
+    #[test]
+    fn a_lake_that_fails_for_a_while_loses_nothing() {
+        let (puddle, counts) = (Arc::new(Puddle::default()), EventCounts::new(&Registry::new()));
+        *puddle.fails.lock().unwrap() = 1;
+        let (events, keepers) = Events::kept_in(puddle.clone(), counts.clone()).unwrap();
+        (0..10).for_each(|n| events.record(event(n)));
+        keepers.close();
+        assert_eq!(puddle.kept.lock().unwrap().len(), 10);
+        assert_eq!((counts.kept.get(), counts.dropped.get(), counts.failures.get()), (10, 0, 1));
+    }
+
+    #[test]
+    fn beyond_the_bound_events_are_dropped_and_counted_and_nobody_waits() {
+        let counts = EventCounts::new(&Registry::new());
+        let (queue, waiting) = sync_channel(3);
+        let events = Events { queue: Some(queue), counts: counts.clone(), alarmed: Mutex::default() };
+        (0..10).for_each(|n| events.record(event(n)));
+        assert_eq!((counts.dropped.get(), waiting.try_iter().count()), (7, 3));
+        drop(waiting);
+        events.record(event(11));
+        assert_eq!(counts.dropped.get(), 8);
+    }
+
+    #[test]
+    fn a_lake_that_never_comes_back_does_not_keep_the_house_open() {
+        let (puddle, counts) = (Arc::new(Puddle::default()), EventCounts::new(&Registry::new()));
+        *puddle.fails.lock().unwrap() = u32::MAX;
+        let (events, keepers) = Events::kept_in(puddle, counts.clone()).unwrap();
+        events.record(event(1));
+        keepers.close();
+        assert_eq!((counts.kept.get(), counts.dropped.get()), (0, 1));
+    }
+}

@@ -1,0 +1,147 @@
+//! The data folder: where the house keeps what has to outlive it
+//!
+//! One folder, made at the first start, holds everything that is kept on this machine.
+
+use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::io::{self, Read, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use aws_lc_rs::rand;
+use sekisho_core::event::Event;
+
+use crate::config::StoreSection;
+use crate::fault::Fault;
+use crate::lake::{Lake, LakeError, OpenLake};
+
+/// How many octets a secret has.
+const SECRET: usize = 32;
+
+/// The data folder.
+pub(crate) struct DataFolder(PathBuf);
+
+impl DataFolder {
+    /// Opens the configured folder, or else the first of the usual places that can be had; none of those may be there.
+    pub(crate) fn open(section: &StoreSection, places: &[PathBuf]) -> Result<Option<DataFolder>, Fault> {
+        if let Some(folder) = &section.folder {
+            make(folder).map_err(|why| Fault::io("fault-data-folder", folder, &why))?;
+            return Ok(Some(DataFolder(folder.clone())));
+        }
+        Ok(places.iter().find(|place| make(place).is_ok()).cloned().map(DataFolder))
+    }
+
+    /// Returns where it is.
+    pub(crate) fn path(&self) -> &Path {
+        &self.0
+    }
+
+    /// Returns the secret of this house, which is made at the first start.
+    pub(crate) fn secret(&self) -> Result<Arc<[u8]>, Fault> {
+        let path = self.0.join("secret");
+        let read = || match read_secret(&path) {
+            Err(why) if why.kind() == io::ErrorKind::NotFound => write_secret(&path).and_then(|()| read_secret(&path)),
+            read => read,
+        };
+        read().map_err(|why| Fault::io("fault-data-folder", &path, &why))
+    }
+
+    /// Returns the lake in it, which is opened when it is first needed, and again after a failure.
+    pub(crate) fn lake(&self, open: OpenLake) -> Arc<dyn Lake> {
+        Arc::new(Patient { folder: self.0.join("lake"), open, lake: Mutex::default() })
+    }
+}
+
+/// Makes a folder, for us alone, and tells whether it can be written to.
+fn make(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    let probe = folder.join(".probe");
+    File::create(&probe)?;
+    fs::remove_file(probe)
+}
+
+/// Reads a secret.
+fn read_secret(path: &Path) -> io::Result<Arc<[u8]>> {
+    let mut secret = Vec::new();
+    File::open(path)?.take(SECRET as u64 + 1).read_to_end(&mut secret)?;
+    if secret.len() == SECRET { Ok(secret.into()) } else { Err(io::ErrorKind::InvalidData.into()) }
+}
+
+/// Makes a secret. It is there whole or not at all, and the first one stays.
+fn write_secret(path: &Path) -> io::Result<()> {
+    let mut secret = [0; SECRET];
+    rand::fill(&mut secret).map_err(|_| io::Error::other("no randomness"))?;
+    let draft = path.with_extension(format!("draft-{}", std::process::id()));
+    let mut file = OpenOptions::new().write(true).create(true).truncate(true).mode(0o600).open(&draft)?;
+    file.write_all(&secret)?;
+    file.sync_all()?;
+    match fs::hard_link(&draft, path) {
+        Err(why) if why.kind() != io::ErrorKind::AlreadyExists => Err(why),
+        _ => fs::remove_file(draft),
+    }
+}
+
+/// A lake that is opened when it is needed: mail goes before books, so the gate never waits for them to open.
+struct Patient {
+    /// Where it is.
+    folder: PathBuf,
+    /// What opens it.
+    open: OpenLake,
+    /// The lake, once it is open.
+    lake: Mutex<Option<Arc<dyn Lake>>>,
+}
+
+impl Patient {
+    /// Returns the lake.
+    fn lake(&self) -> Result<Arc<dyn Lake>, LakeError> {
+        let mut lake = self.lake.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*lake {
+            Some(lake) => Ok(Arc::clone(lake)),
+            None => Ok(Arc::clone(lake.insert((self.open)(&self.folder)?))),
+        }
+    }
+}
+
+impl Lake for Patient {
+    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+        self.lake()?.append(events)
+    }
+
+    fn settle(&self) -> Result<(), LakeError> {
+        self.lake()?.settle()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_secret_is_made_once_and_is_nobody_elses() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().unwrap();
+        let section = StoreSection { folder: Some(folder.path().join("a/b")), ..StoreSection::default() };
+        let data = DataFolder::open(&section, &[]).unwrap().unwrap();
+        let secret = data.secret().unwrap();
+        assert_eq!(secret, data.secret().unwrap());
+        assert!(secret.iter().any(|octet| *octet != 0));
+        let mode = fs::metadata(data.path().join("secret")).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert_eq!(fs::read_dir(data.path()).unwrap().count(), 1);
+        fs::write(data.path().join("secret"), b"short").unwrap();
+        assert!(data.secret().is_err());
+    }
+
+    #[test]
+    fn the_first_place_that_can_be_had_is_taken_and_the_configured_one_must_be() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("file");
+        fs::write(&file, b"").unwrap();
+        let places = [file.join("no"), folder.path().join("yes")];
+        let found = DataFolder::open(&StoreSection::default(), &places).unwrap().unwrap();
+        assert_eq!(found.path(), folder.path().join("yes"));
+        assert!(DataFolder::open(&StoreSection::default(), &places[..1]).unwrap().is_none());
+        let section = StoreSection { folder: Some(file), ..StoreSection::default() };
+        assert!(DataFolder::open(&section, &places).is_err());
+    }
+}
