@@ -404,7 +404,7 @@ fn an_address_that_is_taken_is_named() {
 fn every_verdict_is_kept_with_the_facts_that_it_rests_on_and_a_lake_that_fails_stops_no_mail() {
     let (folder, dns) = surroundings("");
     let data = folder.path("data");
-    folder.write("config.toml", &format!("{ANYWHERE}[store]\nfolder = {data:?}\n"));
+    folder.write("config.toml", format!("{ANYWHERE}[store]\nfolder = {data:?}\n"));
     let data = data.as_path();
     let mut daemon = Daemon::start(&folder, &dns, &[]);
     let mut mta = Mta::connect(daemon.gate).unwrap();
