@@ -1,10 +1,14 @@
-//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, a private Postfix
-//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, a small MTA
+//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, a private Postfix and PostgreSQL, a
+//! small MTA
+mod account;
 pub mod dns;
+mod leash;
 pub mod milter;
 pub mod postfix;
+pub mod postgres;
 pub mod second_opinion;
 pub mod sink;
 pub mod smtp;
 pub mod suites;
+pub mod tmpfs;
 pub mod world;

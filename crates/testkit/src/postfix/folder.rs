@@ -11,6 +11,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::Setup;
+use crate::account;
 
 /// Where Postfix's commands are.
 pub(super) const COMMANDS: &str = "/usr/sbin";
@@ -24,7 +25,7 @@ pub(super) struct Folder(PathBuf);
 impl Folder {
     /// Makes the folders and writes the configuration.
     pub(super) fn new(setup: &Setup, inbound: SocketAddr, submission: SocketAddr) -> Result<Folder, String> {
-        let owner = account("/etc/passwd", "postfix").zip(account("/etc/group", "postdrop"));
+        let owner = account::number("/etc/passwd", "postfix").zip(account::number("/etc/group", "postdrop"));
         let Some((user, group)) = owner.filter(|_| master().is_file()) else {
             return Err("Postfix is not installed. Run: sudo apt-get install postfix (`./x test` does)".to_owned());
         };
@@ -199,13 +200,6 @@ showq unix n - n - - showq
 pub(super) fn master() -> PathBuf {
     let found = DAEMONS.iter().map(|folder| Path::new(folder).join("master")).find(|path| path.is_file());
     found.unwrap_or_else(|| Path::new(DAEMONS[0]).join("master"))
-}
-
-/// Returns the number of a user or group in a file such as `/etc/passwd`.
-fn account(file: &str, name: &str) -> Option<u32> {
-    let text = fs::read_to_string(file).ok()?;
-    let mut fields = text.lines().map(|line| line.split(':')).find(|fields| fields.clone().next() == Some(name))?;
-    fields.nth(2)?.parse().ok()
 }
 
 /// Makes a folder with exactly this mode, whatever the mask is.

@@ -1,0 +1,165 @@
+//! Which reports count: each is counted once, whoever sends it how often
+
+use sqlx::any::AnyRow;
+
+use crate::column::{count, get, number, parse, text, text_of};
+use crate::digest::Digest;
+use crate::fault::Fault;
+use crate::id::Id;
+use crate::ledger::Ledger;
+use crate::report::ReportKind;
+use crate::turn::in_time;
+
+impl Ledger {
+    /// Claims the right to count a report; of all who claim the same key one gets it, and gets it again whenever it asks.
+    ///
+    /// `part` tells apart several reports in one mail. Claim as soon as the key was read, and before anything is counted.
+    pub async fn claim_aggregate(&self, key: &AggregateKey, report: Id, part: u32, now: i64) -> Result<Claim, Fault> {
+        /// The first one stays.
+        const CLAIM: &str = "INSERT INTO aggregate_reports (claim, report, part, kind, authenticated, submitter, org, report_id, \
+            domain, begin_at, end_at, row_count, message_count, claimed_at) \
+            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, $12) ON CONFLICT (claim) DO NOTHING";
+        /// Who has it.
+        const HOLDER: &str = "SELECT report, part FROM aggregate_reports WHERE claim = $1";
+        in_time(async {
+            let (mut turn, claim) = (self.writing().await?, key.claim());
+            let done = sqlx::query(CLAIM)
+                .bind(&claim)
+                .bind(report.to_string())
+                .bind(i64::from(part))
+                .bind(key.kind.word())
+                .bind(i64::from(key.submitter.is_some()))
+                .bind(text_of(key.submitter.as_deref().unwrap_or_default(), 255).into_owned())
+                .bind(text(&key.org).into_owned())
+                .bind(text(&key.report_id).into_owned())
+                .bind(text_of(&key.domain, 255).into_owned())
+                .bind(key.begin)
+                .bind(key.end)
+                .bind(now)
+                .execute(turn.on())
+                .await?;
+            if done.rows_affected() > 0 {
+                return turn.end(Claim::Ours).await;
+            }
+            let row = sqlx::query(HOLDER).bind(&claim).fetch_one(turn.on()).await?;
+            let holder: Id = parse(&row, "report")?;
+            let same = holder == report && get::<i64>(&row, "part")? == i64::from(part);
+            turn.end(if same { Claim::Ours } else { Claim::Duplicate(holder) }).await
+        })
+        .await
+    }
+
+    /// Notes how much was in a report that was claimed; false where it was not.
+    pub async fn count_aggregate(&self, report: Id, part: u32, rows: u64, messages: u64) -> Result<bool, Fault> {
+        /// Said twice it is as said once.
+        const COUNT: &str =
+            "UPDATE aggregate_reports SET row_count = $1, message_count = $2 WHERE report = $3 AND part = $4";
+        in_time(async {
+            let mut turn = self.writing().await?;
+            let done = sqlx::query(COUNT)
+                .bind(number(rows))
+                .bind(number(messages))
+                .bind(report.to_string())
+                .bind(i64::from(part))
+                .execute(turn.on())
+                .await?;
+            turn.end(done.rows_affected() > 0).await
+        })
+        .await
+    }
+
+    /// Returns what counts of a report, in the order of its parts.
+    pub async fn aggregates_of(&self, report: Id) -> Result<Vec<AggregateRead>, Fault> {
+        /// Its parts.
+        const PARTS: &str = "SELECT report, part, kind, authenticated, submitter, org, report_id, domain, begin_at, end_at, \
+            row_count, message_count, claimed_at FROM aggregate_reports WHERE report = $1 ORDER BY part, claim";
+        in_time(async {
+            let mut turn = self.reading().await?;
+            let rows = sqlx::query(PARTS).bind(report.to_string()).fetch_all(turn.on()).await?;
+            turn.end(rows.iter().map(AggregateRead::of).collect::<Result<_, _>>()?).await
+        })
+        .await
+    }
+}
+
+/// What makes two reports the same one.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct AggregateKey {
+    /// DMARC's or TLS's: their ids have nothing to do with each other.
+    pub kind: ReportKind,
+    /// The domain that was authenticated as the submitter's. Without one the key is among its like, and in nobody's way.
+    pub submitter: Option<String>,
+    /// What the reporter calls itself.
+    pub org: String,
+    /// What it calls the report.
+    pub report_id: String,
+    /// The domain it is about.
+    pub domain: String,
+    /// Where its period begins.
+    pub begin: i64,
+    /// Where it ends.
+    pub end: i64,
+}
+
+impl AggregateKey {
+    /// Returns the hash that stands for it. The parts are as long as their sender likes, and an index holds no such things.
+    fn claim(&self) -> String {
+        let proven = if self.submitter.is_some() { "authenticated" } else { "unauthenticated" };
+        let submitter = self.submitter.as_deref().unwrap_or_default();
+        let period = [self.begin.to_string(), self.end.to_string()];
+        let parts =
+            [self.kind.word(), proven, submitter, &self.org, &self.report_id, &self.domain, &period[0], &period[1]];
+        Digest::of_parts(&parts).to_string()
+    }
+}
+
+/// Whether a report may be counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Claim {
+    /// It is the one that counts; perhaps it was claimed by the same report before, when its job was broken off.
+    Ours,
+    /// The one that counts came with this report.
+    Duplicate(Id),
+}
+
+/// A report that counts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AggregateRead {
+    /// The report it came with.
+    pub report: Id,
+    /// Which of those in it.
+    pub part: u32,
+    /// What makes it the same as another; its texts as they stand in columns.
+    pub key: AggregateKey,
+    /// How many rows it has.
+    pub rows: u64,
+    /// How many messages they speak of.
+    pub messages: u64,
+    /// When it was claimed.
+    pub claimed_at: i64,
+}
+
+impl AggregateRead {
+    /// Reads a row.
+    fn of(row: &AnyRow) -> Result<AggregateRead, Fault> {
+        let part: i64 = get(row, "part")?;
+        let authenticated = get::<i64>(row, "authenticated")? != 0;
+        let submitter: String = get(row, "submitter")?;
+        Ok(AggregateRead {
+            report: parse(row, "report")?,
+            part: part.try_into().map_err(|_| Fault::nonsense("part", part.to_string()))?,
+            key: AggregateKey {
+                kind: parse(row, "kind")?,
+                submitter: authenticated.then_some(submitter),
+                org: get(row, "org")?,
+                report_id: get(row, "report_id")?,
+                domain: get(row, "domain")?,
+                begin: get(row, "begin_at")?,
+                end: get(row, "end_at")?,
+            },
+            rows: count(row, "row_count")?,
+            messages: count(row, "message_count")?,
+            claimed_at: get(row, "claimed_at")?,
+        })
+    }
+}

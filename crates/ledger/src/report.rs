@@ -1,0 +1,418 @@
+//! Reports: what was submitted to us, and what became of it
+
+use sqlx::AnyConnection;
+use sqlx::any::AnyRow;
+
+use crate::column::{get, number, parse, parse_optional, text, text_of};
+use crate::digest::Digest;
+use crate::fault::Fault;
+use crate::id::Id;
+use crate::job::{self, NewJob};
+use crate::ledger::Ledger;
+use crate::page::{Cursor, Page};
+use crate::source::{self, Source};
+use crate::turn::in_time;
+use crate::words::words;
+
+impl Ledger {
+    /// Notes a report together with its first job, in one transaction; both are on the disk when this returns.
+    ///
+    /// The same Evidence for the same kind of recipient is one row, however often it comes: a sender that did not hear our `250`
+    /// sends again. See [`Receipt`] for what became of it.
+    pub async fn receive(&self, intake: &Intake) -> Result<Receipt, Fault> {
+        let receipts = self.receive_all(std::slice::from_ref(intake)).await?;
+        Ok(receipts.into_iter().next().expect("one came in, one goes out"))
+    }
+
+    /// Notes many reports in one transaction: an import of a mailbox waits for the disk once and not for each mail.
+    pub async fn receive_all(&self, intakes: &[Intake]) -> Result<Vec<Receipt>, Fault> {
+        in_time(async {
+            let mut turn = self.writing().await?;
+            let mut receipts = Vec::with_capacity(intakes.len());
+            for intake in intakes {
+                receipts.push(receive(turn.on(), intake).await?);
+                if let Some(source) = &intake.source {
+                    source::note(turn.on(), source, Some(&intake.report.evidence), intake.report.received_at).await?;
+                }
+            }
+            turn.end(receipts).await
+        })
+        .await
+    }
+
+    /// Returns a report.
+    pub async fn report(&self, id: Id) -> Result<Option<Report>, Fault> {
+        /// One by its id.
+        const ONE: &str = "SELECT id, kind, read_as, channel, received_at, evidence, size, client, helo, mail_from, recipient, \
+            submitter, domain, state, reason, marked_at FROM reports WHERE id = $1";
+        in_time(async {
+            let mut turn = self.reading().await?;
+            let row = sqlx::query(ONE).bind(id.to_string()).fetch_optional(turn.on()).await?;
+            turn.end(row.as_ref().map(Report::of).transpose()?).await
+        })
+        .await
+    }
+
+    /// Returns the newest reports that the filter lets through, at most `limit`.
+    pub async fn reports(
+        &self,
+        filter: &ReportFilter,
+        after: Option<Cursor>,
+        limit: u16,
+    ) -> Result<Page<Report>, Fault> {
+        /// The newest first; a filter that is null lets all through.
+        const LIST: &str = "SELECT id, kind, read_as, channel, received_at, evidence, size, client, helo, mail_from, recipient, \
+            submitter, domain, state, reason, marked_at FROM reports \
+            WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) \
+            AND (CAST($2 AS TEXT) IS NULL OR COALESCE(read_as, kind) = $2) \
+            AND (CAST($3 AS TEXT) IS NULL OR domain = $3) \
+            AND received_at >= $4 AND received_at < $5 \
+            AND (received_at < $6 OR (received_at = $6 AND id < $7)) \
+            ORDER BY received_at DESC, id DESC LIMIT $8";
+        let (at, id) = after.map_or_else(Cursor::newest, |cursor| (cursor.at, cursor.id.to_string()));
+        in_time(async {
+            let mut turn = self.reading().await?;
+            let rows = sqlx::query(LIST)
+                .bind(filter.state.map(ReportState::word))
+                .bind(filter.kind.map(ReportKind::word))
+                .bind(filter.domain.as_deref().map(|domain| text(domain).into_owned()))
+                .bind(filter.from.unwrap_or(i64::MIN))
+                .bind(filter.before.unwrap_or(i64::MAX))
+                .bind(at)
+                .bind(id)
+                .bind(i64::from(limit) + 1)
+                .fetch_all(turn.on())
+                .await?;
+            let reports = rows.iter().map(Report::of).collect::<Result<_, _>>()?;
+            turn.end(Page::cut(reports, limit.into(), |report: &Report| Cursor {
+                at: report.received_at,
+                id: report.id,
+            }))
+            .await
+        })
+        .await
+    }
+
+    /// Says what became of a report; false where there is none of this id. Said twice it is as said once.
+    pub async fn mark(&self, id: Id, mark: &Mark) -> Result<bool, Fault> {
+        /// What is not said stays as it was, but for the reason.
+        const MARK: &str = "UPDATE reports SET state = $1, reason = $2, read_as = COALESCE($3, read_as), \
+            domain = COALESCE($4, domain), marked_at = $5 WHERE id = $6";
+        in_time(async {
+            let mut turn = self.writing().await?;
+            let done = sqlx::query(MARK)
+                .bind(mark.state.word())
+                .bind(mark.reason.as_deref().map(|reason| text(reason).into_owned()))
+                .bind(mark.read_as.map(ReportKind::word))
+                .bind(mark.domain.as_deref().map(|domain| text(domain).into_owned()))
+                .bind(mark.at)
+                .bind(id.to_string())
+                .execute(turn.on())
+                .await?;
+            turn.end(done.rows_affected() > 0).await
+        })
+        .await
+    }
+}
+
+/// A report that arrives: its row, its first job, and the file it comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Intake {
+    /// The row.
+    pub report: NewReport,
+    /// The job that reads it.
+    pub job: FirstJob,
+    /// Where `import` found it.
+    pub source: Option<Source>,
+}
+
+/// The row of a report that arrives.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NewReport {
+    /// Its id, should it be new.
+    pub id: Id,
+    /// What its recipient is for.
+    pub kind: ReportKind,
+    /// How it came.
+    pub channel: Channel,
+    /// When.
+    pub received_at: i64,
+    /// Its bytes in the vault.
+    pub evidence: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// From whom and to whom.
+    pub envelope: Envelope,
+    /// The domain that was authenticated as its submitter's when it came.
+    pub submitter: Option<String>,
+}
+
+/// Who handed a report over, and for whom; empty where the channel has no such thing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Envelope {
+    /// The client's address.
+    pub client: String,
+    /// What it called itself.
+    pub helo: String,
+    /// MAIL FROM; empty is the null path, none is a channel without one.
+    pub mail_from: Option<String>,
+    /// The recipient.
+    pub recipient: String,
+}
+
+/// The job that a report begins with; its subject is the report's id.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FirstJob {
+    /// Its id.
+    pub id: Id,
+    /// Who does it.
+    pub queue: String,
+    /// What else they must know.
+    pub payload: String,
+    /// How often it is tried.
+    pub max_attempts: u32,
+}
+
+/// What became of a report that arrived.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Receipt {
+    /// It is new.
+    New,
+    /// It was here already, under this id; nothing was written.
+    Known(Id),
+    /// It was here already, under this id, from somebody who proved nothing; now it comes from an authenticated submitter, so
+    /// that it is read once more. A copy that somebody sent ahead does not displace the real one.
+    Proven(Id),
+}
+
+impl Receipt {
+    /// Returns the id of the row, where `new` is the one that was given to [`Ledger::receive`].
+    pub fn id(self, new: Id) -> Id {
+        match self {
+            Receipt::New => new,
+            Receipt::Known(id) | Receipt::Proven(id) => id,
+        }
+    }
+}
+
+/// A row of the book.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Report {
+    /// Its id.
+    pub id: Id,
+    /// What its recipient is for.
+    pub kind: ReportKind,
+    /// What it turned out to be, once it was read.
+    pub read_as: Option<ReportKind>,
+    /// How it came.
+    pub channel: Channel,
+    /// When.
+    pub received_at: i64,
+    /// Its bytes in the vault.
+    pub evidence: Digest,
+    /// How many they are.
+    pub size: u64,
+    /// From whom and to whom.
+    pub envelope: Envelope,
+    /// The domain that was authenticated as its submitter's when it came.
+    pub submitter: Option<String>,
+    /// The domain it is about, once it was read.
+    pub domain: Option<String>,
+    /// What became of it.
+    pub state: ReportState,
+    /// Why.
+    pub reason: Option<String>,
+    /// When that was said.
+    pub marked_at: i64,
+}
+
+impl Report {
+    /// Reads a row.
+    fn of(row: &AnyRow) -> Result<Report, Fault> {
+        Ok(Report {
+            id: parse(row, "id")?,
+            kind: parse(row, "kind")?,
+            read_as: parse_optional(row, "read_as")?,
+            channel: parse(row, "channel")?,
+            received_at: get(row, "received_at")?,
+            evidence: parse(row, "evidence")?,
+            size: crate::column::count(row, "size")?,
+            envelope: Envelope {
+                client: get(row, "client")?,
+                helo: get(row, "helo")?,
+                mail_from: get(row, "mail_from")?,
+                recipient: get(row, "recipient")?,
+            },
+            submitter: get(row, "submitter")?,
+            domain: get(row, "domain")?,
+            state: parse(row, "state")?,
+            reason: get(row, "reason")?,
+            marked_at: get(row, "marked_at")?,
+        })
+    }
+}
+
+/// What became of a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// The state.
+    pub state: ReportState,
+    /// Why, for a person.
+    pub reason: Option<String>,
+    /// What it turned out to be.
+    pub read_as: Option<ReportKind>,
+    /// The domain it is about.
+    pub domain: Option<String>,
+    /// When this was found.
+    pub at: i64,
+}
+
+/// Which reports to list; what is none lets all through.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ReportFilter {
+    /// Only those of this state.
+    pub state: Option<ReportState>,
+    /// Only those of this kind, as they were read, or else as they came.
+    pub kind: Option<ReportKind>,
+    /// Only those about this domain.
+    pub domain: Option<String>,
+    /// Only those that came at this time or later.
+    pub from: Option<i64>,
+    /// Only those that came before this time.
+    pub before: Option<i64>,
+}
+
+words! {
+    /// What a report is.
+    ReportKind, "kind of report" {
+        /// A DMARC aggregate report (RFC 9990).
+        DmarcAggregate = "dmarc-aggregate",
+        /// A DMARC failure report (RFC 9991).
+        DmarcFailure = "dmarc-failure",
+        /// An SMTP TLS report (RFC 8460).
+        Tls = "tls",
+        /// A complaint to `abuse@`.
+        Abuse = "abuse",
+        /// A complaint from a mailbox provider's feedback loop (RFC 5965).
+        Fbl = "fbl",
+        /// Not known before it is read.
+        Unknown = "unknown",
+    }
+}
+
+words! {
+    /// How a report came.
+    Channel, "channel" {
+        /// To the SMTP intake.
+        Smtp = "smtp",
+        /// As a file.
+        File = "file",
+        /// By HTTP POST.
+        Http = "http",
+        /// Fetched from an IMAP mailbox.
+        Imap = "imap",
+        /// From a Maildir.
+        Maildir = "maildir",
+        /// From an mbox.
+        Mbox = "mbox",
+    }
+}
+
+words! {
+    /// What became of a report.
+    ReportState, "state of a report" {
+        /// It waits to be read.
+        Received = "received",
+        /// It was read, and its rows are Events.
+        Read = "read",
+        /// It cannot be read; the reason says why.
+        Unreadable = "unreadable",
+        /// It was left out, as its standard demands; the reason says which rule.
+        Ignored = "ignored",
+        /// It was counted already.
+        Duplicate = "duplicate",
+    }
+}
+
+/// Notes a report and its job within a transaction.
+async fn receive(connection: &mut AnyConnection, intake: &Intake) -> Result<Receipt, Fault> {
+    let report = &intake.report;
+    if insert(connection, report).await? {
+        enqueue(connection, intake, report.id).await?;
+        return Ok(Receipt::New);
+    }
+    /// The row that is in the way.
+    const KNOWN: &str = "SELECT id, submitter FROM reports WHERE evidence = $1 AND kind = $2";
+    let row = sqlx::query(KNOWN)
+        .bind(report.evidence.to_string())
+        .bind(report.kind.word())
+        .fetch_one(&mut *connection)
+        .await?;
+    let known = parse(&row, "id")?;
+    let unproven = get::<Option<String>>(&row, "submitter")?.is_none();
+    if unproven && report.submitter.is_some() && prove(connection, known, report).await? {
+        enqueue(connection, intake, known).await?;
+        return Ok(Receipt::Proven(known));
+    }
+    Ok(Receipt::Known(known))
+}
+
+/// Inserts the row; false where there is one of this Evidence and kind.
+async fn insert(connection: &mut AnyConnection, report: &NewReport) -> Result<bool, Fault> {
+    /// It begins as received.
+    const INSERT: &str = "INSERT INTO reports (id, kind, channel, received_at, evidence, size, client, helo, mail_from, \
+        recipient, submitter, state, marked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'received', $4) \
+        ON CONFLICT (evidence, kind) DO NOTHING";
+    let envelope = &report.envelope;
+    let done = sqlx::query(INSERT)
+        .bind(report.id.to_string())
+        .bind(report.kind.word())
+        .bind(report.channel.word())
+        .bind(report.received_at)
+        .bind(report.evidence.to_string())
+        .bind(number(report.size))
+        .bind(text(&envelope.client).into_owned())
+        .bind(text(&envelope.helo).into_owned())
+        .bind(envelope.mail_from.as_deref().map(|from| text(from).into_owned()))
+        .bind(text(&envelope.recipient).into_owned())
+        .bind(report.submitter.as_deref().map(|domain| text_of(domain, 255).into_owned()))
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Gives a row the submitter that was authenticated now; false where somebody else did so meanwhile.
+async fn prove(connection: &mut AnyConnection, known: Id, report: &NewReport) -> Result<bool, Fault> {
+    /// It waits to be read again.
+    const PROVE: &str = "UPDATE reports SET submitter = $1, channel = $2, received_at = $3, client = $4, helo = $5, \
+        mail_from = $6, recipient = $7, state = 'received', reason = NULL, marked_at = $3 WHERE id = $8 AND submitter IS NULL";
+    let envelope = &report.envelope;
+    let done = sqlx::query(PROVE)
+        .bind(report.submitter.as_deref().map(|domain| text_of(domain, 255).into_owned()))
+        .bind(report.channel.word())
+        .bind(report.received_at)
+        .bind(text(&envelope.client).into_owned())
+        .bind(text(&envelope.helo).into_owned())
+        .bind(envelope.mail_from.as_deref().map(|from| text(from).into_owned()))
+        .bind(text(&envelope.recipient).into_owned())
+        .bind(known.to_string())
+        .execute(connection)
+        .await?;
+    Ok(done.rows_affected() > 0)
+}
+
+/// Enqueues the job that reads a report: once, and once more when its submitter is proven.
+async fn enqueue(connection: &mut AnyConnection, intake: &Intake, report: Id) -> Result<(), Fault> {
+    let (first, submitter) = (&intake.job, intake.report.submitter.as_deref().unwrap_or_default());
+    let job = NewJob {
+        id: first.id,
+        queue: first.queue.clone(),
+        subject: report.to_string(),
+        payload: first.payload.clone(),
+        once: Some(format!("{}:{report}:{submitter}", first.queue)),
+        due: intake.report.received_at,
+        made_at: intake.report.received_at,
+        max_attempts: first.max_attempts,
+    };
+    job::insert(connection, &job).await.map(|_| ())
+}

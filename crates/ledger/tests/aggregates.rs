@@ -1,0 +1,100 @@
+//! Reports that count: one for each key
+
+use sekisho_ledger::{AggregateKey, Claim, ReportKind};
+
+use crate::books::{NOW, id, on_both};
+
+/// Returns a key; who sends it is authenticated.
+fn key() -> AggregateKey {
+    AggregateKey {
+        kind: ReportKind::DmarcAggregate,
+        submitter: Some("reporter.test".to_owned()),
+        org: "Reporter".to_owned(),
+        report_id: "1".to_owned(),
+        domain: "example.org".to_owned(),
+        begin: 0,
+        end: 86_400_000_000,
+    }
+}
+
+#[test]
+fn a_key_belongs_to_the_first_report_and_stays_with_it() {
+    on_both(async |books| {
+        let (ledger, first, second) = (books.open().await, id(), id());
+        assert_eq!(ledger.claim_aggregate(&key(), first, 0, NOW).await.unwrap(), Claim::Ours);
+        assert_eq!(ledger.claim_aggregate(&key(), second, 0, NOW).await.unwrap(), Claim::Duplicate(first));
+        // Its job was broken off and does all again: it is no duplicate of itself. The same within one mail is.
+        assert_eq!(ledger.claim_aggregate(&key(), first, 0, NOW).await.unwrap(), Claim::Ours);
+        assert_eq!(ledger.claim_aggregate(&key(), first, 1, NOW).await.unwrap(), Claim::Duplicate(first));
+        assert!(ledger.count_aggregate(first, 0, 10, 1000).await.unwrap());
+        assert!(!ledger.count_aggregate(second, 0, 10, 1000).await.unwrap());
+        let read = ledger.aggregates_of(first).await.unwrap();
+        assert_eq!(read.len(), 1);
+        assert_eq!((&read[0].key, read[0].rows, read[0].messages), (&key(), 10, 1000));
+        assert_eq!(ledger.aggregates_of(second).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn every_part_of_the_key_tells_reports_apart() {
+    on_both(async |books| {
+        let ledger = books.open().await;
+        let other = "other".to_owned();
+        let keys = [
+            key(),
+            AggregateKey { kind: ReportKind::Tls, ..key() },
+            AggregateKey { submitter: Some(other.clone()), ..key() },
+            AggregateKey { submitter: Some(String::new()), ..key() },
+            AggregateKey { submitter: None, ..key() },
+            AggregateKey { org: other.clone(), ..key() },
+            AggregateKey { report_id: other.clone(), ..key() },
+            AggregateKey { domain: other.clone(), ..key() },
+            AggregateKey { begin: 1, ..key() },
+            AggregateKey { end: 1, ..key() },
+            // Parts do not run into each other, and what is cut in its column is whole in the key.
+            AggregateKey { org: "Reporter1".to_owned(), report_id: String::new(), ..key() },
+            AggregateKey { report_id: "x".repeat(100_000), ..key() },
+            AggregateKey { report_id: format!("{}y", "x".repeat(99_999)), ..key() },
+            AggregateKey { report_id: "a\0b".to_owned(), ..key() },
+        ];
+        for key in &keys {
+            assert_eq!(ledger.claim_aggregate(key, id(), 0, NOW).await.unwrap(), Claim::Ours, "{key:?}");
+        }
+        for key in &keys {
+            let again = ledger.claim_aggregate(key, id(), 0, NOW).await.unwrap();
+            assert!(matches!(again, Claim::Duplicate(_)));
+        }
+    });
+}
+
+#[test]
+fn an_unauthenticated_report_never_has_the_key_of_an_authenticated_one() {
+    on_both(async |books| {
+        let (ledger, forged, real) = (books.open().await, id(), id());
+        let forgery = AggregateKey { submitter: None, ..key() };
+        assert_eq!(ledger.claim_aggregate(&forgery, forged, 0, NOW).await.unwrap(), Claim::Ours);
+        assert_eq!(ledger.claim_aggregate(&key(), real, 0, NOW).await.unwrap(), Claim::Ours);
+        assert_eq!(ledger.aggregates_of(forged).await.unwrap()[0].key.submitter, None);
+    });
+}
+
+#[test]
+fn of_many_that_claim_at_once_one_counts() {
+    on_both(async |books| {
+        let nodes = [books.open().await, books.open().await];
+        for round in 0..10 {
+            let key = AggregateKey { report_id: round.to_string(), ..key() };
+            let tasks: Vec<_> = (0..8)
+                .map(|number: usize| {
+                    let (ledger, key) = (nodes[number % 2].clone(), key.clone());
+                    tokio::spawn(async move { ledger.claim_aggregate(&key, id(), 0, NOW).await.unwrap() })
+                })
+                .collect();
+            let mut ours = 0;
+            for task in tasks {
+                ours += usize::from(task.await.unwrap() == Claim::Ours);
+            }
+            assert_eq!(ours, 1);
+        }
+    });
+}
