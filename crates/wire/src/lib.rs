@@ -5,5 +5,7 @@
 //!
 //! - [`milter`]: what an MTA says to a mail filter, and what that may answer (protocol version 6, as Postfix and Sendmail
 //!   speak it).
+//! - [`smtp`]: what a client says to a server that receives mail, and what that answers.
 
 pub mod milter;
+pub mod smtp;
