@@ -8,6 +8,7 @@
 //! - [`presentation`]: DNS records as zone files write them, read and written.
 //! - [`step`]: one line of the explanation of a verdict, as data.
 //! - [`speech`]: steps become sentences, in Japanese and English.
+//! - [`sums`]: what Events add up to.
 //! - [`visible`]: hostile bytes made safe to show.
 //! - [`zone`]: a small DNS of one's own, for examples, tests and what-if.
 
@@ -17,5 +18,6 @@ pub mod name;
 pub mod presentation;
 pub mod speech;
 pub mod step;
+pub mod sums;
 pub mod visible;
 pub mod zone;

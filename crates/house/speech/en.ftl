@@ -124,6 +124,10 @@ fault-listen = `{ $value }` is not an address to listen on; write `ADDR:PORT`
 fault-bind = cannot listen on `{ $address }`
 fault-runtime = the program cannot be started
 fault-data-folder = cannot keep books in { $path }
+fault-no-data = there are no books in { $path } yet: start `sekisho serve`, or `sekisho report import` something
+fault-no-data-folder = no data folder can be had: set `store.folder`
+fault-no-lake = this program was built without a lake
+fault-lake = the lake cannot do that
 fault-runtime-folder = cannot keep the list of mails in work in { $path }
 fault-word = `{ $value }` is not known here; write { $words }
 fault-help = `{ $value }` cannot stand in an answer; write at most 100 ASCII characters without spaces
@@ -202,6 +206,8 @@ why-not-seconds = write a number of seconds from 0.001 to 600
 why-not-time = write a time as RFC 3339 has it, such as 2026-05-01T12:00:00Z
 why-not-days = write a number of days from 1 to 36500
 why-not-lang = write `ja` or `en`
+why-not-state = write `received`, `read`, `unreadable`, `ignored` or `duplicate`
+why-not-domain = write a domain name, such as example.org
 why-not-hop = write the number of a Received field, counted from 1 at the top, or the name of the host that wrote it
 why-not-utf8 = it is not UTF-8
 why-name-empty = the name is empty
@@ -329,3 +335,32 @@ held-summary = { $count ->
    *[other] { $count } mails are held
 }
 held-released = { $id } is released
+
+## sekisho lake, sekisho report
+
+lake-tables = {"table           days   files          rows          MB"}
+report-progress = { $read } reports read
+report-taken = { $new ->
+    [one] 1 new report
+   *[other] { $new } new reports
+}, { $known } known already, { $passed ->
+    [one] 1 file
+   *[other] { $passed } files
+} taken in before
+report-read = read: { $reports } reports with { $rows } rows, about { $messages } mails
+report-unproven = { $number } of them prove no sender: left out of the sums unless --unproven is given
+report-duplicates = { $number } were counted before
+report-ignored = { $number } were left out, as their standard demands (sekisho report list --state ignored)
+report-unreadable = { $number } cannot be read (sekisho report list --state unreadable)
+report-later = { $number } could not be read now; they are tried again
+report-by-daemon = the daemon is running, and reads them
+show-nothing = no reports about { $domain } from { $first } to { $last }
+show-head = { $domain }, { $first } to { $last }: { $mails } mails of { $sources ->
+    [one] 1 source
+   *[other] { $sources } sources
+}, { $share } pass DMARC
+show-source = source
+show-domains = domains
+show-mails = mails
+show-pass = pass
+show-more = … and { $number } more sources (--json shows all)

@@ -9,7 +9,9 @@ use std::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use sekisho_core::name::DomainName;
 use sekisho_core::speech::Lang;
+use sekisho_ledger::ReportState;
 
 use crate::fault::Fault;
 use crate::received::Hop;
@@ -62,6 +64,10 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// The mails in Postfix's hold queue: list them, or let some go.
     Held(HeldArguments),
+    /// Ask what was kept, in SQL: verdicts, facts, rows of reports.
+    Lake(LakeArguments),
+    /// Reports that others send us: take them in, list them, show what they tell.
+    Report(ReportArguments),
     /// Serve: judge every mail that an MTA shows by the milter protocol.
     Serve(ServeArguments),
     /// Sign a mail with DKIM, or make a new key for it.
@@ -75,6 +81,8 @@ impl Command {
             Command::Check(arguments) => arguments.lang,
             Command::Config(arguments) => arguments.lang,
             Command::Held(arguments) => arguments.lang,
+            Command::Lake(arguments) => arguments.lang,
+            Command::Report(arguments) => arguments.lang,
             Command::Serve(arguments) => arguments.lang,
             Command::Sign(arguments) => arguments.lang,
         }
@@ -250,6 +258,136 @@ pub(crate) enum HeldCommand {
         #[arg(required = true, value_name = "ID")]
         ids: Vec<String>,
     },
+}
+
+/// What `--help` shows below the options of `sekisho lake`.
+const LAKE_EXAMPLES: &str = "\
+Examples:
+  Who sent most in the name of a domain on a day:
+    sekisho lake query \"SELECT client_ip, count(*) AS mails FROM mail
+      WHERE day = '2026-11-22' AND author_domain = 'example.org' GROUP BY client_ip ORDER BY mails DESC LIMIT 20\"
+
+Exit status: 0 done, 2 could not be done.";
+
+/// The options of `sekisho lake`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = LAKE_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct LakeArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) what: LakeCommand,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Write JSON, one object a row.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// What can be done with the lake.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum LakeCommand {
+    /// Answer a question. Only statements that read are answered.
+    Query {
+        /// The question, as SELECT says it.
+        #[arg(value_name = "SQL")]
+        sql: String,
+
+        /// Write CSV in which nothing is a formula.
+        #[arg(long, conflicts_with = "json")]
+        csv: bool,
+    },
+    /// List the tables, and how much is in them.
+    Tables,
+    /// Make few large files of many small ones; the daemon does so by itself.
+    Compact,
+}
+
+/// What `--help` shows below the options of `sekisho report`.
+const REPORT_EXAMPLES: &str = "\
+Examples:
+  Take in every report of a folder, a Maildir or an mbox; done twice, nothing is counted twice:
+    sekisho report import ~/Maildir reports.mbox old-reports/
+
+  Show who sends in the name of a domain:
+    sekisho report show example.org
+
+Exit status: 0 done, 1 something could not be read or nothing was found, 2 could not be done.";
+
+/// The options of `sekisho report`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = REPORT_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct ReportArguments {
+    /// What to do.
+    #[command(subcommand)]
+    pub(crate) what: ReportCommand,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Write JSON.
+    #[arg(long, global = true)]
+    pub(crate) json: bool,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// What can be done with reports.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ReportCommand {
+    /// Take reports in: files, folders, mbox files and Maildir folders.
+    Import {
+        /// Where they are.
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+
+        /// Ask this server who sent them: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+        #[arg(long, value_name = "SERVER")]
+        dns: Option<String>,
+    },
+    /// List the reports that came, the newest first, and what became of them.
+    List {
+        /// Only those of this state: received, read, unreadable, ignored or duplicate.
+        #[arg(long, value_name = "STATE", value_parser = parse_state)]
+        state: Option<ReportState>,
+
+        /// At most so many.
+        #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        limit: u16,
+    },
+    /// Show who sends in the name of a domain, as receivers tell, and what passes.
+    Show {
+        /// The domain that publishes the policy.
+        #[arg(value_name = "DOMAIN", value_parser = parse_domain)]
+        domain: DomainName,
+
+        /// So many days back from today.
+        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+        days: u32,
+
+        /// Count also what reports tell that nobody vouches for.
+        #[arg(long)]
+        unproven: bool,
+    },
+}
+
+/// Reads the state of a report.
+fn parse_state(text: &str) -> Result<ReportState, Fault> {
+    text.parse().map_err(|_| Fault::new("why-not-state", []))
+}
+
+/// Reads a domain name.
+fn parse_domain(text: &str) -> Result<DomainName, Fault> {
+    DomainName::parse(text.trim_end_matches('.')).map_err(|_| Fault::new("why-not-domain", []))
 }
 
 /// What `--help` shows below the options of `sekisho sign`.

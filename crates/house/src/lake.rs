@@ -2,13 +2,18 @@
 //!
 //! What it is made of is the program's choice (`crates/sekisho`): nothing here links a query engine.
 
+pub(crate) mod command;
+
 use std::fmt;
+use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
 
+use jiff::civil::Date;
 use sekisho_core::event::Event;
+use sekisho_core::sums::Reported;
 
-/// Where Events are kept.
+/// Where Events are kept and asked about. Whoever opened it to read cannot keep any.
 pub trait Lake: Send + Sync {
     /// Keeps Events. When it returns they outlive the process, and a loss of power.
     ///
@@ -23,10 +28,78 @@ pub trait Lake: Send + Sync {
     ///
     /// Where that could not be done; nothing is lost, and it may be tried again.
     fn settle(&self) -> Result<(), LakeError>;
+
+    /// Makes few large files of many small ones.
+    ///
+    /// # Errors
+    ///
+    /// Where that could not be done; nothing is lost, and it may be tried again.
+    fn compact(&self) -> Result<(), LakeError>;
+
+    /// Answers a question in SQL, and writes the rows. Returns how many there are.
+    ///
+    /// # Errors
+    ///
+    /// Where the statement is wrong, does not only read, or needs too much; and where `out` fails.
+    fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError>;
+
+    /// Lists the tables, and how much is in them.
+    ///
+    /// # Errors
+    ///
+    /// Where the files cannot be read.
+    fn tables(&self) -> Result<Vec<LakeTable>, LakeError>;
+
+    /// Returns how many rows of a report are kept, by our name for it.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn rows_of_report(&self, report: &str) -> Result<u64, LakeError>;
+
+    /// Returns what receivers told about a policy domain in some days; with `unproven`, also what nobody vouches for.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError>;
 }
 
-/// Opens the lake in a data folder, to write to it.
-pub type OpenLake = fn(&Path) -> Result<Arc<dyn Lake>, LakeError>;
+/// How rows are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Form {
+    /// As a table, for people.
+    #[default]
+    Table,
+    /// As one JSON object a line.
+    Json,
+    /// As CSV in which nothing is a formula.
+    Csv,
+}
+
+/// A table of the lake.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LakeTable {
+    /// What it is called.
+    pub name: String,
+    /// How many days it has.
+    pub days: u64,
+    /// How many files.
+    pub files: u64,
+    /// How many rows.
+    pub rows: u64,
+    /// How many octets.
+    pub octets: u64,
+}
+
+/// What opens the lake in a folder: to write to it, and to read in it beside whoever writes.
+#[derive(Clone, Copy, Debug)]
+pub struct OpenLake {
+    /// To write, which one process at a time may.
+    pub write: fn(&Path) -> Result<Arc<dyn Lake>, LakeError>,
+    /// To read.
+    pub read: fn(&Path) -> Result<Arc<dyn Lake>, LakeError>,
+}
 
 /// What a lake could not do, in its own words.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -32,13 +32,14 @@ mod metrics;
 mod postfix;
 mod received;
 mod refusal;
+mod reports;
 mod serve;
 mod sign;
 mod speech;
 mod store;
 mod terminal;
 
-pub use crate::lake::{Lake, LakeError, OpenLake};
+pub use crate::lake::{Form, Lake, LakeError, LakeTable, OpenLake};
 
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, mut streams: Streams<'_>) -> u8
@@ -56,6 +57,8 @@ where
         Command::Check(arguments) => arguments.run(&talk, &mut streams),
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
         Command::Held(arguments) => arguments.run(&talk, &mut streams),
+        Command::Lake(arguments) => arguments.run(&talk, &mut streams),
+        Command::Report(arguments) => arguments.run(&talk, &mut streams),
         Command::Serve(arguments) => arguments.run(&talk, &mut streams),
         Command::Sign(arguments) => arguments.run(&talk, &mut streams),
     };

@@ -337,7 +337,7 @@ fn tell_systemd(state: &[NotifyState<'_>]) {
 }
 
 /// Chooses where answers come from: the command line, else the configuration, else the system.
-fn source(named: Option<&str>, config: &Config) -> Result<Source, Fault> {
+pub(crate) fn source(named: Option<&str>, config: &Config) -> Result<Source, Fault> {
     let upstreams = match named {
         Some(server) => {
             let upstream: Result<Upstream, _> = server.parse();

@@ -9,14 +9,21 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand;
+use jiff::Timestamp;
+use jiff::civil::Date;
 use sekisho_core::event::Event;
+use sekisho_core::sums::Reported;
+use sekisho_ledger::vault::VaultError;
+use sekisho_ledger::{Ledger, OpenError, Vault};
 
 use crate::config::StoreSection;
-use crate::fault::Fault;
-use crate::lake::{Lake, LakeError, OpenLake};
+use crate::fault::{Fault, shown};
+use crate::lake::{Form, Lake, LakeError, LakeTable, OpenLake};
 
 /// How many octets a secret has.
 const SECRET: usize = 32;
+/// Where in it the lake is.
+const LAKE: &str = "lake";
 
 /// The data folder.
 pub(crate) struct DataFolder(PathBuf);
@@ -29,6 +36,16 @@ impl DataFolder {
             return Ok(Some(DataFolder(folder.clone())));
         }
         Ok(places.iter().find(|place| make(place).is_ok()).cloned().map(DataFolder))
+    }
+
+    /// Finds the folder of a command: the configured one, or else the first of the usual places that is there.
+    pub(crate) fn find(section: &StoreSection, places: &[PathBuf]) -> Result<DataFolder, Fault> {
+        let found = section.folder.iter().chain(places).find(|place| place.is_dir());
+        let found = found.ok_or_else(|| match section.folder.as_deref().or(places.first().map(PathBuf::as_path)) {
+            Some(place) => Fault::new("fault-no-data", [("path", shown(place))]),
+            None => Fault::new("fault-no-data-folder", []),
+        });
+        found.cloned().map(DataFolder)
     }
 
     /// Returns where it is.
@@ -46,9 +63,29 @@ impl DataFolder {
         read().map_err(|why| Fault::io("fault-data-folder", &path, &why))
     }
 
+    /// Opens the lake in it to read.
+    pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
+        (open.read)(&self.0.join(LAKE))
+    }
+
+    /// Opens the lake in it to write to it; fails where another process does.
+    pub(crate) fn lake_to_write(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
+        (open.write)(&self.0.join(LAKE))
+    }
+
+    /// Opens the ledger in it.
+    pub(crate) async fn ledger(&self) -> Result<Ledger, OpenError> {
+        Ledger::open(&format!("sqlite:{}", self.0.join("ledger.sqlite").display()), Timestamp::now().as_microsecond()).await
+    }
+
+    /// Opens the vault in it.
+    pub(crate) async fn vault(&self) -> Result<Vault, VaultError> {
+        Vault::in_folder(&self.0.join("vault")).await
+    }
+
     /// Returns the lake in it, which is opened when it is first needed, and again after a failure.
     pub(crate) fn lake(&self, open: OpenLake) -> Arc<dyn Lake> {
-        Arc::new(Patient { folder: self.0.join("lake"), open, lake: Mutex::default() })
+        Arc::new(Patient { folder: self.0.join(LAKE), open, lake: Mutex::default() })
     }
 }
 
@@ -97,7 +134,7 @@ impl Patient {
         let mut lake = self.lake.lock().unwrap_or_else(PoisonError::into_inner);
         match &*lake {
             Some(lake) => Ok(Arc::clone(lake)),
-            None => Ok(Arc::clone(lake.insert((self.open)(&self.folder)?))),
+            None => Ok(Arc::clone(lake.insert((self.open.write)(&self.folder)?))),
         }
     }
 }
@@ -109,6 +146,26 @@ impl Lake for Patient {
 
     fn settle(&self) -> Result<(), LakeError> {
         self.lake()?.settle()
+    }
+
+    fn compact(&self) -> Result<(), LakeError> {
+        self.lake()?.compact()
+    }
+
+    fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
+        self.lake()?.query(sql, form, out)
+    }
+
+    fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
+        self.lake()?.tables()
+    }
+
+    fn rows_of_report(&self, report: &str) -> Result<u64, LakeError> {
+        self.lake()?.rows_of_report(report)
+    }
+
+    fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
+        self.lake()?.reported(domain, first, last, unproven)
     }
 }
 

@@ -14,7 +14,7 @@ use super::input::MAIL_MAX;
 const PIECE: u64 = 64 * 1024;
 
 /// The mails of one mbox.
-pub(super) struct Mbox<R> {
+pub(crate) struct Mbox<R> {
     /// The file.
     file: BufReader<R>,
     /// A piece that was read to see what follows; whether it begins a line.
@@ -36,11 +36,11 @@ struct Piece {
 
 /// The mail is larger than what is judged; it was read over.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct TooLarge;
+pub(crate) struct TooLarge;
 
 impl<R: Read> Mbox<R> {
     /// Makes ready to read.
-    pub(super) fn new(file: R) -> Mbox<R> {
+    pub(crate) fn new(file: R) -> Mbox<R> {
         Mbox { file: BufReader::with_capacity(128 * 1024, file), ahead: None, at_line_start: true, number: 0 }
     }
 
@@ -55,7 +55,7 @@ impl<R: Read> Mbox<R> {
     }
 
     /// Returns the next mail, or nothing at the end of the file.
-    pub(super) fn next_mail(&mut self) -> io::Result<Option<Result<Vec<u8>, TooLarge>>> {
+    pub(crate) fn next_mail(&mut self) -> io::Result<Option<Result<Vec<u8>, TooLarge>>> {
         let mut mail = Collected::default();
         if self.number == 0 {
             // The first `From ` line needs no empty line before it.

@@ -1,0 +1,16 @@
+//! Reports that others send us: from Evidence in the vault to Events in the lake
+//!
+//! A report is kept before it is understood. [`import`] takes files in, [`reader`] does the jobs: it opens what is kept
+//! ([`opening`]), finds out who sent it ([`submitter`]), claims the right to count it, and makes Events of its rows
+//! ([`rows`]). Everything behind the intake may be done twice and leaves one result.
+
+mod command;
+pub(crate) mod import;
+mod opening;
+mod reader;
+mod rows;
+mod show;
+mod submitter;
+
+pub(crate) use self::reader::{Reader, Tally};
+pub(crate) use self::submitter::Examiner;

@@ -1,0 +1,223 @@
+//! `sekisho report`: import, list, show
+
+use std::io::Write;
+use std::sync::Arc;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use sekisho_core::name::DomainName;
+use sekisho_core::visible::Visible;
+use sekisho_ledger::{Report, ReportFilter, ReportState};
+use serde_json::json;
+
+use super::import::{Importer, Taken};
+use super::reader::{Reader, Tally};
+use super::show;
+use super::submitter::Examiner;
+use crate::cli::{ReportArguments, ReportCommand};
+use crate::config::Config;
+use crate::fault::Fault;
+use crate::lake::LakeError;
+use crate::speech::Talk;
+use crate::store::DataFolder;
+use crate::terminal::{Paint, Tone};
+use crate::{Exit, Streams, serve};
+
+impl ReportArguments {
+    /// Imports, lists or shows.
+    pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+        let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
+        let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+        match &self.what {
+            ReportCommand::Import { paths, dns } => {
+                let folder = DataFolder::open(&config.store, &streams.setting.data_places)?;
+                let folder = folder.ok_or_else(|| Fault::new("fault-no-data-folder", []))?;
+                let examiner = {
+                    // A resolver binds itself to the reactor that it is made in.
+                    let _inside = runtime.enter();
+                    let source = serve::source(dns.as_deref(), &config)?;
+                    Examiner { source, policy: Arc::new(config.policy()), timeout: config.dns.timeout }
+                };
+                runtime.block_on(import(&folder, paths, examiner, self.json, talk, streams))
+            }
+            ReportCommand::List { state, limit } => {
+                let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
+                let filter = ReportFilter { state: *state, ..ReportFilter::default() };
+                let page = runtime.block_on(async { folder.ledger().await?.reports(&filter, None, *limit).await.map_err(anyhow::Error::from) })?;
+                for report in &page.rows {
+                    let line = if self.json { listed_json(report) } else { listed(report, Paint { on: streams.setting.stdout_colour }) };
+                    writeln!(streams.stdout, "{line}")?;
+                }
+                streams.stdout.flush()?;
+                Ok(Exit::Clean)
+            }
+            ReportCommand::Show { domain, days, unproven } => {
+                let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
+                show_domain(&folder, domain, (*days, *unproven), self.json, talk, streams)
+            }
+        }
+    }
+}
+
+/// Says what the lake could not do.
+fn lake_fault(why: &LakeError) -> Fault {
+    Fault::new("fault-lake", []).because(Fault::quote(why.to_string()))
+}
+
+/// Takes reports in, and reads them unless a daemon does.
+async fn import(
+    folder: &DataFolder,
+    paths: &[std::path::PathBuf],
+    examiner: Examiner,
+    json: bool,
+    talk: &Talk,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let (ledger, vault) = (folder.ledger().await?, folder.vault().await?);
+    let bar = spinner(streams.setting.stderr_terminal);
+    let mut importer = Importer { ledger: &ledger, vault: &vault, taken: Taken::default() };
+    importer
+        .import(paths, |path| {
+            bar.set_message(path.display().to_string());
+            bar.tick();
+        })
+        .await?;
+    let taken = importer.taken;
+    let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
+    let mut tally = Tally::default();
+    let has_read = match folder.lake_to_write(open) {
+        Ok(lake) => {
+            let worker = format!("import-{}-{}", std::process::id(), Timestamp::now().as_microsecond());
+            let reader = Reader { ledger: ledger.clone(), vault, lake: Arc::clone(&lake), examiner, worker };
+            while reader.work(&mut tally).await? {
+                bar.set_message(talk.say("report-progress", &[("read", tally.read.into())]));
+                bar.tick();
+            }
+            tokio::task::spawn_blocking(move || lake.settle()).await?.map_err(|why| lake_fault(&why))?;
+            true
+        }
+        // The daemon has the lake, and reads what was just taken in.
+        Err(_) => false,
+    };
+    bar.finish_and_clear();
+    ledger.close().await;
+    tell(&taken, &tally, has_read, json, talk, streams)?;
+    let is_clean = taken.faults.is_empty() && tally.unreadable + tally.failed == 0;
+    Ok(if is_clean { Exit::Clean } else { Exit::Found })
+}
+
+/// Tells what an import came to.
+fn tell(taken: &Taken, tally: &Tally, has_read: bool, json: bool, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<()> {
+    for fault in &taken.faults {
+        writeln!(streams.stderr, "sekisho: {}", Visible(fault.as_bytes()))?;
+    }
+    if json {
+        let told = json!({
+            "taken": { "new": taken.new, "known": taken.known, "passed": taken.passed, "faults": taken.faults },
+            "read": has_read.then(|| json!({
+                "reports": tally.read, "rows": tally.rows, "messages": tally.messages, "duplicates": tally.duplicates,
+                "unreadable": tally.unreadable, "ignored": tally.ignored, "unproven": tally.unproven, "later": tally.failed,
+            })),
+        });
+        writeln!(streams.stdout, "{told}")?;
+    } else {
+        let count = |number: u64| number.into();
+        let taken_in = [("new", count(taken.new)), ("known", count(taken.known)), ("passed", count(taken.passed))];
+        writeln!(streams.stdout, "{}", talk.say("report-taken", &taken_in))?;
+        if has_read {
+            let read = [("reports", count(tally.read)), ("rows", count(tally.rows)), ("messages", count(tally.messages))];
+            writeln!(streams.stdout, "{}", talk.say("report-read", &read))?;
+            let beside = [
+                ("report-unproven", tally.unproven),
+                ("report-duplicates", tally.duplicates),
+                ("report-ignored", tally.ignored),
+                ("report-unreadable", tally.unreadable),
+                ("report-later", tally.failed),
+            ];
+            for (message, number) in beside.into_iter().filter(|(_, number)| *number > 0) {
+                writeln!(streams.stdout, "{}", talk.say(message, &[("number", number.into())]))?;
+            }
+        } else {
+            writeln!(streams.stdout, "{}", talk.word("report-by-daemon"))?;
+        }
+    }
+    streams.stdout.flush()?;
+    Ok(())
+}
+
+/// Makes something that shows that work goes on.
+fn spinner(on_terminal: bool) -> ProgressBar {
+    let target = if on_terminal { ProgressDrawTarget::stderr() } else { ProgressDrawTarget::hidden() };
+    let bar = ProgressBar::with_draw_target(None, target);
+    match ProgressStyle::with_template("{spinner} {wide_msg}") {
+        Ok(style) => bar.with_style(style),
+        Err(_) => bar,
+    }
+}
+
+/// Writes a report of the list as a line: when, what, about whom, from whom, what became of it.
+fn listed(report: &Report, paint: Paint) -> String {
+    let at = Timestamp::from_microsecond(report.received_at).unwrap_or_default();
+    let tone = match report.state {
+        ReportState::Read => Tone::Good,
+        ReportState::Unreadable => Tone::Bad,
+        _ => Tone::Odd,
+    };
+    let kind = report.read_as.unwrap_or(report.kind);
+    let domain = report.domain.as_deref().unwrap_or("-");
+    let reason = report.reason.as_deref().unwrap_or_default();
+    format!(
+        "{}  {}  {:<15} {:<24} {}  {}",
+        at.strftime("%Y-%m-%d %H:%M"),
+        report.id,
+        kind.word(),
+        Visible(domain.as_bytes()).to_string(),
+        paint.tone(tone, &format!("{:<10}", report.state.word())),
+        Visible(reason.as_bytes())
+    )
+    .trim_end()
+    .to_owned()
+}
+
+/// Writes a report of the list as an object.
+fn listed_json(report: &Report) -> String {
+    json!({
+        "id": report.id.to_string(),
+        "received_at": Timestamp::from_microsecond(report.received_at).unwrap_or_default().to_string(),
+        "kind": report.read_as.unwrap_or(report.kind).word(),
+        "channel": report.channel.word(),
+        "domain": report.domain,
+        "submitter": report.submitter,
+        "evidence": report.evidence.to_string(),
+        "size": report.size,
+        "state": report.state.word(),
+        "reason": report.reason,
+    })
+    .to_string()
+}
+
+/// Shows who sends in the name of a domain.
+fn show_domain(
+    folder: &DataFolder,
+    domain: &DomainName,
+    (days, unproven): (u32, bool),
+    json: bool,
+    talk: &Talk,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
+    let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
+    let lake = folder.lake_to_read(open).map_err(|why| lake_fault(&why))?;
+    let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
+    let first = last.saturating_sub(i64::from(days).days());
+    let rows = lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake_fault(&why))?;
+    let sources = show::sources(&rows);
+    let said = if json {
+        sources.iter().map(|source| show::json(source) + "\n").collect()
+    } else {
+        let paint = Paint { on: streams.setting.stdout_colour };
+        show::account(&domain.to_string(), (first, last), &sources, talk, paint)
+    };
+    streams.stdout.write_all(said.as_bytes())?;
+    streams.stdout.flush()?;
+    Ok(if sources.is_empty() { Exit::Found } else { Exit::Clean })
+}

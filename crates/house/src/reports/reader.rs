@@ -1,0 +1,344 @@
+//! The jobs that read reports: leased, done, and done again where they were broken off
+
+use std::sync::Arc;
+
+use aws_lc_rs::rand;
+use jiff::Timestamp;
+use sekisho_core::event::Event;
+use sekisho_ledger::{
+    AggregateKey, Backoff, Claim, Fault, Id, Ledger, Lease, LeaseError, Mark, Report, ReportKind, ReportState, Vault,
+};
+use sekisho_report::mail::Kind;
+use sekisho_report::unreadable::Unreadable;
+use tracing::{info, warn};
+
+use super::opening::{self, Found, Opened, What};
+use super::rows::{self, Origin};
+use super::submitter::{self, Examiner, Proof};
+use crate::lake::{Lake, LakeError};
+
+/// The queue of reports that wait to be read.
+pub(crate) const QUEUE: &str = "read-report";
+/// How long a reader keeps a job before another may take it, in microseconds.
+const LEASE: i64 = 300_000_000;
+/// How many jobs are leased at a time.
+const AT_A_TIME: u16 = 16;
+/// How many Events are handed to the lake at a time.
+const BATCH: usize = 4096;
+/// How often the DNS is asked who sent a report before nobody has.
+const PATIENCE: u32 = 6;
+/// How long a job waits that failed.
+const BACKOFF: Backoff =
+    Backoff { first: std::time::Duration::from_secs(5), most: std::time::Duration::from_secs(3600) };
+
+/// Who reads reports.
+#[derive(Clone)]
+pub(crate) struct Reader {
+    /// The book.
+    pub(crate) ledger: Ledger,
+    /// Where the bytes are.
+    pub(crate) vault: Vault,
+    /// Where the rows go.
+    pub(crate) lake: Arc<dyn Lake>,
+    /// Who judges the reporters.
+    pub(crate) examiner: Examiner,
+    /// What this process is called.
+    pub(crate) worker: String,
+}
+
+/// What came of some jobs.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Tally {
+    /// Reports that were read.
+    pub(crate) read: u64,
+    /// Their rows.
+    pub(crate) rows: u64,
+    /// The mails that those stand for.
+    pub(crate) messages: u64,
+    /// Those that had been counted before.
+    pub(crate) duplicates: u64,
+    /// Those that cannot be read.
+    pub(crate) unreadable: u64,
+    /// Those that were left out, as a standard demands.
+    pub(crate) ignored: u64,
+    /// Those that nobody vouches for.
+    pub(crate) unproven: u64,
+    /// Jobs that failed, and are tried again.
+    pub(crate) failed: u64,
+}
+
+/// Why a job could not be done now.
+#[derive(Debug)]
+enum Trouble {
+    /// The book.
+    Ledger(Fault),
+    /// The bytes.
+    Vault(String),
+    /// The lake.
+    Lake(LakeError),
+    /// The DNS.
+    Dns,
+    /// A fault of ours.
+    Ours(String),
+}
+
+impl std::fmt::Display for Trouble {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Trouble::Ledger(why) => write!(f, "{why}"),
+            Trouble::Vault(why) => write!(f, "the vault: {why}"),
+            Trouble::Lake(why) => write!(f, "the lake: {why}"),
+            Trouble::Dns => f.write_str("the DNS does not say who sent it"),
+            Trouble::Ours(why) => f.write_str(why),
+        }
+    }
+}
+
+impl From<Fault> for Trouble {
+    fn from(fault: Fault) -> Trouble {
+        Trouble::Ledger(fault)
+    }
+}
+
+impl From<LakeError> for Trouble {
+    fn from(error: LakeError) -> Trouble {
+        Trouble::Lake(error)
+    }
+}
+
+impl Reader {
+    /// Does the jobs that are due, some at a time; returns what came of them, and whether there were any.
+    pub(crate) async fn work(&self, tally: &mut Tally) -> Result<bool, Fault> {
+        let now = now();
+        let leases = self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + LEASE).await?;
+        for lease in &leases {
+            match self.read(lease, tally).await {
+                Ok(()) => settle(self.ledger.finish(lease, self::now()).await)?,
+                Err(trouble) => {
+                    tally.failed += 1;
+                    warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
+                    let now = self::now();
+                    let again = now + BACKOFF.wait(lease.job.attempts, chance());
+                    let failed = self.ledger.fail(lease, &trouble.to_string(), now, again).await;
+                    settle(failed.map(drop))?;
+                }
+            }
+        }
+        Ok(!leases.is_empty())
+    }
+
+    /// Reads the report of a job, and says what became of it.
+    async fn read(&self, lease: &Lease, tally: &mut Tally) -> Result<(), Trouble> {
+        let id: Id = lease.job.subject.parse().map_err(|_| Trouble::Ours("the job names no report".to_owned()))?;
+        let Some(report) = self.ledger.report(id).await? else {
+            return Err(Trouble::Ours("the report of the job is gone".to_owned()));
+        };
+        let bytes = self.vault.get(&report.evidence).await.map_err(|why| Trouble::Vault(why.to_string()))?;
+        let bytes = Arc::new(bytes);
+        let opened = {
+            let bytes = Arc::clone(&bytes);
+            aside(move || Opened::open(&bytes)).await?
+        };
+        let mut mark = Mark { state: ReportState::Read, reason: None, read_as: None, domain: None, at: now() };
+        if let Some(kind) = opened.other_kind() {
+            // Their rooms come with the abuse desk; the bytes are kept until then.
+            mark.read_as = Some(if kind == Kind::Failure { ReportKind::DmarcFailure } else { ReportKind::Abuse });
+            (mark.state, mark.reason) = (ReportState::Ignored, Some("feedback is kept, and not counted".to_owned()));
+            tally.ignored += 1;
+        } else if opened.found.is_empty() {
+            (mark.state, mark.reason) = (ReportState::Unreadable, Some(told(&opened.unreadable)));
+            tally.unreadable += 1;
+        } else {
+            self.count(&report, lease.job.attempts, bytes, Arc::new(opened), &mut mark, tally).await?;
+        }
+        if mark.state != ReportState::Read {
+            info!(report.id = %id, state = mark.state.word(), reason = mark.reason.as_deref(), "read a report");
+        }
+        self.ledger.mark(id, &mark).await?;
+        Ok(())
+    }
+
+    /// Counts every report of a delivery that was not counted before.
+    async fn count(
+        &self,
+        report: &Report,
+        attempts: u32,
+        bytes: Arc<Vec<u8>>,
+        opened: Arc<Opened>,
+        mark: &mut Mark,
+        tally: &mut Tally,
+    ) -> Result<(), Trouble> {
+        let submitter = self.submitter(report, attempts, &bytes, &opened).await?;
+        let (mut counted, mut duplicate) = (0, None);
+        for (part, found) in opened.found.iter().enumerate() {
+            let part = u32::try_from(part).unwrap_or(u32::MAX);
+            let key = key(found, submitter.clone(), report.received_at);
+            (mark.read_as, mark.domain) = (Some(key.kind), Some(key.domain.clone()).filter(|domain| !domain.is_empty()));
+            if key.kind == ReportKind::Tls && opened.mail.is_some() && submitter.is_none() {
+                // RFC 8460 §3: a report by mail has to be signed, or is not taken.
+                mark.state = ReportState::Ignored;
+                mark.reason = Some("no valid signature of its sender: RFC 8460 §3".to_owned());
+                continue;
+            }
+            match self.ledger.claim_aggregate(&key, report.id, part, now()).await? {
+                Claim::Duplicate(holder) => duplicate = Some(holder),
+                Claim::Ours => {
+                    let name = format!("{}.{part}", report.id);
+                    let (rows, messages) = self.tell(name, report, &key, attempts > 1, part, &bytes, &opened).await?;
+                    self.ledger.count_aggregate(report.id, part, rows, messages).await?;
+                    (tally.rows, tally.messages) = (tally.rows + rows, tally.messages.saturating_add(messages));
+                    counted += 1;
+                }
+            }
+        }
+        match (counted, duplicate) {
+            (0, Some(holder)) => {
+                tally.duplicates += 1;
+                mark.state = ReportState::Duplicate;
+                mark.reason = Some(format!("it was counted with {holder}"));
+            }
+            (0, None) => tally.ignored += 1,
+            _ => {
+                tally.read += 1;
+                tally.unproven += u64::from(submitter.is_none());
+                mark.state = ReportState::Read;
+                mark.reason = (!opened.unreadable.is_empty()).then(|| told(&opened.unreadable));
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns who sent a report, by what it proves.
+    async fn submitter(&self, report: &Report, attempts: u32, bytes: &[u8], opened: &Opened) -> Result<Option<String>, Trouble> {
+        if report.submitter.is_some() || opened.mail.is_none() {
+            return Ok(report.submitter.clone());
+        }
+        let envelope = &report.envelope;
+        let envelope = submitter::envelope(&envelope.client, &envelope.helo, envelope.mail_from.as_deref());
+        let received_at = Timestamp::from_microsecond(report.received_at).unwrap_or_default();
+        match self.examiner.examine(bytes, envelope, received_at).await {
+            Proof::Domain(domain) => Ok(Some(domain)),
+            Proof::Nothing => Ok(None),
+            // Somebody whose servers never answer does not keep a report waiting for ever.
+            Proof::NotNow if attempts >= PATIENCE => Ok(None),
+            Proof::NotNow => Err(Trouble::Dns),
+        }
+    }
+
+    /// Tells the lake the rows of a report; those that it was told before are left out.
+    #[expect(clippy::too_many_arguments, reason = "one call, and each of them is a different thing")]
+    async fn tell(
+        &self,
+        name: String,
+        report: &Report,
+        key: &AggregateKey,
+        is_again: bool,
+        part: u32,
+        bytes: &Arc<Vec<u8>>,
+        opened: &Arc<Opened>,
+    ) -> Result<(u64, u64), Trouble> {
+        let (lake, bytes, opened) = (Arc::clone(&self.lake), Arc::clone(bytes), Arc::clone(opened));
+        let (submitter, received_at) = (key.submitter.clone(), report.received_at);
+        aside(move || {
+            let found = usize::try_from(part).ok().and_then(|part| opened.found.get(part));
+            let found = found.ok_or_else(|| Trouble::Ours("a part of the report is gone".to_owned()))?;
+            let origin = Origin { report: &name, submitter: submitter.as_deref(), received_at };
+            let told = if is_again { lake.rows_of_report(&name)? } else { 0 };
+            tell_rows(&*lake, &origin, told, found, &bytes, &opened)
+        })
+        .await?
+    }
+}
+
+/// Tells the lake the rows of a report from the one behind `told` on. Returns how many there are, and how many mails.
+fn tell_rows(
+    lake: &dyn Lake,
+    origin: &Origin<'_>,
+    told: u64,
+    found: &Found,
+    bytes: &[u8],
+    opened: &Opened,
+) -> Result<(u64, u64), Trouble> {
+    let (mut batch, mut at, mut messages) = (Vec::new(), 0_u64, 0_u64);
+    let mut take = |event: Event, count: u64| -> Result<(), Trouble> {
+        at += 1;
+        messages = messages.saturating_add(count);
+        if at > told {
+            batch.push(event);
+        }
+        if batch.len() >= BATCH {
+            lake.append(&batch)?;
+            batch.clear();
+        }
+        Ok(())
+    };
+    match &found.what {
+        What::Tls(report) => rows::tls(origin, report).into_iter().try_for_each(|event| take(event, 0))?,
+        What::Aggregate(_) => {
+            opening::rows(bytes, opened, found, |head, row| take(rows::aggregate(origin, head, row), row.count))?;
+        }
+    }
+    if !batch.is_empty() {
+        lake.append(&batch)?;
+    }
+    Ok((at, messages))
+}
+
+/// Returns what makes a report the same as another.
+fn key(found: &Found, submitter: Option<String>, received_at: i64) -> AggregateKey {
+    match &found.what {
+        What::Aggregate(report) => AggregateKey {
+            kind: ReportKind::DmarcAggregate,
+            submitter,
+            org: report.head.org_name.clone(),
+            report_id: report.head.report_id.clone(),
+            domain: report.head.policy.domain.clone(),
+            begin: report.head.begin.unwrap_or(received_at),
+            end: report.head.end.unwrap_or(received_at),
+        },
+        What::Tls(report) => AggregateKey {
+            kind: ReportKind::Tls,
+            submitter,
+            org: report.organization_name.clone(),
+            report_id: report.report_id.clone(),
+            domain: report.policies.first().map(|policy| policy.domain.clone()).unwrap_or_default(),
+            begin: report.begin.unwrap_or(received_at),
+            end: report.end.unwrap_or(received_at),
+        },
+    }
+}
+
+/// Says why something cannot be read, the stable word first.
+fn told(reasons: &[Unreadable]) -> String {
+    let one = |why: &Unreadable| format!("{}: {why}", why.fault.word());
+    reasons.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Lets something that takes a while be done where nobody waits for it.
+async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, Trouble> {
+    tokio::task::spawn_blocking(work).await.map_err(|why| Trouble::Ours(format!("the reader failed: {why}")))
+}
+
+/// Passes over a lease that was lost meanwhile: whoever has it now does the job.
+fn settle(ended: Result<(), LeaseError>) -> Result<(), Fault> {
+    match ended {
+        Ok(()) => Ok(()),
+        Err(LeaseError::Lost) => {
+            warn!("a job took longer than its lease, and another one does it now");
+            Ok(())
+        }
+        Err(LeaseError::Ledger(fault)) => Err(fault),
+    }
+}
+
+/// Returns the time in microseconds since 1970.
+pub(super) fn now() -> i64 {
+    Timestamp::now().as_microsecond()
+}
+
+/// Returns a random number; where the system has none, jobs that failed together come back together.
+fn chance() -> u32 {
+    let mut octets = [0; 4];
+    let _ = rand::fill(&mut octets);
+    u32::from_ne_bytes(octets)
+}

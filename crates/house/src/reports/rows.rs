@@ -1,0 +1,109 @@
+//! Rows of reports as Events
+
+use sekisho_core::event::{AggregateEvent, Event, SignatureEvent, TlsEvent};
+use sekisho_report::dmarc::aggregate::{DkimResult, Head, Override, Row};
+use sekisho_report::tls::{Failure, PolicyResult, TlsReport};
+
+/// Whose report it is.
+pub(super) struct Origin<'a> {
+    /// Our name for it.
+    pub(super) report: &'a str,
+    /// Who sent it, as its mail proves.
+    pub(super) submitter: Option<&'a str>,
+    /// When it came, for one that does not say which period it is about.
+    pub(super) received_at: i64,
+}
+
+/// Makes an Event of a row of an aggregate report.
+pub(super) fn aggregate(origin: &Origin<'_>, head: &Head, row: &Row) -> Event {
+    let at = head.begin.or(head.end).unwrap_or(origin.received_at);
+    let spf = row.spf_results.iter().find(|spf| spf.scope != "helo").or(row.spf_results.first());
+    Event::Aggregate(Box::new(AggregateEvent {
+        at,
+        until: head.end.unwrap_or(at),
+        report: origin.report.to_owned(),
+        org: head.org_name.clone(),
+        submitter: origin.submitter.map(str::to_owned),
+        policy_domain: head.policy.domain.clone(),
+        policy: head.policy.p.map(|policy| policy.word().to_owned()).unwrap_or_default(),
+        source_ip: row.source_ip.map_or_else(|| row.source_text.clone(), |address| address.to_string()),
+        count: row.count,
+        disposition: row.disposition.map(|disposition| disposition.word().to_owned()).unwrap_or_default(),
+        dkim_aligned: row.dkim.is_some_and(|dkim| dkim.word() == "pass"),
+        spf_aligned: row.spf.is_some_and(|spf| spf.word() == "pass"),
+        reasons: row.reasons.iter().map(reason).collect(),
+        header_from: row.header_from.clone(),
+        envelope_from: some(&row.envelope_from),
+        envelope_to: some(&row.envelope_to),
+        dkim: row.dkim_results.iter().map(signature).collect(),
+        spf_domain: spf.and_then(|spf| some(&spf.domain)),
+        spf_result: spf.and_then(|spf| spf.result).map(|result| result.word().to_owned()),
+    }))
+}
+
+/// Writes a reason with its comment.
+fn reason(reason: &Override) -> String {
+    let kind = reason.kind.map_or("other", |kind| kind.word());
+    if reason.comment.is_empty() { kind.to_owned() } else { format!("{kind}: {}", reason.comment) }
+}
+
+/// Makes the row of a signature.
+fn signature(dkim: &DkimResult) -> SignatureEvent {
+    SignatureEvent {
+        result: dkim.result.map(|result| result.word().to_owned()).unwrap_or_default(),
+        domain: some(&dkim.domain),
+        selector: some(&dkim.selector),
+        algorithm: None,
+        reason: some(&dkim.human_result),
+    }
+}
+
+/// Makes Events of a TLS report: one a policy with its sums, and one more a kind of failure.
+pub(super) fn tls(origin: &Origin<'_>, report: &TlsReport) -> Vec<Event> {
+    let at = report.begin.or(report.end).unwrap_or(origin.received_at);
+    let mut events = Vec::new();
+    for policy in &report.policies {
+        let sums = TlsEvent {
+            at,
+            until: report.end.unwrap_or(at),
+            report: origin.report.to_owned(),
+            org: report.organization_name.clone(),
+            submitter: origin.submitter.map(str::to_owned),
+            policy_domain: policy.domain.clone(),
+            policy_type: policy.kind.word().to_owned(),
+            successful: policy.successful,
+            failed: 0,
+            ..TlsEvent::default()
+        };
+        events.extend(policy.failures.iter().map(|one| failure(&sums, one)));
+        events.extend(untold(&sums, policy));
+        events.push(Event::Tls(Box::new(sums)));
+    }
+    events
+}
+
+/// Makes the row of a kind of failure.
+fn failure(sums: &TlsEvent, failure: &Failure) -> Event {
+    Event::Tls(Box::new(TlsEvent {
+        successful: 0,
+        failed: failure.sessions,
+        result_type: some(&failure.result_word),
+        sending_ip: failure.sending_mta_ip.map(|address| address.to_string()),
+        receiving_host: some(&failure.receiving_mx_hostname),
+        receiving_ip: failure.receiving_ip.map(|address| address.to_string()),
+        reason_code: some(&failure.reason_code),
+        ..sums.clone()
+    }))
+}
+
+/// Makes a row of the failures that the details leave out, where the sum is larger.
+fn untold(sums: &TlsEvent, policy: &PolicyResult) -> Option<Event> {
+    let told = policy.failures.iter().fold(0_u64, |sum, failure| sum.saturating_add(failure.sessions));
+    let failed = policy.failed.checked_sub(told).filter(|failed| *failed > 0)?;
+    Some(Event::Tls(Box::new(TlsEvent { successful: 0, failed, ..sums.clone() })))
+}
+
+/// Returns a text that says something.
+fn some(text: &str) -> Option<String> {
+    (!text.is_empty()).then(|| text.to_owned())
+}

@@ -1,0 +1,134 @@
+//! Who sent a report, by what its mail proves: our own judges say so, and nobody's word counts
+
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use sekisho_ask::{Errand, Source};
+use sekisho_core::facts::Facts;
+use sekisho_core::name::DomainName;
+use sekisho_mail::body::BodyHasher;
+use sekisho_mail::envelope::Envelope;
+use sekisho_mail::hearing::Hearing;
+use sekisho_mail::message::Message;
+use sekisho_mail::policy::Policy;
+use sekisho_mail::verdict::{DkimResult, DmarcResult, SpfResult, Verdict};
+
+/// How reporters are judged.
+#[derive(Clone)]
+pub(crate) struct Examiner {
+    /// Where answers come from.
+    pub(crate) source: Source,
+    /// What decides verdicts.
+    pub(crate) policy: Arc<Policy>,
+    /// How long answers are waited for.
+    pub(crate) timeout: Duration,
+}
+
+/// What a mail proves of its sender.
+pub(super) enum Proof {
+    /// This domain sent it.
+    Domain(String),
+    /// Nothing.
+    Nothing,
+    /// The DNS did not answer: asking again later may tell.
+    NotNow,
+}
+
+impl Examiner {
+    /// Examines a mail as it was received.
+    pub(super) async fn examine(&self, mail: &[u8], envelope: Envelope, received_at: Timestamp) -> Proof {
+        let message = Message::parse(mail);
+        let header = message.header();
+        let (mut facts, mut errand) = (Facts::default(), Errand::new(self.timeout, Errand::QUESTIONS));
+        let mut hearing = Hearing::open(envelope, Arc::clone(&self.policy));
+        let asked = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.proceed(facts, &header, received_at));
+        if asked.await.is_err() {
+            return Proof::NotNow;
+        }
+        let mut hasher = BodyHasher::new(&hearing.body_plan());
+        message.body().for_each(|piece| hasher.update(&piece));
+        hearing.close(&hasher.finish());
+        let judged = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.verdict(facts, &header, received_at));
+        match judged.await {
+            Ok(verdict) => proof(&verdict),
+            Err(_) => Proof::NotNow,
+        }
+    }
+}
+
+/// Returns the envelope of a report that came by SMTP.
+pub(super) fn envelope(client: &str, helo: &str, mail_from: Option<&str>) -> Envelope {
+    let text = |text: &str| Some(text.as_bytes().into()).filter(|octets: &Box<[u8]>| !octets.is_empty());
+    Envelope {
+        client_ip: client.parse::<IpAddr>().ok(),
+        helo: text(helo),
+        mail_from: mail_from.map(|path| path.as_bytes().into()),
+    }
+}
+
+/// Returns whose mail it is: the author's, where DMARC passes, or where the author's own domain, or one above it, signed the
+/// mail or vouches for its host.
+fn proof(verdict: &Verdict) -> Proof {
+    let Some(author) = &verdict.author.domain else { return Proof::Nothing };
+    if verdict.dmarc.result == DmarcResult::Pass {
+        return Proof::Domain(author.to_string());
+    }
+    let signers = verdict.dkim.iter().filter(|dkim| dkim.result == DkimResult::Pass && dkim.gap.is_none());
+    let host = verdict.spf.as_ref().filter(|spf| spf.result == SpfResult::Pass).and_then(|spf| spf.name.as_ref());
+    let mut vouchers = signers.filter_map(|dkim| dkim.domain.as_ref()).chain(host);
+    // Without a policy record nobody says how far alignment reaches: a domain speaks for itself and what is below it.
+    if verdict.dmarc.result == DmarcResult::None
+        && let Some(domain) = vouchers.find(|domain| *domain == author || is_below(author, domain))
+    {
+        return Proof::Domain(domain.to_string());
+    }
+    let is_open = verdict.dkim.iter().any(|dkim| dkim.result == DkimResult::Temperror)
+        || verdict.spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Temperror)
+        || verdict.dmarc.result == DmarcResult::Temperror;
+    if is_open { Proof::NotNow } else { Proof::Nothing }
+}
+
+/// Tells whether a name lies below another that has at least two labels.
+fn is_below(name: &DomainName, above: &DomainName) -> bool {
+    let (name, above) = (name.to_string(), above.to_string());
+    above.contains('.') && name.strip_suffix(&above).is_some_and(|rest| rest.ends_with('.'))
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_core::zone::Zone;
+
+    use super::*;
+
+    /// Examines a mail that came from an address, and returns whose it is.
+    fn whose(zone: &str, from: &str, client: &str, mail_from: &str) -> Option<String> {
+        let mail = format!("From: {from}\r\nSubject: Report Domain: example.net\r\n\r\n");
+        let source = Source::Zone(Zone::parse(zone).unwrap());
+        let examiner = Examiner { source, policy: Arc::default(), timeout: Duration::from_secs(5) };
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        let envelope = envelope(client, "mx.example.org", Some(mail_from));
+        match runtime.block_on(examiner.examine(mail.as_bytes(), envelope, Timestamp::UNIX_EPOCH)) {
+            Proof::Domain(domain) => Some(domain),
+            Proof::Nothing => None,
+            Proof::NotNow => Some("not now".to_owned()),
+        }
+    }
+
+    #[test]
+    fn a_report_is_its_authors_only_where_its_mail_proves_that() {
+        let spf = "example.org TXT \"v=spf1 ip4:192.0.2.0/24 -all\"\n";
+        let dmarc = "_dmarc.example.org TXT \"v=DMARC1; p=none\"\n";
+        let both = format!("{spf}{dmarc}");
+        assert_eq!(whose(&both, "r@example.org", "192.0.2.1", "r@example.org").as_deref(), Some("example.org"));
+        assert_eq!(whose(&both, "r@example.org", "192.0.2.1", "r@attack.example"), None);
+        assert_eq!(whose(&both, "r@example.org", "203.0.113.1", "r@example.org"), None);
+        assert_eq!(whose(spf, "r@example.org", "192.0.2.1", "r@example.org").as_deref(), Some("example.org"));
+        assert_eq!(whose(spf, "r@example.com", "192.0.2.1", "r@example.org"), None);
+        assert_eq!(whose("example.org TXT !servfail", "r@example.org", "192.0.2.1", "r@example.org").as_deref(), Some("not now"));
+        // Below a domain that passes: it speaks for what is below it, and not for its neighbours.
+        assert_eq!(whose(spf, "r@dmarc.example.org", "192.0.2.1", "r@example.org").as_deref(), Some("example.org"));
+        assert_eq!(whose(spf, "r@badexample.org", "192.0.2.1", "r@example.org"), None);
+    }
+}
