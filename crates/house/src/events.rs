@@ -182,8 +182,13 @@ mod tests {
     use prometheus::Registry;
     use sekisho_core::event::MailEvent;
 
+    use std::io::Write;
+
+    use jiff::civil::Date;
+    use sekisho_core::sums::Reported;
+
     use super::*;
-    use crate::lake::LakeError;
+    use crate::lake::{Form, LakeError, LakeTable};
 
     /// A lake that remembers, and that fails as often as it is told to.
     #[derive(Default)]
@@ -207,6 +212,26 @@ mod tests {
 
         fn settle(&self) -> Result<(), LakeError> {
             Ok(())
+        }
+
+        fn compact(&self) -> Result<(), LakeError> {
+            Ok(())
+        }
+
+        fn query(&self, _: &str, _: Form, _: &mut dyn Write) -> Result<u64, LakeError> {
+            Err(LakeError("a puddle answers nothing".to_owned()))
+        }
+
+        fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
+            Ok(Vec::new())
+        }
+
+        fn rows_of_report(&self, _: &str) -> Result<u64, LakeError> {
+            Ok(0)
+        }
+
+        fn reported(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
+            Ok(Vec::new())
         }
     }
 

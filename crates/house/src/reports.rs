@@ -11,6 +11,3 @@ mod reader;
 mod rows;
 mod show;
 mod submitter;
-
-pub(crate) use self::reader::{Reader, Tally};
-pub(crate) use self::submitter::Examiner;

@@ -75,7 +75,8 @@ impl DataFolder {
 
     /// Opens the ledger in it.
     pub(crate) async fn ledger(&self) -> Result<Ledger, OpenError> {
-        Ledger::open(&format!("sqlite:{}", self.0.join("ledger.sqlite").display()), Timestamp::now().as_microsecond()).await
+        Ledger::open(&format!("sqlite:{}", self.0.join("ledger.sqlite").display()), Timestamp::now().as_microsecond())
+            .await
     }
 
     /// Opens the vault in it.

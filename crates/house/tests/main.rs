@@ -18,6 +18,7 @@ mod hostile;
 mod mailbox;
 mod notebook;
 mod replay;
+mod reports;
 mod rounds;
 mod serve;
 mod servers;

@@ -25,7 +25,7 @@ use serde_json::Value;
 
 use self::mta::Mta;
 use crate::command::{Folder, ZONE};
-use crate::notebook::Notebook;
+use crate::notebook::{NOTEBOOK, Notebook};
 
 /// The test that a child process runs, and the variables that tell it so.
 const CHILD: &str = "serve::signals_reload_it_while_mails_flow_and_stop_it_in_order";
@@ -159,7 +159,7 @@ fn serve_in_this_process(config: &str) {
         stdin: &mut std::io::empty(),
         stdout: &mut std::io::sink(),
         stderr: &mut std::io::stderr(),
-        setting: Setting { open_lake: Some(Notebook::open), ..Setting::default() },
+        setting: Setting { open_lake: Some(NOTEBOOK), ..Setting::default() },
     };
     assert_eq!(run(["sekisho", "serve", "--config", config, "--dns", &dns], streams), 0);
 }

@@ -1,6 +1,6 @@
 //! `sekisho lake`: questions to what was kept, in SQL
 
-use std::io::{self, Write};
+use std::io::Write;
 
 use serde_json::json;
 
@@ -46,12 +46,16 @@ impl LakeArguments {
     }
 
     /// Lists the tables.
-    fn list(&self, lake: &dyn Lake, talk: &Talk, out: &mut dyn io::Write) -> anyhow::Result<()> {
+    fn list(&self, lake: &dyn Lake, talk: &Talk, out: &mut dyn Write) -> anyhow::Result<()> {
         let tables = lake.tables()?;
         if self.json {
             for table in tables {
                 let super::LakeTable { name, days, files, rows, octets } = table;
-                writeln!(out, "{}", json!({ "table": name, "days": days, "files": files, "rows": rows, "octets": octets }))?;
+                writeln!(
+                    out,
+                    "{}",
+                    json!({ "table": name, "days": days, "files": files, "rows": rows, "octets": octets })
+                )?;
             }
             return Ok(());
         }

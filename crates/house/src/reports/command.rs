@@ -1,6 +1,5 @@
 //! `sekisho report`: import, list, show
 
-use std::io::Write;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,9 +42,15 @@ impl ReportArguments {
             ReportCommand::List { state, limit } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
                 let filter = ReportFilter { state: *state, ..ReportFilter::default() };
-                let page = runtime.block_on(async { folder.ledger().await?.reports(&filter, None, *limit).await.map_err(anyhow::Error::from) })?;
+                let page = runtime.block_on(async {
+                    folder.ledger().await?.reports(&filter, None, *limit).await.map_err(anyhow::Error::from)
+                })?;
                 for report in &page.rows {
-                    let line = if self.json { listed_json(report) } else { listed(report, Paint { on: streams.setting.stdout_colour }) };
+                    let line = if self.json {
+                        listed_json(report)
+                    } else {
+                        listed(report, Paint { on: streams.setting.stdout_colour })
+                    };
                     writeln!(streams.stdout, "{line}")?;
                 }
                 streams.stdout.flush()?;
@@ -107,7 +112,14 @@ async fn import(
 }
 
 /// Tells what an import came to.
-fn tell(taken: &Taken, tally: &Tally, has_read: bool, json: bool, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<()> {
+fn tell(
+    taken: &Taken,
+    tally: &Tally,
+    has_read: bool,
+    json: bool,
+    talk: &Talk,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<()> {
     for fault in &taken.faults {
         writeln!(streams.stderr, "sekisho: {}", Visible(fault.as_bytes()))?;
     }
@@ -125,7 +137,8 @@ fn tell(taken: &Taken, tally: &Tally, has_read: bool, json: bool, talk: &Talk, s
         let taken_in = [("new", count(taken.new)), ("known", count(taken.known)), ("passed", count(taken.passed))];
         writeln!(streams.stdout, "{}", talk.say("report-taken", &taken_in))?;
         if has_read {
-            let read = [("reports", count(tally.read)), ("rows", count(tally.rows)), ("messages", count(tally.messages))];
+            let read =
+                [("reports", count(tally.read)), ("rows", count(tally.rows)), ("messages", count(tally.messages))];
             writeln!(streams.stdout, "{}", talk.say("report-read", &read))?;
             let beside = [
                 ("report-unproven", tally.unproven),

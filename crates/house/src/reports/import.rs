@@ -10,7 +10,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use aws_lc_rs::rand;
-use sekisho_ledger::{Channel, Digest, Envelope, FirstJob, Id, Intake, Ledger, NewReport, Receipt, ReportKind, Source, Vault};
+use sekisho_ledger::{
+    Channel, Digest, Envelope, FirstJob, Id, Intake, Ledger, NewReport, Receipt, ReportKind, Source, Vault,
+};
 
 use super::reader::{QUEUE, now};
 use crate::check::mbox::Mbox;
@@ -141,8 +143,10 @@ pub(crate) fn intake(
     source: Option<Source>,
 ) -> io::Result<Intake> {
     let received_at = now();
-    let report = NewReport { id: id(received_at)?, kind, channel, received_at, evidence, size, envelope, submitter: None };
-    let job = FirstJob { id: id(received_at)?, queue: QUEUE.to_owned(), payload: String::new(), max_attempts: ATTEMPTS };
+    let report =
+        NewReport { id: id(received_at)?, kind, channel, received_at, evidence, size, envelope, submitter: None };
+    let job =
+        FirstJob { id: id(received_at)?, queue: QUEUE.to_owned(), payload: String::new(), max_attempts: ATTEMPTS };
     Ok(Intake { report, job, source })
 }
 
@@ -179,7 +183,8 @@ fn find(path: &Path, places: &mut Vec<Place>) -> io::Result<()> {
 
 /// Lists a folder, sorted.
 fn sorted(folder: &Path) -> io::Result<Vec<PathBuf>> {
-    let mut entries = fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
+    let mut entries =
+        fs::read_dir(folder)?.map(|entry| entry.map(|entry| entry.path())).collect::<io::Result<Vec<_>>>()?;
     entries.sort();
     Ok(entries)
 }

@@ -149,7 +149,9 @@ mod tests {
         for mail in ["From: a@b.example\r\n", "Received: from x\n\tby y", "X:\n"] {
             assert!(is_mail(mail.as_bytes()), "{mail}");
         }
-        for other in ["<?xml version=\"1.0\"?>", "<feedback xmlns=\"urn:x\">", "{\"a\": 1}", "\u{1f}\u{8b}", "PK", "", ": x"] {
+        for other in
+            ["<?xml version=\"1.0\"?>", "<feedback xmlns=\"urn:x\">", "{\"a\": 1}", "\u{1f}\u{8b}", "PK", "", ": x"]
+        {
             assert!(!is_mail(other.as_bytes()), "{other}");
         }
     }

@@ -6,7 +6,7 @@ use aws_lc_rs::rand;
 use jiff::Timestamp;
 use sekisho_core::event::Event;
 use sekisho_ledger::{
-    AggregateKey, Backoff, Claim, Fault, Id, Ledger, Lease, LeaseError, Mark, Report, ReportKind, ReportState, Vault,
+    AggregateKey, Backoff, Claim, Fault, Id, Lease, LeaseError, Ledger, Mark, Report, ReportKind, ReportState, Vault,
 };
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
@@ -173,7 +173,8 @@ impl Reader {
         for (part, found) in opened.found.iter().enumerate() {
             let part = u32::try_from(part).unwrap_or(u32::MAX);
             let key = key(found, submitter.clone(), report.received_at);
-            (mark.read_as, mark.domain) = (Some(key.kind), Some(key.domain.clone()).filter(|domain| !domain.is_empty()));
+            (mark.read_as, mark.domain) =
+                (Some(key.kind), Some(key.domain.clone()).filter(|domain| !domain.is_empty()));
             if key.kind == ReportKind::Tls && opened.mail.is_some() && submitter.is_none() {
                 // RFC 8460 §3: a report by mail has to be signed, or is not taken.
                 mark.state = ReportState::Ignored;
@@ -209,7 +210,13 @@ impl Reader {
     }
 
     /// Returns who sent a report, by what it proves.
-    async fn submitter(&self, report: &Report, attempts: u32, bytes: &[u8], opened: &Opened) -> Result<Option<String>, Trouble> {
+    async fn submitter(
+        &self,
+        report: &Report,
+        attempts: u32,
+        bytes: &[u8],
+        opened: &Opened,
+    ) -> Result<Option<String>, Trouble> {
         if report.submitter.is_some() || opened.mail.is_none() {
             return Ok(report.submitter.clone());
         }

@@ -74,7 +74,13 @@ pub(super) fn json(source: &Source) -> String {
 }
 
 /// Tells people who sends.
-pub(super) fn account(domain: &str, (first, last): (Date, Date), sources: &[Source], talk: &Talk, paint: Paint) -> String {
+pub(super) fn account(
+    domain: &str,
+    (first, last): (Date, Date),
+    sources: &[Source],
+    talk: &Talk,
+    paint: Paint,
+) -> String {
     let sum = |what: fn(&Source) -> u64| sources.iter().fold(0_u64, |sum, source| sum.saturating_add(what(source)));
     let (mails, pass) = (sum(|source| source.mails), sum(|source| source.pass));
     let named = [
@@ -96,11 +102,22 @@ pub(super) fn account(domain: &str, (first, last): (Date, Date), sources: &[Sour
     let head = ["show-mails", "show-pass"].map(|word| talk.word(word));
     let columns = format!(
         "{}  {}  {:>10}  {:>5}  {:>5}  {:>5}",
-        pad(&talk.word("show-source"), addresses), pad(&talk.word("show-domains"), names), head[0], head[1], "SPF", "DKIM"
+        pad(&talk.word("show-source"), addresses),
+        pad(&talk.word("show-domains"), names),
+        head[0],
+        head[1],
+        "SPF",
+        "DKIM"
     );
     said += &format!("{}\n", paint.tone(Tone::Dim, &columns));
     for source in shown {
-        let tone = if source.pass == source.mails { Tone::Good } else if source.pass == 0 { Tone::Bad } else { Tone::Odd };
+        let tone = if source.pass == source.mails {
+            Tone::Good
+        } else if source.pass == 0 {
+            Tone::Bad
+        } else {
+            Tone::Odd
+        };
         let name: String = name(source).chars().take(NAMES).collect();
         said += &format!(
             "{}  {}  {:>10}  {}  {:>5}  {:>5}  {}\n",
@@ -138,7 +155,8 @@ fn chart(source: &Source, first: Date, last: Date) -> String {
         .map(|day| source.days.get(&day.to_string()).copied().unwrap_or(0))
         .collect();
     let each = days.len().div_ceil(COLUMNS).max(1);
-    let sums: Vec<u64> = days.chunks(each).map(|days| days.iter().fold(0, |sum: u64, day| sum.saturating_add(*day))).collect();
+    let sums: Vec<u64> =
+        days.chunks(each).map(|days| days.iter().fold(0, |sum: u64, day| sum.saturating_add(*day))).collect();
     let most = sums.iter().copied().max().unwrap_or(0).max(1);
     let bar = |sum: &u64| {
         let height = u128::from(*sum) * 8 / u128::from(most);
@@ -177,13 +195,15 @@ mod tests {
             row("192.0.2.1", "2026-11-02", 6, (true, true)),
         ];
         let sources = sources(&rows);
-        let told: Vec<_> = sources.iter().map(|s| (&*s.address, s.mails, s.pass, s.spf, s.dkim, s.days.len())).collect();
+        let told: Vec<_> =
+            sources.iter().map(|s| (&*s.address, s.mails, s.pass, s.spf, s.dkim, s.days.len())).collect();
         assert_eq!(told, [("192.0.2.2", 70, 0, 0, 0, 1), ("192.0.2.1", 11, 11, 11, 6, 2)]);
     }
 
     #[test]
     fn a_share_is_whole_only_where_nothing_lacks_and_none_only_where_there_is_none() {
-        let told = [(0, 5), (1, 1000), (999, 1000), (5, 5), (0, 0), (u64::MAX, u64::MAX)].map(|(part, whole)| share(part, whole));
+        let told = [(0, 5), (1, 1000), (999, 1000), (5, 5), (0, 0), (u64::MAX, u64::MAX)]
+            .map(|(part, whole)| share(part, whole));
         assert_eq!(told, ["0%", "<1%", "99%", "100%", "0%", "100%"]);
     }
 

@@ -126,7 +126,10 @@ mod tests {
         assert_eq!(whose(&both, "r@example.org", "203.0.113.1", "r@example.org"), None);
         assert_eq!(whose(spf, "r@example.org", "192.0.2.1", "r@example.org").as_deref(), Some("example.org"));
         assert_eq!(whose(spf, "r@example.com", "192.0.2.1", "r@example.org"), None);
-        assert_eq!(whose("example.org TXT !servfail", "r@example.org", "192.0.2.1", "r@example.org").as_deref(), Some("not now"));
+        assert_eq!(
+            whose("example.org TXT !servfail", "r@example.org", "192.0.2.1", "r@example.org").as_deref(),
+            Some("not now")
+        );
         // Below a domain that passes: it speaks for what is below it, and not for its neighbours.
         assert_eq!(whose(spf, "r@dmarc.example.org", "192.0.2.1", "r@example.org").as_deref(), Some("example.org"));
         assert_eq!(whose(spf, "r@badexample.org", "192.0.2.1", "r@example.org"), None);

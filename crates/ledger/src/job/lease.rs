@@ -182,7 +182,6 @@ pub enum Failed {
 
 /// Why something cannot be said of a job.
 #[derive(Debug)]
-#[non_exhaustive]
 pub enum LeaseError {
     /// The lease is over: it ran out and another worker has the job, or the job was ended already. Do no more of it.
     Lost,

@@ -1,0 +1,211 @@
+//! How many rows of DMARC aggregate reports are read in a second of CPU, beside parsedmarc, and in how much memory.
+//!
+//! `./x bench reports [REPORTS [PEER]]`: generated reports, 200,000 with ten rows each where nothing is said, each packed with
+//! gzip in a file of its own as senders do. The peer reads the first 1,000 of them only, since it would take hours for all;
+//! its rate does not depend on how many there are. Both are measured in CPU time of their own process.
+#![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use sekisho_report::dmarc::aggregate::write::gzip;
+use sekisho_report::dmarc::aggregate::{self, Limits};
+use sekisho_report::unpack::{self, unpack};
+
+/// How many rows a report has on average.
+const ROWS: usize = 10;
+
+fn main() {
+    let mut numbers = std::env::args().skip(1).filter_map(|argument| argument.parse::<usize>().ok());
+    let (reports, peer) = (numbers.next().unwrap_or(200_000), numbers.next().unwrap_or(1000));
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("reports-{reports}"));
+    let octets = generate(&folder, reports);
+    println!(
+        "{reports} reports, {:.1} MB of XML in {:.1} MB of gzip",
+        octets.xml as f64 / 1e6,
+        octets.packed as f64 / 1e6
+    );
+    fs::write("/proc/self/clear_refs", "5").expect("the peak of memory can be reset");
+    let ours = ours(&folder, reports);
+    println!("{:<12}{ours}", "sekisho");
+    println!("{:<12}{:.0} MB/s of XML", "", octets.xml as f64 / 1e6 / ours.seconds);
+    match theirs(&folder, peer.min(reports)) {
+        Some(theirs) => {
+            println!("{:<12}{theirs}   (the first {} reports)", "parsedmarc", peer.min(reports));
+            println!("{:<12}{:.0} ×", "ratio", ours.rate() / theirs.rate());
+        }
+        None => println!("parsedmarc   NOT RUN: `./x bench reports` installs it"),
+    }
+}
+
+/// What a reader took.
+struct Cost {
+    /// How many rows it read.
+    rows: u64,
+    /// How many seconds of CPU.
+    seconds: f64,
+    /// How much memory at its peak, in MB.
+    memory: f64,
+}
+
+impl Cost {
+    /// Returns the rows in a second of CPU.
+    fn rate(&self) -> f64 {
+        self.rows as f64 / self.seconds
+    }
+}
+
+impl std::fmt::Display for Cost {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let Cost { rows, seconds, memory } = self;
+        write!(f, "{rows:>9} rows{seconds:>9.2} s CPU{:>12.0} rows/s{memory:>8.1} MB at the peak", self.rate())
+    }
+}
+
+/// Reads all reports.
+fn ours(folder: &Path, reports: usize) -> Cost {
+    let start = cpu_seconds();
+    let (mut rows, mut messages) = (0, 0_u64);
+    for number in 0..reports {
+        let file = fs::read(path(folder, number)).expect("the file was written");
+        unpack(&file, &unpack::Limits::default(), &mut |document| {
+            let report = aggregate::read(document.octets, &Limits::default(), |_, row| messages += row.count);
+            let report = report.expect("generated reports are sound");
+            assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+            rows += report.rows;
+        })
+        .expect("generated files are sound");
+    }
+    assert!(messages > rows);
+    Cost { rows, seconds: cpu_seconds() - start, memory: peak_megabytes() }
+}
+
+/// Lets the peer read the first reports.
+fn theirs(folder: &Path, reports: usize) -> Option<Cost> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let python = root.join("../target/peers/parsedmarc/bin/python");
+    let said = Command::new(python)
+        .arg(root.join("peers/parsedmarc_rows.py"))
+        .arg(folder)
+        .arg(reports.to_string())
+        .output()
+        .ok()?;
+    assert!(said.status.success(), "{}", String::from_utf8_lossy(&said.stderr));
+    let said = String::from_utf8(said.stdout).expect("numbers are ASCII");
+    let numbers: Vec<f64> =
+        said.split_whitespace().map(|number| number.parse().expect("the peer prints numbers")).collect();
+    let &[rows, seconds, memory] = numbers.as_slice() else { panic!("the peer printed {said}") };
+    Some(Cost { rows: format!("{rows:.0}").parse().expect("it is whole"), seconds, memory })
+}
+
+/// How large the generated reports are.
+struct Octets {
+    /// As XML.
+    xml: u64,
+    /// In gzip.
+    packed: u64,
+}
+
+/// Writes the reports, where they were not written before.
+fn generate(folder: &Path, reports: usize) -> Octets {
+    let told = folder.join("octets");
+    if let Ok(text) = fs::read_to_string(&told) {
+        let mut numbers = text.split_whitespace().filter_map(|number| number.parse().ok());
+        if let (Some(xml), Some(packed)) = (numbers.next(), numbers.next()) {
+            return Octets { xml, packed };
+        }
+    }
+    fs::create_dir_all(folder).expect("the build's folder can be written");
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut octets = Octets { xml: 0, packed: 0 };
+    for number in 0..reports {
+        let xml = report(number, &mut random);
+        let packed = gzip(xml.as_bytes());
+        (octets.xml, octets.packed) = (octets.xml + xml.len() as u64, octets.packed + packed.len() as u64);
+        fs::write(path(folder, number), packed).expect("the build's folder can be written");
+    }
+    fs::write(told, format!("{} {}\n", octets.xml, octets.packed)).expect("the build's folder can be written");
+    octets
+}
+
+/// Returns where a report is.
+fn path(folder: &Path, number: usize) -> std::path::PathBuf {
+    folder.join(format!("{number}.xml.gz"))
+}
+
+/// Makes a report as large receivers write it.
+fn report(number: usize, random: &mut Random) -> String {
+    let domain = format!("customer{}.example", number % 5000);
+    let begin = 1_700_000_000 + 86_400 * (number / 5000);
+    let mut xml = format!(
+        "<?xml version=\"1.0\" encoding=\"UTF-8\" ?>\n<feedback>\n  <version>1.0</version>\n  <report_metadata>\n    \
+         <org_name>receiver{}.example</org_name>\n    <email>noreply-dmarc@receiver.example</email>\n    \
+         <extra_contact_info>https://receiver.example/dmarc</extra_contact_info>\n    <report_id>{}</report_id>\n    \
+         <date_range>\n      <begin>{begin}</begin>\n      <end>{}</end>\n    </date_range>\n  </report_metadata>\n  \
+         <policy_published>\n    <domain>{domain}</domain>\n    <adkim>r</adkim>\n    <aspf>r</aspf>\n    <p>reject</p>\n    \
+         <sp>reject</sp>\n    <pct>100</pct>\n  </policy_published>\n",
+        number % 40,
+        random.next(),
+        begin + 86_399,
+    );
+    for _ in 0..1 + random.below(2 * ROWS - 1) {
+        record(&mut xml, &domain, random);
+    }
+    xml.push_str("</feedback>\n");
+    xml
+}
+
+/// Adds a row.
+fn record(xml: &mut String, domain: &str, random: &mut Random) {
+    let word = |random: &mut Random| ["pass", "fail"][random.below(2)];
+    let (dkim, spf) = (word(random), word(random));
+    let disposition = ["none", "quarantine", "reject"][random.below(3)];
+    let octets: [usize; 4] = std::array::from_fn(|_| 1 + random.below(250));
+    let [a, b, c, d] = octets;
+    write!(
+        xml,
+        "  <record>\n    <row>\n      <source_ip>{a}.{b}.{c}.{d}</source_ip>\n      <count>{}</count>\n      \
+         <policy_evaluated>\n        <disposition>{disposition}</disposition>\n        <dkim>{dkim}</dkim>\n        \
+         <spf>{spf}</spf>\n      </policy_evaluated>\n    </row>\n    <identifiers>\n      <header_from>{domain}</header_from>\n    \
+         </identifiers>\n    <auth_results>\n      <dkim>\n        <domain>{domain}</domain>\n        <result>{dkim}</result>\n        \
+         <selector>s{}</selector>\n      </dkim>\n      <spf>\n        <domain>bounce.{domain}</domain>\n        \
+         <result>{spf}</result>\n      </spf>\n    </auth_results>\n  </record>\n",
+        1 + random.below(500),
+        random.below(20),
+    )
+    .expect("writing to a string does not fail");
+}
+
+/// Returns how long this process had a CPU.
+fn cpu_seconds() -> f64 {
+    let text = fs::read_to_string("/proc/self/schedstat").expect("Linux tells it");
+    let nanos: f64 = text.split_whitespace().next().and_then(|number| number.parse().ok()).expect("it is a number");
+    nanos / 1e9
+}
+
+/// Returns the most memory that this process had since the peak was reset.
+fn peak_megabytes() -> f64 {
+    let text = fs::read_to_string("/proc/self/status").expect("Linux tells it");
+    let line = text.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("Linux tells it");
+    line.split_whitespace().next().and_then(|number| number.parse::<f64>().ok()).expect("it is a number") / 1e3
+}
+
+/// Numbers that look random and are the same in each run (xorshift).
+struct Random(u64);
+
+impl Random {
+    /// Returns the next number.
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    /// Returns a number below another.
+    fn below(&mut self, end: usize) -> usize {
+        usize::try_from(self.next() >> 33).unwrap_or_default() % end
+    }
+}

@@ -1,0 +1,121 @@
+//! `sekisho report`: taken in once, read once, told by source; broken ones told with their reason
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sekisho_core::event::Event;
+use sekisho_house::{Setting, Streams, run};
+use serde_json::Value;
+
+use crate::command::Folder;
+use crate::notebook::{NOTEBOOK, Notebook};
+
+/// Calls a command of a house with books in `data`, and returns its exit code, its data and its talk.
+fn said(folder: &Folder, arguments: &[&str]) -> (u8, String, String) {
+    let setting = Setting { open_lake: Some(NOTEBOOK), data_places: vec![folder.path("data")], ..Setting::default() };
+    let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+    let streams = Streams { stdin: &mut std::io::empty(), stdout: &mut stdout, stderr: &mut stderr, setting };
+    let exit = run(["sekisho"].iter().chain(arguments), streams);
+    let text = |octets| String::from_utf8(octets).unwrap();
+    (exit, text(stdout), text(stderr))
+}
+
+/// The public samples, where they are at hand.
+fn samples() -> Option<PathBuf> {
+    let usual = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/vectors");
+    let vectors = std::env::var_os("SEKISHO_VECTORS").map_or(usual, PathBuf::from);
+    if !vectors.is_dir() {
+        std::io::Write::write_all(&mut std::io::stderr(), b"NOT RUN: there are no public samples\n").unwrap();
+        return None;
+    }
+    Some(vectors)
+}
+
+/// A report on example.org with two rows.
+const REPORT: &str = r#"<?xml version="1.0"?><feedback><report_metadata><org_name>receiver.example</org_name>
+<email>r@receiver.example</email><report_id>1</report_id><date_range><begin>1767225600</begin><end>1767311999</end>
+</date_range></report_metadata><policy_published><domain>example.org</domain><p>none</p></policy_published>
+<record><row><source_ip>192.0.2.1</source_ip><count>7</count><policy_evaluated><disposition>none</disposition>
+<dkim>pass</dkim><spf>fail</spf></policy_evaluated></row><identifiers><header_from>example.org</header_from></identifiers>
+<auth_results><dkim><domain>example.org</domain><result>pass</result></dkim></auth_results></record>
+<record><row><source_ip>203.0.113.9</source_ip><count>2</count><policy_evaluated><disposition>none</disposition>
+<dkim>fail</dkim><spf>fail</spf></policy_evaluated></row><identifiers><header_from>example.org</header_from></identifiers>
+<auth_results><spf><domain>other.example</domain><result>pass</result></spf></auth_results></record></feedback>"#;
+
+#[test]
+fn a_report_is_taken_in_once_and_told_by_source() {
+    let folder = Folder::new();
+    folder.write("reports/a.xml", REPORT);
+    // The same bytes under another name are the same report, and one more that says the same of itself is not counted.
+    folder.write("reports/b.xml", REPORT);
+    folder.write("reports/c.xml", REPORT.replace("<count>7", "<count>9999"));
+    folder.write("reports/broken.xml", REPORT.replace("<?xml version=\"1.0\"?>", "<!DOCTYPE x [<!ENTITY a \"b\">]>"));
+    let reports = folder.path("reports").to_str().unwrap().to_owned();
+    let import = ["report", "import", &reports, "--dns", "127.0.0.1:9", "--json"];
+    let (exit, told, talk) = said(&folder, &import);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    assert_eq!((&told["taken"]["new"], &told["taken"]["known"]), (&3.into(), &1.into()), "{told}");
+    let read = &told["read"];
+    let counts = ["reports", "rows", "messages", "duplicates", "unreadable"].map(|word| read[word].as_u64().unwrap());
+    assert_eq!((exit, counts), (1, [1, 2, 9, 1, 1]), "{told}");
+
+    // Nobody vouches for a file: it is left out unless one asks for it.
+    let show = ["report", "show", "example.org", "--days", "3660"];
+    let (exit, told, _) = said(&folder, &show);
+    assert_eq!((exit, told.lines().count()), (1, 1), "{told}");
+    let (exit, told, _) = said(&folder, &[&show[..], &["--unproven", "--json"]].concat());
+    assert_eq!(exit, 0);
+    let sources: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = sources
+        .iter()
+        .map(|s| (s["source_ip"].as_str().unwrap(), s["messages"].as_u64().unwrap(), s["pass"].as_u64().unwrap()))
+        .collect();
+    assert_eq!(told, [("192.0.2.1", 7, 7), ("203.0.113.9", 2, 0)]);
+
+    // A second time nothing is new; the list says what became of each.
+    let (exit, told, _) = said(&folder, &import);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((exit, &told["taken"]["passed"], &told["taken"]["new"]), (0, &4.into(), &0.into()), "{told}");
+    let rows = Notebook::read(&folder.path("data")).iter().filter(|event| matches!(event, Event::Aggregate(_))).count();
+    assert_eq!(rows, 2);
+    let (_, listed, _) = said(&folder, &["report", "list"]);
+    assert!(listed.contains("doctype:") && listed.contains("duplicate") && listed.lines().count() == 3, "{listed}");
+    let (_, listed, _) = said(&folder, &["report", "list", "--state", "unreadable", "--json"]);
+    assert!(listed.lines().count() == 1 && listed.contains("\"state\":\"unreadable\""), "{listed}");
+}
+
+#[test]
+fn the_public_samples_are_read_or_refused_with_a_reason() {
+    let Some(vectors) = samples() else { return };
+    let folder = Folder::new();
+    let [dmarc, tls] = ["dmarc", "tlsrpt"].map(|name| vectors.join(name).to_str().unwrap().to_owned());
+    let zone = folder.path("zone").to_str().unwrap().to_owned();
+    assert!(fs::exists(&zone).unwrap());
+    let (_, told, talk) = said(&folder, &["report", "import", &dmarc, &tls, "--dns", "127.0.0.1:9", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    let (_, listed, _) = said(&folder, &["report", "list", "--json"]);
+    for line in listed.lines() {
+        let report: Value = serde_json::from_str(line).unwrap();
+        let is_told = matches!(report["state"].as_str().unwrap(), "read" | "duplicate" | "received")
+            || report["reason"].is_string();
+        assert!(is_told, "{report}");
+    }
+    assert!(told["read"]["reports"].as_u64().unwrap() >= 6, "{told}\n{listed}");
+}
+
+#[test]
+fn nonsense_is_refused_with_a_sentence() {
+    let folder = Folder::new();
+    for (arguments, needle) in [
+        (&["report", "show", "ex ample"][..], "domain name"),
+        (&["report", "list", "--state", "odd"], "unreadable"),
+        (&["report", "import", "/nowhere/at/all"], "no such file"),
+        (&["report", "show", "example.org"], "no books"),
+    ] {
+        let (exit, told, talk) = said(&folder, arguments);
+        assert!(
+            exit == 2 && told.is_empty() && talk.contains(needle) && talk.lines().count() <= 3,
+            "{arguments:?}: {talk}"
+        );
+    }
+}

@@ -1,0 +1,64 @@
+//! Fields of a feedback report or a header: `Name: value`, unfolded (RFC 5322 §2.2)
+
+use memchr::memchr;
+
+/// How many octets of fields are looked at.
+const OCTETS: usize = 256 * 1024;
+/// How many fields are looked at.
+const FIELDS: usize = 1000;
+
+/// Returns the fields up to the first empty line, each with the name as written and the value on one line; what is no
+/// field is passed over.
+pub(crate) fn fields(text: &[u8]) -> impl Iterator<Item = (String, String)> {
+    raw_fields(text).filter_map(|raw| {
+        let colon = memchr(b':', raw)?;
+        let name = str::from_utf8(raw[..colon].trim_ascii_end()).ok()?;
+        let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
+        is_name.then(|| (name.to_owned(), unfold(&raw[colon + 1..])))
+    })
+}
+
+/// Returns the fields with their folds and line ends.
+pub(crate) fn raw_fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text.get(..OCTETS).unwrap_or(text);
+    std::iter::from_fn(move || {
+        let length = field_length(rest)?;
+        let (field, behind) = rest.split_at(length);
+        rest = behind;
+        Some(field)
+    })
+    .take(FIELDS)
+}
+
+/// Returns how long the first field is with its continuation lines; nothing where the header ends.
+fn field_length(text: &[u8]) -> Option<usize> {
+    if text.is_empty() || text.starts_with(b"\n") || text.starts_with(b"\r\n") {
+        return None;
+    }
+    let mut end = 0;
+    loop {
+        end += memchr(b'\n', &text[end..]).map_or(text.len() - end, |at| at + 1);
+        if !matches!(text.get(end), Some(b' ' | b'\t')) {
+            return Some(end);
+        }
+    }
+}
+
+/// Returns a value on one line; octets that are no UTF-8 are replaced.
+fn unfold(value: &[u8]) -> String {
+    let text = String::from_utf8_lossy(value);
+    let lines = text.split('\n').map(|line| line.strip_suffix('\r').unwrap_or(line));
+    lines.collect::<String>().trim().replace('\t', " ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn folds_are_taken_out_and_an_empty_line_ends_it() {
+        let read: Vec<_> = fields(b"A: one\r\n two\r\nnothing here\r\nb : \xff\r\n\r\nC: not this\r\n").collect();
+        let expected = [("A", "one two"), ("b", "\u{fffd}")].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        assert_eq!(read, expected);
+    }
+}

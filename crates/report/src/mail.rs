@@ -1,0 +1,313 @@
+//! The mails that bring reports: what kind of report is in there, and where
+//!
+//! The kind is told by what the parts hold; what they are called and declared to be counts for nothing, since senders err. No
+//! recursive parser sees a mail before the bounded pre-scan of `sekisho-mail` has found it harmless.
+
+use std::borrow::Cow;
+use std::io::Read as _;
+
+use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use sekisho_core::visible::Visible;
+use sekisho_mail::prescan::{self, Excess, PreScan};
+
+use crate::dmarc::failure::Original;
+use crate::unpack::{self, Content, unpack};
+use crate::unreadable::{Fault, Unreadable};
+
+/// How many parts may be looked into.
+const CANDIDATES: usize = 16;
+/// How many octets of a document are looked at to tell what it is.
+const START: u64 = 4096;
+
+/// What a mail may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// How many octets it may have.
+    pub octets: usize,
+    /// What its structure may be.
+    pub structure: prescan::Limits,
+    /// What may come out of its attachments.
+    pub unpack: unpack::Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits { octets: 40_000_000, structure: prescan::Limits::default(), unpack: unpack::Limits::default() }
+    }
+}
+
+/// Kinds of reports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Kind {
+    /// A DMARC aggregate report.
+    Aggregate,
+    /// A report of an authentication failure.
+    Failure,
+    /// A TLS report.
+    Tls,
+    /// Feedback of another type: a complaint, for example.
+    Arf,
+    /// None that is known.
+    None,
+}
+
+/// A mail that was opened.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ReportMail {
+    /// What kind of report it brings.
+    pub kind: Kind,
+    /// The domain of its author, as it stands in the mail: nothing vouches for it.
+    pub from_domain: Option<String>,
+    /// What its Subject says of the report.
+    pub subject: SubjectFacts,
+    /// What the field `TLS-Report-Domain` says.
+    pub tls_domain: Option<String>,
+    /// What the field `TLS-Report-Submitter` says.
+    pub tls_submitter: Option<String>,
+    /// The parts that may hold the report, the likeliest first.
+    pub candidates: Vec<Candidate>,
+    /// The fields of the feedback report.
+    pub feedback: Option<Vec<u8>>,
+    /// The mail that the feedback is about.
+    pub original: Option<Original>,
+}
+
+/// What a Subject says: `Report Domain: … Submitter: … Report-ID: <…>` (RFC 9990, RFC 8460 §5.3).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SubjectFacts {
+    /// The domain that is reported on.
+    pub domain: Option<String>,
+    /// Who reports.
+    pub submitter: Option<String>,
+    /// The report's name.
+    pub report_id: Option<String>,
+}
+
+/// A part that may hold a report.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Candidate {
+    /// What it is called, made harmless: for people only.
+    pub name: Option<String>,
+    /// What it is declared to be.
+    pub content_type: String,
+    /// What it holds by its looks.
+    pub kind: Kind,
+    /// Why it could not be looked into.
+    pub unreadable: Option<Unreadable>,
+    /// Its octets, decoded from what the mail wraps them in: for [`unpack`].
+    pub octets: Vec<u8>,
+}
+
+/// Opens a mail.
+pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
+    check_structure(mail, limits)?;
+    let message = MessageParser::default()
+        .parse(mail)
+        .filter(|message| !message.parts.is_empty())
+        .ok_or_else(|| Unreadable::new(Fault::NotAReport, "this is no mail"))?;
+    let mut opening = Opening { limits, candidates: Vec::new(), feedback: None, original: None };
+    opening.look(&message);
+    let Opening { mut candidates, feedback, original, .. } = opening;
+    candidates.sort_by_key(|candidate| candidate.kind == Kind::None);
+    let kind = match (&feedback, candidates.first()) {
+        (Some(feedback), _) => feedback_kind(feedback),
+        (None, Some(candidate)) => candidate.kind,
+        (None, None) => Kind::None,
+    };
+    let text = |name: &'static str| message.header_raw(name).map(|value| Visible(value.trim().as_bytes()).to_string());
+    Ok(ReportMail {
+        kind,
+        from_domain: from_domain(&message),
+        subject: SubjectFacts::read(message.subject().unwrap_or_default()),
+        tls_domain: text("TLS-Report-Domain"),
+        tls_submitter: text("TLS-Report-Submitter"),
+        candidates,
+        feedback,
+        original,
+    })
+}
+
+impl ReportMail {
+    /// Returns why there is no report that could be read, where there is none.
+    pub fn why_none(&self) -> Option<Unreadable> {
+        if self.kind != Kind::None {
+            return None;
+        }
+        let broken = self.candidates.iter().find_map(|candidate| candidate.unreadable.clone());
+        Some(broken.unwrap_or_else(|| match self.candidates.is_empty() {
+            true => Unreadable::new(Fault::PlainText, "the mail has text only: no part of it is a report"),
+            false => Unreadable::new(Fault::NotAReport, "no part of the mail is a report"),
+        }))
+    }
+}
+
+impl SubjectFacts {
+    /// Reads a Subject that was decoded and unfolded.
+    pub fn read(subject: &str) -> SubjectFacts {
+        let mut facts = SubjectFacts::default();
+        let mut words = subject.split_whitespace().peekable();
+        let mut before = "";
+        while let Some(word) = words.next() {
+            let name = word.to_ascii_lowercase();
+            // The value may stand right behind the colon.
+            let (name, rest) =
+                name.split_once(':').map_or((name.as_str(), None), |(name, _)| (name, word.split_once(':')));
+            let place = match name {
+                "domain" if before.eq_ignore_ascii_case("report") => &mut facts.domain,
+                "submitter" => &mut facts.submitter,
+                "report-id" => &mut facts.report_id,
+                _ => {
+                    before = word;
+                    continue;
+                }
+            };
+            before = word;
+            let value = match rest {
+                Some((_, "")) => words.next_if(|word| !word.ends_with(':')),
+                Some((_, value)) => Some(value),
+                None => None,
+            };
+            let bare = value.map(|value| value.trim_start_matches('<').trim_end_matches('>'));
+            if let (Some(value), None) = (bare.filter(|value| !value.is_empty()), &place) {
+                *place = Some(Visible(value.as_bytes()).to_string());
+            }
+        }
+        for domain in [&mut facts.domain, &mut facts.submitter].into_iter().flatten() {
+            domain.make_ascii_lowercase();
+        }
+        facts
+    }
+}
+
+/// Refuses a mail whose structure no recursive parser should see.
+fn check_structure(mail: &[u8], limits: &Limits) -> Result<(), Unreadable> {
+    if mail.len() > limits.octets {
+        let (length, most) = (mail.len(), limits.octets);
+        return Err(Unreadable::new(Fault::Size, format!("the mail has {length} octets, more than {most}")));
+    }
+    let mut scan = PreScan::new(limits.structure);
+    scan.update(mail);
+    let Some(excess) = scan.finish().excess else { return Ok(()) };
+    let why = match excess {
+        Excess::Depth => "too many parts of the mail lie in each other",
+        Excess::Parts => "the mail has too many parts",
+        Excess::Header => "a header of the mail is too large",
+        Excess::Line => "a line on which the structure of the mail depends is too long",
+        Excess::Encoding => "too many encoded mails lie in each other",
+        _ => "the structure of the mail is too much",
+    };
+    Err(Unreadable::new(Fault::MailStructure, why))
+}
+
+/// What is found while a mail is opened.
+struct Opening<'l> {
+    /// What may come out of attachments.
+    limits: &'l Limits,
+    /// The parts that may hold a report.
+    candidates: Vec<Candidate>,
+    /// The feedback report.
+    feedback: Option<Vec<u8>>,
+    /// The mail that it is about.
+    original: Option<Original>,
+}
+
+impl Opening<'_> {
+    /// Looks at a mail, and at mails in it: reports get forwarded. The pre-scan bounds how deep this goes.
+    fn look(&mut self, message: &Message<'_>) {
+        let mut has_feedback = false;
+        for part in &message.parts {
+            let is = |main, sub| part.content_type().is_some_and(|declared| is_type(declared, main, sub));
+            if is("message", "feedback-report") && self.feedback.is_none() {
+                self.feedback = Some(part.contents().to_vec());
+                has_feedback = true;
+            } else if has_feedback
+                && self.original.is_none()
+                && (is("text", "rfc822-headers") || is("text", "rfc822-header"))
+            {
+                self.original = Some(Original { is_whole: false, octets: part.contents().to_vec() });
+            } else if let PartType::Message(inner) = &part.body {
+                if has_feedback && self.original.is_none() {
+                    self.original = Some(Original { is_whole: true, octets: whole(inner).to_vec() });
+                } else {
+                    self.look(inner);
+                }
+            } else if self.candidates.len() < CANDIDATES {
+                self.candidates.extend(self.candidate(part));
+            }
+        }
+    }
+
+    /// Returns a part that may hold a report: text that is one, or anything else than text.
+    fn candidate(&self, part: &MessagePart<'_>) -> Option<Candidate> {
+        let (octets, is_text): (Cow<'_, [u8]>, bool) = match &part.body {
+            PartType::Text(text) | PartType::Html(text) => (text.as_bytes().into(), true),
+            PartType::Binary(octets) | PartType::InlineBinary(octets) => (octets.as_ref().into(), false),
+            PartType::Message(_) | PartType::Multipart(_) => return None,
+        };
+        let name = part.attachment_name().map(|name| Visible(name.as_bytes()).to_string());
+        let (kind, unreadable) = match kind(&octets, &self.limits.unpack) {
+            Ok(kind) => (kind, None),
+            Err(unreadable) => (Kind::None, Some(unreadable)),
+        };
+        if is_text && kind == Kind::None && name.is_none() {
+            return None;
+        }
+        let content_type = part.content_type().map_or_else(String::new, |declared| {
+            let subtype = declared.subtype().unwrap_or_default();
+            Visible(format!("{}/{subtype}", declared.ctype()).as_bytes()).to_string()
+        });
+        Some(Candidate { name, content_type, kind, unreadable, octets: octets.into_owned() })
+    }
+}
+
+/// Tells which kind of report is packed in octets; an error where they cannot be unpacked as far as that takes.
+fn kind(octets: &[u8], limits: &unpack::Limits) -> Result<Kind, Unreadable> {
+    if octets.is_empty() {
+        return Ok(Kind::None);
+    }
+    let mut found = Kind::None;
+    let end = unpack(octets, limits, &mut |document| {
+        let mut start = Vec::new();
+        // A stream that breaks is told about when the whole of it is read.
+        let _broken = document.octets.take(START).read_to_end(&mut start);
+        let holds = |word: &[u8]| memchr::memmem::find(&start, word).is_some();
+        let is_wide = start.iter().take(8).any(|&b| b == 0);
+        let kind = match document.content {
+            Content::Xml if holds(b"feedback") || is_wide => Kind::Aggregate,
+            Content::Json if holds(b"\"policies\"") || holds(b"\"organization-name\"") => Kind::Tls,
+            _ => Kind::None,
+        };
+        if found == Kind::None {
+            found = kind;
+        }
+    });
+    if found == Kind::None { end.map(|()| found) } else { Ok(found) }
+}
+
+/// Tells what type of feedback the fields are.
+fn feedback_kind(feedback: &[u8]) -> Kind {
+    let kind = crate::fields::fields(feedback).find(|(name, _)| name.eq_ignore_ascii_case("feedback-type"));
+    match kind {
+        Some((_, kind)) if kind.eq_ignore_ascii_case("auth-failure") => Kind::Failure,
+        _ => Kind::Arf,
+    }
+}
+
+/// Compares a declared type.
+fn is_type(declared: &mail_parser::ContentType<'_>, main: &str, sub: &str) -> bool {
+    declared.ctype().eq_ignore_ascii_case(main) && declared.subtype().is_some_and(|is| is.eq_ignore_ascii_case(sub))
+}
+
+/// Returns the octets of a mail in a mail.
+fn whole<'m>(inner: &'m Message<'_>) -> &'m [u8] {
+    let root = inner.root_part();
+    let (start, end) = (root.offset_header as usize, root.offset_end as usize);
+    inner.raw_message.get(start..end).unwrap_or(&inner.raw_message)
+}
+
+/// Returns the domain of the first author.
+fn from_domain(message: &Message<'_>) -> Option<String> {
+    let address = message.from()?.first()?.address()?;
+    let (_, domain) = address.rsplit_once('@')?;
+    Some(Visible(domain.to_ascii_lowercase().as_bytes()).to_string())
+}

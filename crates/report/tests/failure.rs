@@ -1,0 +1,120 @@
+//! Failure reports: read from mails, and written without people in them.
+
+use sekisho_report::dmarc::failure::write::{Covering, Redaction, write};
+use sekisho_report::dmarc::failure::{self, AuthFailure, Delivery, FailureReport, Original};
+use sekisho_report::mail::{self, Kind, Limits};
+use sekisho_report::unreadable::Fault;
+use sekisho_report::warning::Mend;
+
+use crate::suite;
+
+/// Opens a mail and reads the failure report in it.
+fn read(mail: &[u8]) -> FailureReport {
+    let opened = mail::open(mail, &Limits::default()).unwrap();
+    assert_eq!(opened.kind, Kind::Failure);
+    failure::read(&opened.feedback.unwrap(), opened.original).unwrap()
+}
+
+#[test]
+fn the_report_of_linkedin_is_read() {
+    let Some(file) = suite::sample("dmarc/failure/dmarc_ruf_report_linkedin.eml") else { return };
+    let report = read(&file);
+    assert_eq!((report.version.as_str(), report.user_agent.as_str()), ("1.0", "Lua/1.0"));
+    assert_eq!(report.auth_failure, [AuthFailure::Dmarc]);
+    assert_eq!(report.delivery_result, Some(Delivery::Delivered));
+    assert_eq!(report.source_ip, Some("10.10.10.10".parse().unwrap()));
+    assert_eq!(report.reported_domain, ["example.com"]);
+    assert_eq!(report.original_mail_from, "");
+    assert_eq!(report.original_rcpt_to, ["recipient@linkedin.com"]);
+    assert_eq!(report.authentication_results, ["dmarc=fail (p=none; dis=none) header.from=example.com"]);
+    // 2019-04-30 02:09:00 UTC.
+    assert_eq!(report.arrival_date, Some(1_556_590_140_000_000));
+    let original = report.original.unwrap();
+    assert!(original.is_whole);
+    let text = String::from_utf8(original.octets).unwrap();
+    assert!(text.starts_with("Return-Path: <>"), "{}", &text[..100]);
+    assert!(text.contains("Subject: Subject line, could be UTF8 encoded") && text.contains("HTML Text"));
+    assert!(!text.contains("_----abcdefghijklmnopqrstuv===_AA/01-16018-D1AA1CC5"), "it ends where the mail ends");
+    assert!(report.warnings.is_empty(), "{:?}", report.warnings);
+}
+
+#[test]
+fn prose_is_no_report() {
+    let Some(file) = suite::sample("dmarc/failure/exim_plain_text_only_no_arf_part.eml") else { return };
+    let opened = mail::open(&file, &Limits::default()).unwrap();
+    assert_eq!((opened.kind, opened.from_domain.as_deref()), (Kind::None, Some("node01.mailgate.example.net")));
+    assert_eq!(opened.why_none().unwrap().fault, Fault::PlainText);
+}
+
+#[test]
+fn fields_of_all_kinds_are_read() {
+    let fields = "Feedback-Type: AUTH-FAILURE\r\nVersion: 1\r\nUser-Agent: x/1\r\nAuth-Failure: bodyhash\r\n\
+        Identity-Alignment: DKIM, spf\r\nDelivery-Result: reject\r\nDKIM-Domain: Example.COM\r\nDKIM-Selector: s1\r\n\
+        DKIM-Identity: @example.com\r\nDKIM-Canonicalized-Body: aGVs\r\n bG8=\r\nSource-IP: [IPv6:2001:db8::1]\r\n\
+        Source-Port: 2525\r\nReported-Domain: example.com\r\nSPF-DNS: txt : example.com : v=spf1 -all\r\n\
+        Authentication-Results: a.example; dkim=fail\r\nIncidents: 12\r\nX-Own: kept\r\nArrival-Date: nonsense\r\n";
+    let report = failure::read(fields.as_bytes(), None).unwrap();
+    assert_eq!(
+        (report.auth_failure.as_slice(), report.delivery_result),
+        (&[AuthFailure::BodyHash][..], Some(Delivery::Reject))
+    );
+    assert_eq!(report.identity_alignment, ["dkim", "spf"]);
+    assert_eq!((report.dkim_domain.as_str(), report.dkim_canonicalized_body.as_str()), ("example.com", "aGVsbG8="));
+    assert_eq!((report.source_ip, report.source_port), (Some("2001:db8::1".parse().unwrap()), Some(2525)));
+    assert_eq!((report.incidents, report.arrival_date), (Some(12), None));
+    assert_eq!(report.other, [("X-Own".to_owned(), "kept".to_owned())]);
+    assert!(report.warnings.get(Mend::BadDate).is_some());
+    assert_eq!(report.warnings.get(Mend::Missing).unwrap().detail, "the report has no `original mail`");
+    assert_eq!(failure::read(b"Feedback-Type: abuse\r\n", None).unwrap_err().fault, Fault::NotAReport);
+    assert_eq!(failure::read(b"Version: 1\r\n", None).unwrap_err().fault, Fault::Missing);
+}
+
+/// A keyed hash for tests: FNV, which hides nothing.
+fn hash(private: &[u8]) -> Vec<u8> {
+    let fold = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x100_0000_01b3);
+    private.iter().fold(0xcbf2_9ce4_8422_2325, fold).to_be_bytes().to_vec()
+}
+
+#[test]
+fn people_are_taken_out_of_what_is_written() {
+    let original = "Received: from h.example by mx.example for <alice.secret@receiver.example>;\r\n\tMon, 1 Jan 2024 00:00:00 +0000\r\n\
+        From: Alice Secret <alice.secret@example.com>\r\nTo: \"alice secret\"@receiver.example, bob.secret@receiver.example\r\n\
+        Subject: the secret plan\r\nX-Secret: secret\r\nDKIM-Signature: v=1; d=example.com; i=alice.secret@example.com; b=abc\r\n\
+        Message-ID: <1@example.com>\r\n\r\nthe secret body\r\n";
+    let report = FailureReport {
+        auth_failure: vec![AuthFailure::Dmarc],
+        identity_alignment: vec!["none".into()],
+        delivery_result: Some(Delivery::Reject),
+        authentication_results: vec!["mx.example; spf=fail smtp.mailfrom=alice.secret@example.com".into()],
+        original_mail_from: "<alice.secret@example.com>".into(),
+        original_rcpt_to: vec!["bob.secret@receiver.example\r\nBcc: victim@example.net".into()],
+        arrival_date: Some(1_704_067_200_000_000),
+        source_ip: Some("192.0.2.1".parse().unwrap()),
+        reported_domain: vec!["example.com".into()],
+        original: Some(Original { is_whole: true, octets: original.as_bytes().to_vec() }),
+        ..FailureReport::default()
+    };
+    let covering = Covering {
+        from: "dmarc@mx.example",
+        to: "ruf@example.com",
+        date: "Mon, 1 Jan 2024 00:00:01 +0000",
+        message_id: "f1@mx.example",
+        boundary: "b1",
+    };
+    let mail = write(&report, &covering, &Redaction { keyed_hash: &hash });
+    assert!(!mail.contains("secret") && !mail.contains("Secret"), "{mail}");
+    assert!(!mail.contains("\r\nBcc:"), "{mail}");
+    assert!(mail.lines().all(|line| line.len() <= 200) && !mail.replace("\r\n", "").contains(['\r', '\n']));
+
+    let read = read(mail.as_bytes());
+    assert_eq!((read.auth_failure, read.delivery_result), (report.auth_failure, report.delivery_result));
+    assert_eq!((read.source_ip, read.arrival_date), (report.source_ip, report.arrival_date));
+    assert_eq!(read.identity_alignment, ["none"]);
+    let hashed: String = hash(b"alice.secret").iter().map(|octet| format!("{octet:02x}")).collect();
+    assert_eq!(read.original_mail_from, format!("<{hashed}@example.com>"));
+    let header = read.original.unwrap();
+    assert!(!header.is_whole);
+    let header = String::from_utf8(header.octets).unwrap();
+    assert!(header.contains(&format!("From: <{hashed}@example.com>")), "{header}");
+    assert!(header.contains(&format!("i={hashed}@example.com")), "{header}");
+}
