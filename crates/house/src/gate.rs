@@ -3,7 +3,7 @@
 //! A connection is a [`conversation`]: it moves octets between the socket and `sekisho-wire`. While a mail comes in it is
 //! heard ([`hearing`], guarded by [`poison`]): the header is judged as soon as it is there, the body streams through the hashes, and what the DNS
 //! has to tell is asked meanwhile. What the verdict means for the mail is decided in [`decision`] and told to the MTA in
-//! [`answer`]; [`annotation`] writes the fields that tell others, with what [`replay`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
+//! [`answer`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
 //!
 //! That is the way in. On the way out, which has listeners of its own, a mail is signed: [`sign`].
 //!
@@ -12,6 +12,7 @@
 mod annotation;
 mod answer;
 mod conversation;
+mod copies;
 mod decision;
 mod hearing;
 mod line_ends;
@@ -23,28 +24,26 @@ mod roll;
 mod seal;
 mod sign;
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sekisho_ask::Source;
-use sekisho_mail::header::Header;
 use sekisho_mail::policy::Policy;
-use sekisho_mail::verdict::{DkimResult, Verdict};
 use tokio::sync::watch;
 
-use self::replay::Replay;
 use self::roll::Roll;
 use crate::config::{Config, GateSection, Relay, network};
 use crate::metrics::Metrics;
 pub(crate) use conversation::Broken;
+pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
 pub(crate) use roll::Full;
-pub(crate) use sign::{Doubt, Office, keep_checking};
+pub(crate) use seal::SEALS;
+pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
 
 /// What a listener does with mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -112,12 +111,8 @@ pub(crate) struct Gate {
     pub(crate) metrics: Arc<Metrics>,
     /// Who signs what goes out.
     office: Arc<Office>,
-    /// The signatures that were seen; nothing where nobody wants them counted.
-    replay: Option<Mutex<Replay>>,
-    /// Hashes signatures so that no sender can tell where they are counted.
-    hasher: RandomState,
-    /// When the gate was prepared: copies are counted by a clock that never jumps.
-    since: Instant,
+    /// The signatures that were seen, and how often.
+    copies: Arc<Copies>,
     /// Our name, where neither configuration nor MTA says one.
     host: String,
 }
@@ -125,31 +120,16 @@ pub(crate) struct Gate {
 impl Gate {
     /// Prepares the gate of a configuration, over what outlives it.
     pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
-        let Lasting { in_work, metrics, host } = lasting;
-        let (policy, timeout) = (Arc::new(config.policy()), config.dns.timeout);
-        let section = config.gate.clone();
-        let replay = (section.replay_copies > 0).then(|| Mutex::new(Replay::new(section.replay_copies)));
-        let (hasher, since) = (RandomState::new(), Instant::now());
-        Gate { section, policy, source, timeout, in_work, metrics, office, replay, hasher, since, host }
+        let Lasting { in_work, metrics, copies, host } = lasting;
+        let (policy, timeout, section) = (Arc::new(config.policy()), config.dns.timeout, config.gate.clone());
+        Gate { section, policy, source, timeout, in_work, metrics, office, copies, host }
     }
 
     /// Returns what outlives the configuration.
     pub(crate) fn lasting(&self) -> Lasting {
-        Lasting { in_work: Arc::clone(&self.in_work), metrics: Arc::clone(&self.metrics), host: self.host.clone() }
-    }
-
-    /// Counts the signatures of a mail that passed. Returns how many copies of it there are by now, and how many mails were
-    /// suspicious so far, where these copies are.
-    fn count_copies(&self, verdict: &Verdict, header: &Header<'_>, recipients: usize) -> Option<(u32, u64)> {
-        let replay = self.replay.as_ref()?;
-        let passed = verdict.dkim.iter().filter(|dkim| dkim.result == DkimResult::Pass);
-        let signatures = passed.filter_map(|dkim| replay::signature(header.fields().get(dkim.field)?.value()));
-        let hashes: Vec<u64> = signatures.map(|signature| self.hasher.hash_one(signature)).collect();
-        let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
-        let now = u32::try_from(self.since.elapsed().as_secs()).unwrap_or(u32::MAX);
-        let mut replay = replay.lock().unwrap_or_else(PoisonError::into_inner);
-        let copies = replay.count(hashes, recipients, now)?;
-        Some((copies, replay.suspected()))
+        let (in_work, metrics, copies) =
+            (Arc::clone(&self.in_work), Arc::clone(&self.metrics), Arc::clone(&self.copies));
+        Lasting { in_work, metrics, copies, host: self.host.clone() }
     }
 
     /// Returns the relay of ours that a client is, where it is one.
@@ -165,6 +145,8 @@ pub(crate) struct Lasting {
     pub(crate) in_work: Arc<InWork>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// The signatures that were seen, and how often.
+    pub(crate) copies: Arc<Copies>,
     /// Our name, where neither configuration nor MTA says one.
     pub(crate) host: String,
 }
@@ -174,6 +156,7 @@ impl Lasting {
     /// Returns what a test needs.
     pub(crate) fn for_testing() -> Lasting {
         let in_work = Arc::new(InWork::without_folder());
-        Lasting { in_work, metrics: Arc::new(Metrics::new()), host: "host.example".to_owned() }
+        let (metrics, copies) = (Arc::new(Metrics::new()), Arc::new(Copies::new()));
+        Lasting { in_work, metrics, copies, host: "host.example".to_owned() }
     }
 }

@@ -29,7 +29,7 @@ use self::journal::{Journal, Shared, to_stderr};
 use crate::cli::ServeArguments;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::gate::{Doubt, Front, Gate, InWork, Lasting, Office, Role};
+use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
 use crate::metrics::Metrics;
 use crate::speech::Talk;
 use crate::{Exit, Streams, gate, http};
@@ -59,7 +59,8 @@ impl ServeArguments {
             .map_err(|why| Fault::new("fault-runtime", []).because(Fault::system(&why)))?;
         runtime.block_on(async {
             let doubts = office.settle(&config, &source).await.map_err(|faults| only_last(faults, talk, streams))?;
-            let lasting = Lasting { in_work, metrics: Arc::new(Metrics::new()), host: host() };
+            let (metrics, copies) = (Arc::new(Metrics::new()), Arc::new(Copies::new()));
+            let lasting = Lasting { in_work, metrics, copies, host: host() };
             let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
             let daemon = Daemon { arguments: self, places, journal, front, config };
             daemon.serve(sockets, doubts, talk, streams).await

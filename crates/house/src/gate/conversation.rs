@@ -97,11 +97,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         self.hasher.take()
     }
 
-    /// Tells whether a mail is complete and waits for an answer.
-    pub(super) fn is_message_ended(&self) -> bool {
-        self.is_message_ended
-    }
-
     /// Forgets a mail that was answered.
     pub(super) fn forget_mail(&mut self) {
         self.hasher = None;
@@ -112,6 +107,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Returns how the lines of the body end.
     pub(super) fn line_ends(&self) -> LineEnds {
         self.line_ends
+    }
+
+    /// Follows the MTA to the end of the mail, or to where it goes away before that; nobody listens to its body any more.
+    pub(super) async fn ignore_body(&mut self) -> Result<Happening, Broken> {
+        self.hasher = None;
+        while !self.is_message_ended {
+            match self.next().await? {
+                Happening::MessageEnded => {}
+                over => return Ok(over),
+            }
+        }
+        Ok(Happening::MessageEnded)
+    }
+
+    /// Returns how much is to be said.
+    pub(super) fn said(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Takes back what was said since then, where nothing of it went out yet.
+    pub(super) fn take_back(&mut self, said: usize) {
+        self.outbox.truncate(said);
     }
 
     /// Says something, with the next octets that go out.
