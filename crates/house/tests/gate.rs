@@ -9,6 +9,7 @@ mod faults;
 mod held;
 mod killed;
 mod lists;
+mod miltertest;
 mod odd;
 mod outbound;
 mod replayed;
