@@ -18,7 +18,7 @@ const GROWTH_MAX: u64 = 40 << 20;
 
 /// How many mails are sent; `./x soak` asks for more.
 fn mails() -> usize {
-    std::env::var("SEKISHO_MAILS").map_or(2000, |count| count.parse().unwrap())
+    std::env::var("SEKISHO_MAILS").map_or(1000, |count| count.parse().unwrap())
 }
 
 /// Sends mails that are all different, over some connections at a time.
@@ -55,7 +55,8 @@ fn send(served: &Served, numbers: std::ops::Range<usize>) {
 fn memory_stays_as_it_is_however_many_mails_come() {
     let mails = mails();
     let dns = DnsServer::start(zone());
-    let served = Served::start(&format!("{MONITOR}[http]\nlisten = [\"127.0.0.1:0\"]\n"), &dns);
+    let served =
+        Served::start(&format!("{MONITOR}[dns]\ntimeout_seconds = 300\n[http]\nlisten = [\"127.0.0.1:0\"]\n"), &dns);
     send(&served, 0..mails / 10);
     let first = served.memory("VmRSS");
     send(&served, mails / 10..mails);

@@ -185,7 +185,8 @@ fn enforcement_refuses_marks_holds_and_puts_off() {
 
 #[test]
 fn forty_megabytes_pass_through_the_hashes() {
-    let mut road = Road::new(MONITOR, zone());
+    // The machine may be busy with other things; the DNS answers all the same.
+    let mut road = Road::new(&format!("{MONITOR}[dns]\ntimeout_seconds = 300\n"), zone());
     let line = [&[b'x'; 70][..], b"\r\n"].concat();
     let good = signed_by("victim.example", &claim("", "", line.repeat(40 * 1024 * 1024 / line.len())));
     let arrival = road.pass(VICTIM, "chief@victim.example", &good);
