@@ -23,6 +23,7 @@ mod replay;
 mod roll;
 mod seal;
 mod sign;
+mod stock;
 
 use std::net::IpAddr;
 use std::sync::Arc;

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::line_ends::LineEnds;
 use super::roll::Seat;
+use super::stock::Portion;
 
 /// How long an MTA may be silent: no less than the longest patience of an MTA with its own client (libmilter's default,
 /// and more than Postfix's `smtpd_timeout`), so that an honest slow session lives.
@@ -41,6 +42,10 @@ pub(super) struct Conversation<S> {
     seat: Arc<Seat>,
     /// How the lines of that body end.
     line_ends: LineEnds,
+    /// What it takes of the memory that all conversations share.
+    portion: Portion,
+    /// How much the header takes that is being heard.
+    heard: usize,
 }
 
 /// What has to be looked at.
@@ -59,6 +64,7 @@ pub(super) enum Happening {
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Begins a conversation.
     pub(super) fn new(stream: S, session: Session, seat: Arc<Seat>) -> Conversation<S> {
+        let portion = Portion::of(seat.stock());
         Conversation {
             stream,
             inbox: Inbox::default(),
@@ -68,6 +74,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             line_ends: LineEnds::default(),
             is_message_ended: false,
             seat,
+            portion,
+            heard: 0,
         }
     }
 
@@ -101,6 +109,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     pub(super) fn forget_mail(&mut self) {
         self.hasher = None;
         self.is_message_ended = false;
+        self.heard = 0;
         self.session.forget_mail();
     }
 
@@ -169,9 +178,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                         self.is_message_ended = true;
                         return Ok(Happening::MessageEnded);
                     }
-                    Event::HeaderEnded => return Ok(Happening::HeaderEnded),
+                    Event::HeaderEnded => {
+                        // Whoever hears it takes it out of the session, and keeps it to the end of the mail.
+                        self.heard = self.session.header_size();
+                        return Ok(Happening::HeaderEnded);
+                    }
                     Event::Aborted => {
                         self.hasher = None;
+                        self.heard = 0;
                         return Ok(Happening::Aborted);
                     }
                     Event::Closed => return Ok(Happening::Closed),
@@ -179,6 +193,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             }
             self.flush().await?;
             self.inbox.rest();
+            let kept = self.heard + self.session.header_size() + self.inbox.size();
+            if !self.portion.hold(kept) {
+                return Err(Broken::Memory);
+            }
             let count = match timeout(BRISK, self.stream.read(self.inbox.room())).await {
                 Ok(count) => count,
                 Err(_) => {
@@ -221,13 +239,15 @@ pub(crate) enum Broken {
     Silent,
     /// The MTA went away in the middle of a packet.
     Cut,
+    /// It wants more memory than all conversations together may have.
+    Memory,
     /// The socket fails.
     Socket(io::Error),
 }
 
 impl Broken {
     /// Every kind, as counters name it; a fault of ours that ended a conversation is among them.
-    pub(crate) const KINDS: [&str; 7] = ["packet", "command", "order", "silent", "cut", "socket", "panic"];
+    pub(crate) const KINDS: [&str; 8] = ["packet", "command", "order", "silent", "cut", "memory", "socket", "panic"];
 
     /// Returns the stable word for counters.
     pub(super) fn kind(&self) -> &'static str {
@@ -237,6 +257,7 @@ impl Broken {
             Broken::Order(_) => "order",
             Broken::Silent => "silent",
             Broken::Cut => "cut",
+            Broken::Memory => "memory",
             Broken::Socket(_) => "socket",
         }
     }
@@ -250,6 +271,7 @@ impl fmt::Display for Broken {
             Broken::Order(why) => why.fmt(f),
             Broken::Silent => f.write_str("silent for too long"),
             Broken::Cut => f.write_str("the connection ended in the middle of a packet"),
+            Broken::Memory => f.write_str("no memory is left for so large a mail"),
             Broken::Socket(why) => why.fmt(f),
         }
     }

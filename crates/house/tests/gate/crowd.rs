@@ -1,8 +1,10 @@
 //! Many at a time, and little memory: the daemon holds a thousand mails at once, and lives where there is little to be had
 
-use std::net::{IpAddr, Ipv4Addr};
+use std::io::Write;
+use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Barrier;
 use std::thread;
+use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use sekisho_testkit::dns::DnsServer;
@@ -15,6 +17,8 @@ use crate::serve::say;
 
 /// How long the DNS is waited for: everything here is answered, however late on a machine that is busy with other things.
 const PATIENT: &str = "[dns]\ntimeout_seconds = 300\n";
+/// How long anything may take on a busy machine before it is given up as stalled.
+const STALLED: Duration = Duration::from_secs(120);
 /// How many MTAs there are at a time.
 const CROWD: usize = 1000;
 
@@ -107,5 +111,48 @@ fn where_memory_is_short_mails_are_taken_or_put_off_and_the_daemon_lives() {
         served.memory("VmHWM") >> 20
     ));
     assert_eq!(show(&mut Mta::new(gate), &good(1000)), Ok(()));
+    assert!(served.stop(), "{}", served.log());
+}
+
+#[test]
+fn headers_that_never_end_take_no_more_memory_than_there_is() {
+    let dns = DnsServer::start(zone());
+    let limit = (512_u64 << 20).to_string();
+    let config = format!("{MONITOR}{PATIENT}[http]\nlisten = [\"127.0.0.1:0\"]\n");
+    let mut served = Served::start_in(&config, &dns, &[(MEMORY, limit.as_str())]);
+    let gate = served.milter();
+    let packet = |octets: &[u8]| [&u32::try_from(octets.len()).unwrap().to_be_bytes()[..], octets].concat();
+    let field = packet(&[b"LX-Long\0 ", &[b'x'; 60_000][..], b"\0"].concat());
+    let begin = [
+        &b"O\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff"[..],
+        b"C[192.0.2.1]\x004\x12\x34192.0.2.1\0",
+        b"M<a@b.example>\0",
+        b"R<c@d.example>\0",
+        b"LFrom\0 <a@b.example>\0",
+    ];
+    let begin: Vec<u8> = begin.into_iter().flat_map(packet).collect();
+    // 300 headers of two megabytes, and none of them ends.
+    let held: Vec<TcpStream> = (0..300)
+        .map(|_| {
+            let mut mta = TcpStream::connect(gate).unwrap();
+            // Who is sent away does not hear the rest.
+            let _ = mta.write_all(&begin).and_then(|()| (0..33).try_for_each(|_| mta.write_all(&field)));
+            mta
+        })
+        .collect();
+    let refused = "sekisho_session_failures_total{kind=\"memory\"}";
+    // Who is small is served as ever, however many large ones are held.
+    assert_eq!(show(&mut Mta::new(gate), &good(1000)), Ok(()));
+    assert!(served.is_alive(), "{}", served.log());
+    // What was written may still be on its way to the daemon.
+    let begun = Instant::now();
+    while served.metric(refused) < 200 {
+        assert!(begun.elapsed() < STALLED, "only {} of 300 were ended", served.metric(refused));
+        thread::sleep(Duration::from_millis(10));
+    }
+    let kept = served.metric("sekisho_sessions");
+    say(&format!("{kept} of 300 endless headers were held within {} MB", served.memory("VmHWM") >> 20));
+    // Mails under way are waited for.
+    drop(held);
     assert!(served.stop(), "{}", served.log());
 }
