@@ -270,6 +270,11 @@ impl Facts {
 
     /// Adds an answer; one that is known already stays, since facts only grow.
     pub fn insert(&mut self, question: Question, answer: Arc<Answer>) {
+        /// How many most verdicts rest on.
+        const USUAL: usize = 16;
+        if self.0.is_empty() {
+            self.0.reserve(USUAL);
+        }
         if let Err(at) = self.0.binary_search_by(|(known, _)| known.cmp(&question)) {
             self.0.insert(at, (question, answer));
         }

@@ -156,16 +156,27 @@ impl fmt::Display for DomainName {
             if i > 0 {
                 f.write_str(".")?;
             }
-            for &byte in label {
-                match byte {
-                    b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$' => write!(f, "\\{}", char::from(byte))?,
-                    0x21..=0x7e => write!(f, "{}", char::from(byte))?,
-                    _ => write!(f, "\\{byte:03}")?,
-                }
+            match std::str::from_utf8(label) {
+                Ok(plain) if label.iter().all(|&byte| stands_for_itself(byte)) => f.write_str(plain)?,
+                _ => write_escaped(f, label)?,
             }
         }
         Ok(())
     }
+}
+
+/// Tells whether zone files write an octet of a label as it is.
+fn stands_for_itself(byte: u8) -> bool {
+    byte.is_ascii_graphic() && !matches!(byte, b'.' | b'\\' | b'"' | b'(' | b')' | b';' | b'@' | b'$')
+}
+
+/// Writes a label that has octets which do not stand for themselves.
+fn write_escaped(f: &mut fmt::Formatter<'_>, label: &[u8]) -> fmt::Result {
+    label.iter().try_for_each(|&byte| match byte {
+        byte if stands_for_itself(byte) => write!(f, "{}", char::from(byte)),
+        byte if byte.is_ascii_graphic() => write!(f, "\\{}", char::from(byte)),
+        byte => write!(f, "\\{byte:03}"),
+    })
 }
 
 impl fmt::Debug for DomainName {

@@ -3,6 +3,7 @@
 //! Control characters, bidirectional controls and invisible characters are written as escapes, invalid UTF-8 as `\xNN`,
 //! and what is too long is cut, with `…` to say so.
 
+use std::borrow::Cow;
 use std::fmt::{self, Write};
 
 /// The most bytes of one value that are shown.
@@ -11,6 +12,14 @@ pub const SHOWN_MAX: usize = 256;
 /// Bytes from outside, shown harmlessly.
 #[derive(Clone, Copy, Debug)]
 pub struct Visible<'a>(pub &'a [u8]);
+
+impl<'a> Visible<'a> {
+    /// Returns the text, which is most often there already.
+    pub fn text(self) -> Cow<'a, str> {
+        let short = Some(self.0).filter(|text| text.len() <= SHOWN_MAX);
+        short.and_then(plain).map_or_else(|| Cow::Owned(self.to_string()), Cow::Borrowed)
+    }
+}
 
 impl fmt::Display for Visible<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -72,6 +81,9 @@ mod tests {
             "関所 \\x1b[2J\\x0d\\x0a\\u{202e}exe"
         );
         assert_eq!(Visible(b"a\xffb").to_string(), "a\\xffb");
+        for text in [&b"a b"[..], b"a\nb", &[b'x'; SHOWN_MAX], &[b'x'; SHOWN_MAX + 1]] {
+            assert_eq!(Visible(text).text(), Visible(text).to_string());
+        }
     }
 
     #[test]

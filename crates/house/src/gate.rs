@@ -3,7 +3,7 @@
 //! A connection is a [`conversation`]: it moves octets between the socket and `sekisho-wire`. While a mail comes in it is
 //! heard ([`hearing`], guarded by [`poison`]): the header is judged as soon as it is there, the body streams through the hashes, and what the DNS
 //! has to tell is asked meanwhile. What the verdict means for the mail is decided in [`decision`] and told to the MTA in
-//! [`answer`]; [`annotation`] writes the fields that tell others, with what [`replay`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
+//! [`answer`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
 //!
 //! That is the way in. On the way out, which has listeners of its own, a mail is signed: [`sign`].
 //!
@@ -12,6 +12,7 @@
 mod annotation;
 mod answer;
 mod conversation;
+mod copies;
 mod decision;
 mod event;
 mod hearing;
@@ -23,31 +24,30 @@ mod replay;
 mod roll;
 mod seal;
 mod sign;
+mod stock;
 
-use std::hash::{BuildHasher, RandomState};
 use std::net::IpAddr;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use sekisho_ask::Source;
-use sekisho_mail::header::Header;
 use sekisho_mail::policy::Policy;
-use sekisho_mail::verdict::{DkimResult, Verdict};
 use tokio::sync::watch;
 
 use self::event::Clerk;
-use self::replay::Replay;
 use self::roll::Roll;
 use crate::config::{Config, GateSection, Relay, network};
 use crate::events::Events;
 use crate::metrics::Metrics;
 pub(crate) use conversation::Broken;
+pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
 pub(crate) use roll::Full;
-pub(crate) use sign::{Doubt, Office, keep_checking};
+pub(crate) use seal::SEALS;
+pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
 
 /// What a listener does with mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,12 +117,8 @@ pub(crate) struct Gate {
     office: Arc<Office>,
     /// Who tells the lake of mails.
     clerk: Clerk,
-    /// The signatures that were seen; nothing where nobody wants them counted.
-    replay: Option<Mutex<Replay>>,
-    /// Hashes signatures so that no sender can tell where they are counted.
-    hasher: RandomState,
-    /// When the gate was prepared: copies are counted by a clock that never jumps.
-    since: Instant,
+    /// The signatures that were seen, and how often.
+    copies: Arc<Copies>,
     /// Our name, where neither configuration nor MTA says one.
     host: String,
 }
@@ -130,34 +126,18 @@ pub(crate) struct Gate {
 impl Gate {
     /// Prepares the gate of a configuration, over what outlives it.
     pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
-        let Lasting { in_work, metrics, host, events, secret } = lasting;
-        let (policy, timeout) = (Arc::new(config.policy()), config.dns.timeout);
-        let section = config.gate.clone();
-        let replay = (section.replay_copies > 0).then(|| Mutex::new(Replay::new(section.replay_copies)));
-        let (hasher, since) = (RandomState::new(), Instant::now());
+        let Lasting { in_work, metrics, copies, host, events, secret } = lasting;
+        let (policy, timeout, section) = (Arc::new(config.policy()), config.dns.timeout, config.gate.clone());
         let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
-        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, replay, hasher, since, host }
+        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, copies, host }
     }
 
     /// Returns what outlives the configuration.
     pub(crate) fn lasting(&self) -> Lasting {
         let (events, secret) = self.clerk.lasting();
-        let (in_work, metrics) = (Arc::clone(&self.in_work), Arc::clone(&self.metrics));
-        Lasting { in_work, metrics, host: self.host.clone(), events, secret }
-    }
-
-    /// Counts the signatures of a mail that passed. Returns how many copies of it there are by now, and how many mails were
-    /// suspicious so far, where these copies are.
-    fn count_copies(&self, verdict: &Verdict, header: &Header<'_>, recipients: usize) -> Option<(u32, u64)> {
-        let replay = self.replay.as_ref()?;
-        let passed = verdict.dkim.iter().filter(|dkim| dkim.result == DkimResult::Pass);
-        let signatures = passed.filter_map(|dkim| replay::signature(header.fields().get(dkim.field)?.value()));
-        let hashes: Vec<u64> = signatures.map(|signature| self.hasher.hash_one(signature)).collect();
-        let recipients = u32::try_from(recipients).unwrap_or(u32::MAX);
-        let now = u32::try_from(self.since.elapsed().as_secs()).unwrap_or(u32::MAX);
-        let mut replay = replay.lock().unwrap_or_else(PoisonError::into_inner);
-        let copies = replay.count(hashes, recipients, now)?;
-        Some((copies, replay.suspected()))
+        let (in_work, metrics, copies) =
+            (Arc::clone(&self.in_work), Arc::clone(&self.metrics), Arc::clone(&self.copies));
+        Lasting { in_work, metrics, copies, host: self.host.clone(), events, secret }
     }
 
     /// Returns the relay of ours that a client is, where it is one.
@@ -173,6 +153,8 @@ pub(crate) struct Lasting {
     pub(crate) in_work: Arc<InWork>,
     /// What is counted.
     pub(crate) metrics: Arc<Metrics>,
+    /// The signatures that were seen, and how often.
+    pub(crate) copies: Arc<Copies>,
     /// Our name, where neither configuration nor MTA says one.
     pub(crate) host: String,
     /// Where Events go.
@@ -186,8 +168,8 @@ impl Lasting {
     /// Returns what a test needs.
     pub(crate) fn for_testing() -> Lasting {
         let in_work = Arc::new(InWork::without_folder());
-        let metrics = Arc::new(Metrics::new());
+        let (metrics, copies) = (Arc::new(Metrics::new()), Arc::new(Copies::new()));
         let events = Arc::new(Events::nowhere(metrics.events.clone()));
-        Lasting { in_work, metrics, host: "host.example".to_owned(), events, secret: Arc::new([7; 32]) }
+        Lasting { in_work, metrics, copies, host: "host.example".to_owned(), events, secret: Arc::new([7; 32]) }
     }
 }

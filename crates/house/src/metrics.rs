@@ -12,7 +12,7 @@ use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, 
 use sekisho_ask::{Counts, Source};
 use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcResult, SpfResult, Verdict};
 
-use crate::gate::{Act, Broken, Full};
+use crate::gate::{Act, Broken, Fate, Full, SEALS, Unfit};
 
 /// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
 const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
@@ -37,6 +37,14 @@ pub(crate) struct Metrics {
     verdict: Words,
     /// What was done.
     pub(crate) decision: Words,
+    /// What became of mails that were to be signed.
+    pub(crate) signing: Words,
+    /// Mails that were not signed, by why.
+    pub(crate) unsigned: Words,
+    /// What became of mails that may be sealed.
+    pub(crate) seals: Words,
+    /// Mails whose signature came suspiciously often.
+    pub(crate) replays: IntCounter,
     /// How long a mail waited for its answer after its end.
     pub(crate) wait: Histogram,
     /// Mails that were not judged to their end, by our fault.
@@ -114,6 +122,9 @@ impl Metrics {
         let start = gauge(&registry, "sekisho_start_time_seconds", "When the daemon started, in seconds since 1970.");
         start.set(Timestamp::now().as_second());
         let counter = |name, help| register(&registry, IntCounter::new(name, help));
+        let words = |name, help, label, words: &mut dyn Iterator<Item = &'static str>| {
+            Family::new(&registry, name, help, &[label]).words(&[], words)
+        };
         let wait = HistogramOpts::new("sekisho_wait_seconds", "From the end of a mail to the answer about it.");
         Metrics {
             author: of("author", &mut AuthorResult::ALL.iter().map(|word| word.as_str())),
@@ -124,29 +135,50 @@ impl Metrics {
             dmarc: of("dmarc", &mut DmarcResult::ALL.iter().map(|word| word.as_str())),
             verdict: of("verdict", &mut Action::ALL.iter().map(|word| word.as_str())),
             decision: of("decision", &mut Act::ALL.iter().map(|act| act.as_str())),
+            signing: words(
+                "sekisho_signing_total",
+                "Mails that were to be signed, by what became of them.",
+                "result",
+                &mut Fate::ALL.iter().map(|fate| fate.as_str()),
+            ),
+            unsigned: words(
+                "sekisho_unsigned_total",
+                "Mails that were not signed, by why.",
+                "reason",
+                &mut Unfit::WORDS.into_iter(),
+            ),
+            seals: words(
+                "sekisho_seals_total",
+                "Mails that may be sealed, by what became of them.",
+                "result",
+                &mut SEALS.into_iter(),
+            ),
+            replays: counter("sekisho_replays_suspected_total", "Mails whose signature came suspiciously often."),
             wait: register(&registry, Histogram::with_opts(wait.buckets(WAITS.to_vec()))),
             broken_off: counter("sekisho_mails_broken_off_total", "Mails not judged to their end, by a fault of ours."),
             abandoned: counter("sekisho_mails_abandoned_total", "Mails that their MTA took back before their end."),
             sessions: gauge(&registry, "sekisho_sessions", "Conversations under way."),
             sessions_begun: counter("sekisho_sessions_total", "Conversations begun."),
-            sessions_refused: Family::new(
-                &registry,
+            sessions_refused: words(
                 "sekisho_sessions_refused_total",
                 "Connections refused beyond a limit.",
-                &["limit"],
-            )
-            .words(&[], &mut Full::ALL.iter().map(|full| full.as_str())),
+                "limit",
+                &mut Full::ALL.iter().map(|full| full.as_str()),
+            ),
             sessions_displaced: counter("sekisho_sessions_displaced_total", "Idle conversations that made room."),
-            session_failures: Family::new(
-                &registry,
+            session_failures: words(
                 "sekisho_session_failures_total",
                 "Conversations that could not go on.",
-                &["kind"],
-            )
-            .words(&[], &mut Broken::KINDS.iter().copied()),
+                "kind",
+                &mut Broken::KINDS.iter().copied(),
+            ),
             accept_failures: counter("sekisho_accept_failures_total", "Connections that could not be taken."),
-            reloads: Family::new(&registry, "sekisho_reloads_total", "Reloads of the configuration.", &["result"])
-                .words(&[], &mut ["done", "refused"].into_iter()),
+            reloads: words(
+                "sekisho_reloads_total",
+                "Reloads of the configuration.",
+                "result",
+                &mut ["done", "refused"].into_iter(),
+            ),
             dns: Dns::new(&registry),
             events: EventCounts::new(&registry),
             process: Process {

@@ -31,7 +31,7 @@ use crate::cli::ServeArguments;
 use crate::config::{Config, StoreSection};
 use crate::events::{Events, Keepers};
 use crate::fault::Fault;
-use crate::gate::{Doubt, Front, Gate, InWork, Lasting, Office, Role};
+use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
 use crate::metrics::Metrics;
 use crate::speech::Talk;
 use crate::store::DataFolder;
@@ -65,8 +65,8 @@ impl ServeArguments {
         let served = runtime.block_on(async {
             let doubts = office.settle(&config, &source).await.map_err(|faults| only_last(faults, talk, streams))?;
             let Books { events, secret, .. } = &books;
-            let (events, secret) = (Arc::clone(events), Arc::clone(secret));
-            let lasting = Lasting { in_work, metrics, host: host(), events, secret };
+            let (events, secret, copies) = (Arc::clone(events), Arc::clone(secret), Arc::new(Copies::new()));
+            let lasting = Lasting { in_work, metrics, copies, host: host(), events, secret };
             let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
             let daemon = Daemon { arguments: self, places, journal, front, config };
             daemon.serve(sockets, doubts, talk, streams).await

@@ -3,9 +3,17 @@
 //! The daemon runs in a process of its own, this test binary started once more, so that it can be killed.
 
 mod attacks;
+mod clock;
+mod crowd;
 mod faults;
 mod held;
 mod killed;
+mod lists;
+mod miltertest;
+mod odd;
+mod outbound;
+mod replayed;
 mod served;
 mod smuggling;
+mod soak;
 mod through;

@@ -364,11 +364,11 @@ fn note_tolerated(mailbox: &Mailbox<'_>, text: &[u8], found: &mut Findings) {
 
 /// Returns the address as it may be shown: controls escaped, quoted where it needs quotes.
 fn address(mailbox: &Mailbox<'_>) -> String {
-    let domain = Visible(&mailbox.domain);
+    let domain = Visible(&mailbox.domain).text();
     let literal = mailbox.oddities.contains(Oddity::DomainLiteral);
     let (open, close) = if literal { ("[", "]") } else { ("", "") };
     if mailbox.local.iter().all(|&b| b == b'.' || crate::address::is_atom(b)) {
-        return format!("{}@{open}{domain}{close}", Visible(&mailbox.local));
+        return [&*Visible(&mailbox.local).text(), "@", open, &*domain, close].concat();
     }
     let mut local = Vec::with_capacity(mailbox.local.len() + 2);
     for &byte in mailbox.local.iter() {
@@ -394,7 +394,7 @@ fn usable(domain: &[u8]) -> Result<DomainName, &'static Fault> {
         return Err(&fault::BAD_IDN);
     }
     // A name whose last label is a number is an IPv4 address to many (RFC 1123 §2.1).
-    if name.suffix(1).labels().flatten().all(u8::is_ascii_digit) {
+    if name.labels().last().is_none_or(|label| label.iter().all(u8::is_ascii_digit)) {
         return Err(&fault::BAD_DOMAIN);
     }
     Ok(name)

@@ -31,9 +31,14 @@ impl Exposed {
         Exposed { names }
     }
 
+    /// Tells whether there is none.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.names.is_empty()
+    }
+
     /// Returns the first of them that the signature in some field leaves open.
     pub(crate) fn gap(&self, header: &Header<'_>, own: usize) -> Option<Gap> {
-        if self.names.is_empty() {
+        if self.is_empty() {
             return None;
         }
         let value = header.fields().get(own).map_or(&[][..], Field::value);

@@ -169,9 +169,11 @@ impl Signatures {
         let mut missing = Vec::new();
         let mut input = HeaderInput::default();
         for entry in &mut self.entries {
-            if let Err(Missing(questions)) = entry.proceed(facts, header, &self.index, &mut input, now) {
-                missing
-                    .extend(questions.into_iter().filter(|question| !missing.contains(question)).collect::<Vec<_>>());
+            let Err(Missing(questions)) = entry.proceed(facts, header, &self.index, &mut input, now) else { continue };
+            for question in questions {
+                if !missing.contains(&question) {
+                    missing.push(question);
+                }
             }
         }
         if missing.is_empty() { Ok(()) } else { Err(Missing(missing)) }
@@ -426,8 +428,7 @@ fn check_header(
     key.verify(&input.sha256(), &signature.signature)?;
     trace
         .note(&HEADER_FITS, [("count", signature.name_count.into()), ("way", word(signature.canonicalization).into())]);
-    let names: Vec<&[u8]> = signed_names(signature, field.value()).collect();
-    trace.note(&SIGNED_FIELDS, [("fields", joined(&names))]);
+    trace.note(&SIGNED_FIELDS, [("fields", joined(signed_names(signature, field.value())))]);
     Ok(())
 }
 
@@ -450,12 +451,12 @@ fn hint_at_header(signature: &Signature, header: &Header<'_>, own: usize, index:
         }
     }
     trace.enter();
-    trace.note(&SIGNED_FIELDS, [("fields", joined(&names))]);
+    trace.note(&SIGNED_FIELDS, [("fields", joined(names.into_iter()))]);
     if !absent.is_empty() {
-        trace.note(&ABSENT_FIELDS, [("fields", joined(&absent))]);
+        trace.note(&ABSENT_FIELDS, [("fields", joined(absent.into_iter()))]);
     }
     if !repeated.is_empty() {
-        trace.note(&REPEATED_FIELDS, [("fields", joined(&repeated))]);
+        trace.note(&REPEATED_FIELDS, [("fields", joined(repeated.into_iter()))]);
     }
     if signature.canonicalization == Canonicalization::Simple {
         trace.note(&SIMPLE_HEADER, []);
@@ -472,10 +473,10 @@ fn unique<'v>(names: &[&'v [u8]]) -> Vec<&'v [u8]> {
 }
 
 /// Returns names in a row; what is too long to be shown is left out.
-fn joined(names: &[&[u8]]) -> Value {
+fn joined<'n>(names: impl Iterator<Item = &'n [u8]>) -> Value {
     /// The most octets that are gathered: a little more than is shown, so that the cut is seen.
     const MAX: usize = sekisho_core::visible::SHOWN_MAX + 64;
-    let mut row = Vec::new();
+    let mut row = Vec::with_capacity(MAX);
     for name in names {
         if !row.is_empty() {
             row.extend_from_slice(b", ");

@@ -276,8 +276,9 @@ impl Inquiry<'_> {
     fn align(&mut self, candidates: &[Candidate<'_>]) -> Result<Findings, Missing> {
         let mut findings = Findings::default();
         // The same domain needs no walk, so it goes first: it may save the others theirs.
-        let (same, others): (Vec<_>, Vec<_>) = candidates.iter().partition(|candidate| candidate.domain == self.domain);
-        for candidate in same.into_iter().chain(others) {
+        let author = self.domain;
+        let of = |is_same| candidates.iter().filter(move |candidate| (candidate.domain == author) == is_same);
+        for candidate in of(true).chain(of(false)) {
             if findings.aligned.contains(&candidate.mechanism) {
                 continue;
             }

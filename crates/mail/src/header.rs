@@ -90,7 +90,7 @@ impl<'a> Field<'a> {
     /// Reads one field whose first line is known to end there.
     fn with_line_end(raw: &'a [u8], line_end: usize) -> Field<'a> {
         // §2.2: a name has no control characters and no spaces, so a colon behind the first line's end is no colon.
-        let colon = memchr::memchr(b':', &raw[..line_end]);
+        let colon = raw[..line_end].iter().position(|&b| b == b':');
         let name = raw[..colon.unwrap_or(line_end)].trim_ascii_end();
         let short = |length: usize| u32::try_from(length).unwrap_or(NO_COLON);
         Field { raw, name: short(name.len()), colon: colon.map_or(NO_COLON, short) }
@@ -140,7 +140,10 @@ impl<'a> Field<'a> {
     /// Tells whether some reader may take this for a field of that name: it has the name once spaces, controls, folding
     /// and octets beyond ASCII are taken out, or it begins with the name as a word and is no well-formed field at all.
     pub fn reads_as(&self, name: &str) -> bool {
-        line_reads_as(self.raw, name) || (!self.is_well_formed() && line_begins_with(self.raw, name))
+        if self.is_well_formed() {
+            return self.is(name); // there is nothing to take out but white space behind the name
+        }
+        line_reads_as(self.raw, name) || line_begins_with(self.raw, name)
     }
 }
 
@@ -188,6 +191,27 @@ mod tests {
         assert_eq!(names, [&b"From"[..], b"Subject", b"no colon here"]);
         assert_eq!(header.first("from").unwrap().value(), b" a\r\n <a@b>");
         assert!(!header.fields()[2].is_well_formed());
+    }
+
+    #[test]
+    fn a_well_formed_field_reads_as_its_name_alone() {
+        for (line, reads) in [
+            ("From: x", true),
+            ("FROM \t: x", true),
+            ("Fro: m:", false),
+            ("From-: x", false),
+            ("F rom: x", true),
+            ("Fr\u{f6}om: x", true),
+            ("From", true),
+            ("From x: y", true),
+            ("From<x: y", false),
+            ("Sender: From:", false),
+        ] {
+            let field = Field::new(line.as_bytes());
+            let by_the_line = line_reads_as(line.as_bytes(), "From");
+            assert_eq!(field.reads_as("From"), reads, "{line}");
+            assert!(!field.is_well_formed() || by_the_line == reads, "{line}");
+        }
     }
 
     #[test]

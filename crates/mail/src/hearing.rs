@@ -134,9 +134,12 @@ impl Hearing {
         let Some(opened) = &mut self.opened else { return };
         opened.close(digests);
         let signatures = opened.verdicts();
-        let results = |of: &[DkimVerdict]| of.iter().map(|signature| signature.result).collect::<Vec<_>>();
+        let is_alike = |before: &[DkimVerdict]| {
+            let results = before.iter().map(|signature| signature.result);
+            results.eq(signatures.iter().map(|signature| signature.result))
+        };
         match &mut self.dmarc {
-            Some(dmarc) if results(&dmarc.signatures) == results(&signatures) => dmarc.signatures = signatures,
+            Some(dmarc) if is_alike(&dmarc.signatures) => dmarc.signatures = signatures,
             // A body that differs from what was signed takes DMARC's ground away: it is judged anew.
             other => *other = None,
         }
@@ -255,6 +258,10 @@ impl Opened {
             return;
         }
         let exposed = Exposed::find(header, &self.author.flags);
+        if exposed.is_empty() {
+            self.gaps = Some(Vec::new());
+            return;
+        }
         let may_count = |signature: &DkimVerdict| matches!(signature.result, DkimResult::Pass | DkimResult::Temperror);
         let counted = self.signatures.verdicts().into_iter().filter(may_count).map(|signature| signature.field);
         self.gaps = Some(counted.filter_map(|at| Some((at, exposed.gap(header, at)?))).collect());

@@ -132,7 +132,7 @@ fn verdict(request: &Request<'_>, sender: &Sender<'_>, name: Option<DomainName>)
     SpfVerdict {
         result: SpfResult::None,
         identity: request.identity,
-        domain: Visible(&sender.domain).to_string(),
+        domain: Visible(&sender.domain).text().into_owned(),
         name,
         explanation: None,
         lookups: 0,

@@ -106,7 +106,7 @@ fn is_same(one: &[u8], other: &[u8]) -> bool {
 /// Reads one `name = value` of a text that is known to be plain or not.
 fn parse_tag(text: &[u8], at: Range<usize>, is_plain: bool) -> Result<Tag<'_>, BadTags> {
     let spec = &text[at.clone()];
-    let equals = memchr::memchr(b'=', spec).ok_or(BadTags::NoEquals)?;
+    let equals = spec.iter().position(|&b| b == b'=').ok_or(BadTags::NoEquals)?; // a name is short
     let name = trim_fws(&spec[..equals]);
     let is_name = |name: &[u8]| {
         name.first().is_some_and(u8::is_ascii_alphabetic)

@@ -12,7 +12,7 @@ use tracing::error;
 use super::Gate;
 use super::annotation::{self, Deletion};
 use super::conversation::Conversation;
-use super::decision::{self, Act, Circumstances, decide};
+use super::decision::{self, Act, Circumstances, Decision, decide};
 use super::event::Delivery;
 use super::hearing::{Judged, Unjudged, client_ip};
 use super::record::{record, record_unjudged};
@@ -31,25 +31,21 @@ where
     // What is put off comes again, and what is refused reaches nobody: neither is a copy.
     let is_delivered = !matches!(act, Act::Refuse | Act::PutOff);
     let recipients = session.envelope().recipients.len();
-    let copies = if is_delivered { gate.count_copies(&judged.verdict, &header, recipients) } else { None };
-    let id = record(&gate.metrics, session, judged, decision, copies);
-    gate.clerk.tell(
-        judged,
-        &Delivery {
-            id: &id,
-            queue_id: session.macros().get("i").unwrap_or_default(),
-            recipients: &session.envelope().recipients,
-            copies: copies.map(|(copies, _)| copies),
-            decision,
-        },
-    );
-    if matches!(act, Act::Refuse | Act::PutOff) {
+    let threshold = gate.section.replay_copies;
+    let copies = if is_delivered { gate.copies.count(&judged.verdict, &header, recipients, threshold) } else { None };
+    if !is_delivered {
+        write_down(gate, session, judged, decision, copies);
         let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());
         return conversation.say(&Reply::Code(&text));
     }
     let kept = gate.relay(client_ip(session)).map_or(&[][..], |relay| &relay.keep_results);
     let forged = annotation::forgeries(&header, &authserv_id, kept);
     let results = annotation::results(judged, &header, &authserv_id, copies.is_some());
+    let seal = gate.office.seal_on_arrival();
+    let sealed = seal.map(|seal| seal.on_arrival(&header, &judged.verdict.arc, &results, &judged.digests, judged.now));
+    let sealed = sealed.map(|sealed| told(gate, session, sealed)).unwrap_or_default();
+    // Nothing is written down as judged before all that may fail is done.
+    let id = write_down(gate, session, judged, decision, copies);
     let (id, mark) = (format!(" {id}"), act == Act::Mark);
     if act == Act::Hold {
         conversation.say(&Reply::Quarantine("Sekisho: DMARC asks for quarantine"));
@@ -59,24 +55,43 @@ where
         Some((annotation::VERDICT_ID, id.as_str())).filter(|_| gate.section.verdict_id),
         Some((NAME, results.as_str())),
     ];
-    let seal = gate.office.seal_on_arrival();
-    let sealed = seal.map(|seal| seal.on_arrival(&header, &judged.verdict.arc, &results, &judged.digests, judged.now));
-    let sealed = sealed.map(|sealed| told(conversation.session(), sealed)).unwrap_or_default();
     let sealed = sealed.iter().rev().map(|(name, value)| (&**name, &**value));
     annotate(conversation, forged, fields.into_iter().flatten().chain(sealed));
 }
 
+/// Writes down what was found and what is done, for those who watch and for the books. Returns the verdict's id.
+fn write_down(
+    gate: &Gate,
+    session: &Session,
+    judged: &Judged,
+    decision: Decision,
+    copies: Option<(u32, u64)>,
+) -> String {
+    let id = record(&gate.metrics, session, judged, decision, copies);
+    let delivery = Delivery {
+        id: &id,
+        queue_id: session.macros().get("i").unwrap_or_default(),
+        recipients: &session.envelope().recipients,
+        copies: copies.map(|(copies, _)| copies),
+        decision,
+    };
+    gate.clerk.tell(judged, &delivery);
+    id
+}
+
 /// Returns the fields of a seal. A mail that cannot be sealed goes without: a seal only ever adds to what a mail proves.
-pub(super) fn told(session: &Session, sealed: Result<Vec<NewField>, SignError>) -> Vec<NewField> {
-    match sealed {
-        Ok(fields) => fields,
-        // Without an author there is nothing to vouch for.
-        Err(SignError::NoFrom) => Vec::new(),
+pub(super) fn told(gate: &Gate, session: &Session, sealed: Result<Vec<NewField>, SignError>) -> Vec<NewField> {
+    let (result, fields) = match sealed {
+        Ok(fields) if !fields.is_empty() => ("sealed", fields),
+        // Without an author there is nothing to vouch for, and not every chain is carried on.
+        Ok(_) | Err(SignError::NoFrom) => ("skipped", Vec::new()),
         Err(why) => {
             error!(queue.id = %queue_id(session), error = %why, "cannot seal a mail");
-            Vec::new()
+            ("failed", Vec::new())
         }
-    }
+    };
+    gate.metrics.seals.count(result);
+    fields
 }
 
 /// Answers about a mail that nobody judged, and that nobody shall take for judged.

@@ -14,6 +14,7 @@ use tokio::time::timeout;
 
 use super::line_ends::LineEnds;
 use super::roll::Seat;
+use super::stock::Portion;
 
 /// How long an MTA may be silent: no less than the longest patience of an MTA with its own client (libmilter's default,
 /// and more than Postfix's `smtpd_timeout`), so that an honest slow session lives.
@@ -39,6 +40,10 @@ pub(super) struct Conversation<S> {
     is_message_ended: bool,
     /// Where it is told that the MTA goes on.
     seat: Arc<Seat>,
+    /// What it takes of the memory that all conversations share.
+    portion: Portion,
+    /// How much the header takes that is being heard.
+    heard: usize,
 }
 
 /// What listens to a body.
@@ -77,6 +82,7 @@ pub(super) enum Happening {
 impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Begins a conversation.
     pub(super) fn new(stream: S, session: Session, seat: Arc<Seat>) -> Conversation<S> {
+        let portion = Portion::of(seat.stock());
         Conversation {
             stream,
             inbox: Inbox::default(),
@@ -85,6 +91,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             ear: Ear::default(),
             is_message_ended: false,
             seat,
+            portion,
+            heard: 0,
         }
     }
 
@@ -113,15 +121,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         self.ear.hasher.take()
     }
 
-    /// Tells whether a mail is complete and waits for an answer.
-    pub(super) fn is_message_ended(&self) -> bool {
-        self.is_message_ended
-    }
-
     /// Forgets a mail that was answered.
     pub(super) fn forget_mail(&mut self) {
         self.ear.hasher = None;
         self.is_message_ended = false;
+        self.heard = 0;
         self.session.forget_mail();
     }
 
@@ -133,6 +137,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
     /// Returns how many octets the body has.
     pub(super) fn body_octets(&self) -> u64 {
         self.ear.octets
+    }
+
+    /// Follows the MTA to the end of the mail, or to where it goes away before that; nobody listens to its body any more.
+    pub(super) async fn ignore_body(&mut self) -> Result<Happening, Broken> {
+        self.ear.hasher = None;
+        while !self.is_message_ended {
+            match self.next().await? {
+                Happening::MessageEnded => {}
+                over => return Ok(over),
+            }
+        }
+        Ok(Happening::MessageEnded)
+    }
+
+    /// Returns how much is to be said.
+    pub(super) fn said(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Takes back what was said since then, where nothing of it went out yet.
+    pub(super) fn take_back(&mut self, said: usize) {
+        self.outbox.truncate(said);
     }
 
     /// Says something, with the next octets that go out.
@@ -169,9 +195,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
                         self.is_message_ended = true;
                         return Ok(Happening::MessageEnded);
                     }
-                    Event::HeaderEnded => return Ok(Happening::HeaderEnded),
+                    Event::HeaderEnded => {
+                        // Whoever hears it takes it out of the session, and keeps it to the end of the mail.
+                        self.heard = self.session.header_size();
+                        return Ok(Happening::HeaderEnded);
+                    }
                     Event::Aborted => {
                         self.ear.hasher = None;
+                        self.heard = 0;
                         return Ok(Happening::Aborted);
                     }
                     Event::Closed => return Ok(Happening::Closed),
@@ -179,6 +210,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
             }
             self.flush().await?;
             self.inbox.rest();
+            let kept = self.heard + self.session.header_size() + self.inbox.size();
+            if !self.portion.hold(kept) {
+                return Err(Broken::Memory);
+            }
             let count = match timeout(BRISK, self.stream.read(self.inbox.room())).await {
                 Ok(count) => count,
                 Err(_) => {
@@ -221,13 +256,15 @@ pub(crate) enum Broken {
     Silent,
     /// The MTA went away in the middle of a packet.
     Cut,
+    /// It wants more memory than all conversations together may have.
+    Memory,
     /// The socket fails.
     Socket(io::Error),
 }
 
 impl Broken {
     /// Every kind, as counters name it; a fault of ours that ended a conversation is among them.
-    pub(crate) const KINDS: [&str; 7] = ["packet", "command", "order", "silent", "cut", "socket", "panic"];
+    pub(crate) const KINDS: [&str; 8] = ["packet", "command", "order", "silent", "cut", "memory", "socket", "panic"];
 
     /// Returns the stable word for counters.
     pub(super) fn kind(&self) -> &'static str {
@@ -237,6 +274,7 @@ impl Broken {
             Broken::Order(_) => "order",
             Broken::Silent => "silent",
             Broken::Cut => "cut",
+            Broken::Memory => "memory",
             Broken::Socket(_) => "socket",
         }
     }
@@ -250,6 +288,7 @@ impl fmt::Display for Broken {
             Broken::Order(why) => why.fmt(f),
             Broken::Silent => f.write_str("silent for too long"),
             Broken::Cut => f.write_str("the connection ended in the middle of a packet"),
+            Broken::Memory => f.write_str("no memory is left for so large a mail"),
             Broken::Socket(why) => why.fmt(f),
         }
     }

@@ -1,7 +1,7 @@
 //! The hearing of one mail while it comes in: header first, body through the hashes, the DNS asked meanwhile
 
 use std::net::IpAddr;
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Duration;
 
 use futures_util::FutureExt;
@@ -99,20 +99,23 @@ where
         }
     };
     match heard {
-        Heard::Verdict(judged) => answer::judged(gate, conversation, &judged, &raw),
+        Heard::Verdict(judged) => {
+            // The same holds for what is made of the verdict, a seal among it: nothing went out yet.
+            let said = conversation.said();
+            let answered = catch_unwind(AssertUnwindSafe(|| answer::judged(gate, conversation, &judged, &raw)));
+            if answered.is_err() {
+                conversation.take_back(said);
+                answer::unjudged(gate, conversation, Unjudged::Failed, &raw);
+            }
+        }
         Heard::Over(over) => {
             gate.metrics.abandoned.inc();
             return Ok(over);
         }
-        Heard::Unjudged(why) => {
-            while !conversation.is_message_ended() {
-                match conversation.next().await? {
-                    Happening::MessageEnded => {}
-                    over => return Ok(over),
-                }
-            }
-            answer::unjudged(gate, conversation, why, &raw);
-        }
+        Heard::Unjudged(why) => match conversation.ignore_body().await? {
+            Happening::MessageEnded => answer::unjudged(gate, conversation, why, &raw),
+            over => return Ok(over),
+        },
     }
     conversation.flush().await?;
     conversation.forget_mail();

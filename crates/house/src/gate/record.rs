@@ -29,6 +29,9 @@ pub(super) fn record(
     let (verdict, Decision { act, departs }, id) = (&judged.verdict, decision, verdict_id());
     metrics.judged(verdict);
     metrics.decision.count(act.as_str());
+    if copies.is_some() {
+        metrics.replays.inc();
+    }
     metrics.wait.observe(judged.waited.as_secs_f64());
     info!(
         verdict.id = %id,

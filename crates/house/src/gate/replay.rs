@@ -17,8 +17,6 @@ const SIGNATURE_MAX: usize = 2048;
 
 /// The signatures that were seen, and how often.
 pub(super) struct Replay {
-    /// From how many copies on a signature is suspicious.
-    threshold: u32,
     /// The table: of each signature its hash, and since when and how often it was seen. A count of 0 is a free slot.
     slots: Vec<[u64; 2]>,
     /// How many mails were suspicious so far.
@@ -35,9 +33,9 @@ struct Seen {
 }
 
 impl Replay {
-    /// Makes an empty table. `threshold` is not 0.
-    pub(super) fn new(threshold: u32) -> Replay {
-        Replay { threshold, slots: vec![[0; 2]; PLACES * WAYS], suspected: 0 }
+    /// Makes an empty table.
+    pub(super) fn new() -> Replay {
+        Replay { slots: vec![[0; 2]; PLACES * WAYS], suspected: 0 }
     }
 
     /// Returns how many mails were suspicious so far.
@@ -46,17 +44,19 @@ impl Replay {
     }
 
     /// Counts a mail that passed with these signatures, given by their hashes, to so many recipients. Returns how many
-    /// copies there are by now, where that is suspicious: one mail alone never is, however many it is for.
+    /// copies there are by now, where that is suspicious, from `threshold` on: one mail alone never is, however many it is
+    /// for.
     pub(super) fn count(
         &mut self,
         signatures: impl IntoIterator<Item = u64>,
         recipients: u32,
         now: u32,
+        threshold: u32,
     ) -> Option<u32> {
         let mut most = None;
         for signature in signatures {
             let (copies, is_first) = self.note(signature, recipients.max(1), now);
-            if !is_first && copies >= self.threshold {
+            if !is_first && copies >= threshold {
                 most = most.max(Some(copies));
             }
         }
@@ -135,33 +135,33 @@ mod tests {
 
     #[test]
     fn copies_are_suspicious_from_the_threshold_on_and_one_mail_alone_never_is() {
-        let mut replay = Replay::new(100);
-        assert_eq!(replay.count([7], 5000, 0), None);
-        assert_eq!(replay.count([7], 1, 1), Some(5001));
+        let mut replay = Replay::new();
+        assert_eq!(replay.count([7], 5000, 0, 100), None);
+        assert_eq!(replay.count([7], 1, 1, 100), Some(5001));
         for at in 1..100 {
-            assert_eq!(replay.count([8], 1, at), None);
+            assert_eq!(replay.count([8], 1, at, 100), None);
         }
-        assert_eq!(replay.count([8, 9], 1, 100), Some(100));
+        assert_eq!(replay.count([8, 9], 1, 100, 100), Some(100));
         assert_eq!(replay.suspected(), 2);
         // A day later all begins anew.
-        assert_eq!(replay.count([8], 1, WINDOW + 1), None);
+        assert_eq!(replay.count([8], 1, WINDOW + 1, 100), None);
         // A clock that went back forgets nothing and counts on.
-        assert_eq!(replay.count([7], 1, 0), Some(5002));
+        assert_eq!(replay.count([7], 1, 0, 100), Some(5002));
     }
 
     #[test]
     fn a_flood_of_other_signatures_does_not_wash_away_the_one_that_comes_again() {
-        let mut replay = Replay::new(100);
+        let mut replay = Replay::new();
         let mut suspected_at = None;
         let mut other = 0_u64;
         for copy in 1..=200_u32 {
-            if replay.count([0x5eed_0000_1234], 1, copy).is_some() {
+            if replay.count([0x5eed_0000_1234], 1, copy, 100).is_some() {
                 suspected_at.get_or_insert(copy);
             }
             // As many others as make a million, all once.
             for _ in 0..5_000 {
                 other = other.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-                assert_eq!(replay.count([other], 1, copy), None);
+                assert_eq!(replay.count([other], 1, copy, 100), None);
             }
         }
         assert_eq!(suspected_at, Some(100));
@@ -174,7 +174,7 @@ mod tests {
             mails in prop::collection::vec((0_u64..6, 1_u32..50, 0_u32..2_000), 0..200),
             threshold in 1_u32..300,
         ) {
-            let (mut replay, mut now, mut suspected) = (Replay::new(threshold), 0, 0);
+            let (mut replay, mut now, mut suspected) = (Replay::new(), 0, 0);
             let mut expected = HashMap::<u64, (u32, u32)>::new();
             for (signature, recipients, pause) in mails {
                 now += pause;
@@ -183,7 +183,7 @@ mod tests {
                 expected.insert(signature, (since, copies));
                 let told = seen.map(|_| copies).filter(|copies| *copies >= threshold);
                 // All of them share one place, which has room for them.
-                prop_assert_eq!(replay.count([signature << 32], recipients, now), told);
+                prop_assert_eq!(replay.count([signature << 32], recipients, now, threshold), told);
                 suspected += u64::from(told.is_some());
             }
             prop_assert_eq!(replay.suspected(), suspected);
@@ -192,12 +192,12 @@ mod tests {
         #[test]
         fn no_count_is_ever_too_high(mails in prop::collection::vec(0_u64..64, 0..600)) {
             // More signatures than one place has room for: some are forgotten, none is confused with another.
-            let mut replay = Replay::new(1);
+            let mut replay = Replay::new();
             let mut sent = HashMap::<u64, u32>::new();
             for signature in mails {
                 let sent = sent.entry(signature).or_default();
                 *sent += 1;
-                let told = replay.count([signature << 32], 1, 0);
+                let told = replay.count([signature << 32], 1, 0, 1);
                 prop_assert!(told.unwrap_or(0) <= *sent);
             }
         }

@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 use tokio_util::sync::CancellationToken;
 
+use super::stock::Stock;
+
 /// How long an MTA may be still in the middle of a mail before its conversation, too, may make room.
 const STUCK: Duration = Duration::from_secs(30);
 
@@ -33,6 +35,8 @@ struct Seats {
     taken: HashMap<u64, Arc<Seat>>,
     /// How many each client has.
     clients: HashMap<IpAddr, usize>,
+    /// What they keep in memory.
+    stock: Arc<Stock>,
 }
 
 /// How many conversations there may be.
@@ -59,6 +63,8 @@ pub(super) struct Seat {
     is_ours: AtomicBool,
     /// Tells the conversation that it has to make room.
     leave: CancellationToken,
+    /// What all of them keep in memory.
+    stock: Arc<Stock>,
 }
 
 /// A conversation that was let in; its place is free when it is dropped.
@@ -109,7 +115,7 @@ impl Roll {
         displaced.into_iter().for_each(|number| seats.displace(number));
         let number = seats.next;
         seats.next += 1;
-        let seat = Arc::new(Seat::new(client));
+        let seat = Arc::new(Seat::new(client, Arc::clone(&seats.stock)));
         seats.taken.insert(number, Arc::clone(&seat));
         *seats.clients.entry(client).or_default() += 1;
         drop(seats);
@@ -169,7 +175,7 @@ impl Seats {
 
 impl Seat {
     /// Makes a place for somebody who has just come.
-    fn new(client: IpAddr) -> Seat {
+    fn new(client: IpAddr, stock: Arc<Stock>) -> Seat {
         Seat {
             client,
             began: Instant::now(),
@@ -177,7 +183,13 @@ impl Seat {
             is_hearing: AtomicBool::new(false),
             is_ours: AtomicBool::new(false),
             leave: CancellationToken::new(),
+            stock,
         }
+    }
+
+    /// Returns what all conversations keep in memory.
+    pub(super) fn stock(&self) -> &Arc<Stock> {
+        &self.stock
     }
 
     /// Notes that the MTA said something whole.
@@ -244,7 +256,11 @@ mod tests {
     /// Notes when a guest was heard last, counted back from now: as if it had come an hour ago.
     fn still_for(mut guest: Guest, seconds: u64) -> Guest {
         let began = Instant::now().checked_sub(Duration::from_secs(3600)).unwrap();
-        let seat = Seat { began, last: AtomicU64::new((3600 - seconds) * 1000), ..Seat::new(guest.seat.client) };
+        let seat = Seat {
+            began,
+            last: AtomicU64::new((3600 - seconds) * 1000),
+            ..Seat::new(guest.seat.client, Arc::default())
+        };
         guest.seat = Arc::new(seat);
         guest.roll.seats().taken.insert(guest.number, Arc::clone(&guest.seat));
         guest

@@ -11,8 +11,10 @@ mod published;
 #[cfg(test)]
 mod tests;
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
+use futures_util::FutureExt;
 use jiff::Timestamp;
 use sekisho_ask::Source;
 use sekisho_core::name::DomainName;
@@ -27,6 +29,7 @@ use tracing::{error, info, warn};
 
 use self::keyring::Keyring;
 use self::published::Weight;
+use super::annotation::Deletion;
 use super::conversation::{Broken, Conversation, Happening};
 use super::seal::{NewField, Seal};
 use super::{Gate, annotation, answer, poison};
@@ -112,9 +115,37 @@ impl Office {
     }
 }
 
+/// What became of a mail on its way out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It was signed.
+    Signed,
+    /// It passed without a signature.
+    Unsigned,
+    /// It was refused, since it may not be signed.
+    Refused,
+    /// It was put off, since signing failed.
+    Failed,
+}
+
+impl Fate {
+    /// Everything that may become of it.
+    pub(crate) const ALL: [Fate; 4] = [Fate::Signed, Fate::Unsigned, Fate::Refused, Fate::Failed];
+
+    /// Returns the stable word for counters.
+    pub(crate) fn as_str(self) -> &'static str {
+        match self {
+            Fate::Signed => "signed",
+            Fate::Unsigned => "unsigned",
+            Fate::Refused => "refused",
+            Fate::Failed => "failed",
+        }
+    }
+}
+
 /// Why a mail is not to be signed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Unfit {
+pub(crate) enum Unfit {
     /// It was in work when the program died.
     Suspect,
     /// Its header is larger than what is judged.
@@ -128,6 +159,9 @@ enum Unfit {
 }
 
 impl Unfit {
+    /// Every stable word.
+    pub(crate) const WORDS: [&str; 5] = ["suspect", "header too large", "no author", "no key", "sender not allowed"];
+
     /// Returns the stable word for logs and counters.
     fn as_str(&self) -> &'static str {
         match self {
@@ -167,12 +201,65 @@ pub(super) async fn attend<S>(gate: &Gate, conversation: &mut Conversation<S>) -
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let now = Timestamp::now();
     let (raw, is_cut) = conversation.session().take_header();
-    let mark = poison::mark(&raw);
+    // A signer that panics costs one mail its signatures, and nobody else anything: what fails is put off, as ever.
+    let made = match AssertUnwindSafe(make(gate, conversation, &raw, is_cut)).catch_unwind().await {
+        Ok(made) => made?,
+        Err(_) => {
+            gate.metrics.signing.count(Fate::Failed.as_str());
+            let queue_id = answer::queue_id(conversation.session());
+            error!(queue.id = %queue_id, decision = "tempfail", "could not sign a mail, by a fault of ours: please report it");
+            match conversation.ignore_body().await? {
+                Happening::MessageEnded => Made::Answer(PUT_OFF.to_owned()),
+                over => Made::Over(over),
+            }
+        }
+    };
+    match made {
+        Made::Fields { forged, fields } => {
+            answer::annotate(conversation, forged, fields.iter().map(|(name, value)| (&**name, &**value)));
+        }
+        Made::Answer(text) => conversation.say(&Reply::Code(&text)),
+        Made::Over(over) => {
+            gate.metrics.abandoned.inc();
+            return Ok(over);
+        }
+    }
+    conversation.flush().await?;
+    conversation.forget_mail();
+    Ok(Happening::Aborted)
+}
+
+/// The answer about a mail that could not be signed.
+const PUT_OFF: &str = "451 4.3.0 This mail could not be signed, please try again later";
+
+/// What was made of a mail.
+enum Made {
+    /// It passes, with these fields taken away and those inserted, the last one topmost.
+    Fields {
+        /// What speaks in our name.
+        forged: Vec<Deletion>,
+        /// What is new.
+        fields: Vec<NewField>,
+    },
+    /// It does not pass, and the client hears this.
+    Answer(String),
+    /// The MTA does not want it any more.
+    Over(Happening),
+}
+
+/// Makes what a mail gets, while its body comes in.
+async fn make<S>(gate: &Gate, conversation: &mut Conversation<S>, raw: &[u8], is_cut: bool) -> Result<Made, Broken>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let now = Timestamp::now();
+    let mark = poison::mark(raw);
     let is_suspect = gate.in_work.is_suspect(&mark);
     let _note = (!is_suspect).then(|| gate.in_work.note(&mark, u64::try_from(now.as_second()).unwrap_or(0)));
-    let header = Header::parse(&raw);
+    #[cfg(test)]
+    assert!(!raw.starts_with(b"X-Fail:"), "a test wants to see a signer fail");
+    let header = Header::parse(raw);
     let chosen = match (is_suspect, is_cut) {
         (true, _) => Err(Unfit::Suspect),
         (_, true) => Err(Unfit::TooLarge),
@@ -186,30 +273,27 @@ where
     conversation.hear_body(BodyHasher::new(&plan));
     match conversation.next().await? {
         Happening::MessageEnded => {}
-        over => return Ok(over),
+        over => return Ok(Made::Over(over)),
     }
     let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
     let session = conversation.session();
+    let authserv_id = answer::authserv_id(gate, session);
+    // Nothing was judged here.
+    let forged = annotation::forgeries(&header, &authserv_id, &[]);
+    let sealed = seal.map(|seal| seal.on_departure(&header, &authserv_id, &digests, now));
     let signed = match chosen {
-        Ok((domain, signers)) => sign(session, &header, &Signing { domain, signers, digests: &digests, now }),
-        Err(unfit) => leave_unsigned(session, gate.office.unsigned, &unfit, seal.is_some()),
+        Ok((domain, signers)) => sign(gate, session, &header, &Signing { domain, signers, digests: &digests, now }),
+        Err(unfit) => leave_unsigned(gate, session, &unfit, seal.is_some()),
     };
-    match signed {
-        Err(refusal) => conversation.say(&Reply::Code(&refusal)),
+    Ok(match signed {
+        Err(refusal) => Made::Answer(refusal),
         Ok(signatures) => {
-            let authserv_id = answer::authserv_id(gate, session);
-            let sealed = seal.map(|seal| seal.on_departure(&header, &authserv_id, &digests, now));
-            let sealed = sealed.map(|sealed| answer::told(session, sealed)).unwrap_or_default();
-            // Nothing was judged here.
-            let forged = annotation::forgeries(&header, &authserv_id, &[]);
+            let sealed = sealed.map(|sealed| answer::told(gate, session, sealed)).unwrap_or_default();
             // Each goes above the one before: the seal comes to stand on top, below it the first key's signature.
-            let fields = signatures.iter().rev().chain(sealed.iter().rev());
-            answer::annotate(conversation, forged, fields.map(|(name, value)| (&**name, &**value)));
+            let fields = signatures.into_iter().rev().chain(sealed.into_iter().rev()).collect();
+            Made::Fields { forged, fields }
         }
-    }
-    conversation.flush().await?;
-    conversation.forget_mail();
-    Ok(Happening::Aborted)
+    })
 }
 
 /// What is known when a mail is signed.
@@ -226,15 +310,17 @@ struct Signing<'o> {
 
 /// Signs, with all keys or not at all: where one of them fails the mail is put off. Returns the fields, or the answer to
 /// the client.
-fn sign(session: &Session, header: &Header<'_>, signing: &Signing<'_>) -> Result<Vec<NewField>, String> {
+fn sign(gate: &Gate, session: &Session, header: &Header<'_>, signing: &Signing<'_>) -> Result<Vec<NewField>, String> {
     let queue_id = answer::queue_id(session);
     let Signing { domain, signers, digests, now } = signing;
     let made: Result<Vec<NewField>, SignError> =
         signers.iter().map(|signer| Ok((NAME.to_owned(), value(&signer.sign(header, digests, *now)?)))).collect();
     let made = made.map_err(|why| {
+        gate.metrics.signing.count(Fate::Failed.as_str());
         error!(queue.id = %queue_id, author = %domain, error = %why, decision = "tempfail", "cannot sign a mail");
-        "451 4.3.0 This mail could not be signed, please try again later".to_owned()
+        PUT_OFF.to_owned()
     })?;
+    gate.metrics.signing.count(Fate::Signed.as_str());
     let selectors: Vec<String> = signers.iter().map(|signer| signer.selector.to_string()).collect();
     info!(
         queue.id = %queue_id,
@@ -251,13 +337,11 @@ fn sign(session: &Session, header: &Header<'_>, signing: &Signing<'_>) -> Result
 
 /// Lets a mail pass without a signature, or returns the refusal. A mail that a list hands on is another's, and never
 /// refused.
-fn leave_unsigned(
-    session: &Session,
-    unsigned: Unsigned,
-    unfit: &Unfit,
-    is_of_list: bool,
-) -> Result<Vec<NewField>, String> {
-    let is_refused = unsigned == Unsigned::Refuse && !is_of_list;
+fn leave_unsigned(gate: &Gate, session: &Session, unfit: &Unfit, is_of_list: bool) -> Result<Vec<NewField>, String> {
+    let is_refused = gate.office.unsigned == Unsigned::Refuse && !is_of_list;
+    let fate = if is_refused { Fate::Refused } else { Fate::Unsigned };
+    gate.metrics.signing.count(fate.as_str());
+    gate.metrics.unsigned.count(unfit.as_str());
     info!(
         queue.id = %answer::queue_id(session),
         client = client(session),

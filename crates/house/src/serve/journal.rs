@@ -97,10 +97,9 @@ fn line(event: &Event<'_>, now: Timestamp, is_json: bool) -> String {
     let mut line = Line { text: String::with_capacity(512), fields: String::new(), is_json };
     let level = event.metadata().level();
     // Microseconds always, so that columns line up.
-    let now = now.strftime("%Y-%m-%dT%H:%M:%S.%6fZ");
     let _ = match is_json {
-        true => write!(line.text, "{{\"time\":\"{now}\",\"level\":\"{}\"", level.as_str().to_lowercase()),
-        false => write!(line.text, "{now} {level:<5} "),
+        true => write!(line.text, "{{\"time\":\"{now:.6}\",\"level\":\"{}\"", level.as_str().to_lowercase()),
+        false => write!(line.text, "{now:.6} {level:<5} "),
     };
     event.record(&mut line);
     let Line { mut text, fields, .. } = line;
@@ -207,6 +206,11 @@ impl Escaped<'_> {
 
 impl Write for Escaped<'_> {
     fn write_str(&mut self, text: &str) -> fmt::Result {
+        // Most values are names, numbers and words of ours.
+        if !self.is_cut && text.len() <= self.left && text.bytes().all(is_plain) {
+            self.push(text);
+            return Ok(());
+        }
         for character in text.chars() {
             if self.is_cut {
                 return Err(fmt::Error);
@@ -228,6 +232,11 @@ impl Write for Escaped<'_> {
         }
         Ok(())
     }
+}
+
+/// Tells whether an octet stands for itself wherever it is written.
+fn is_plain(octet: u8) -> bool {
+    octet.is_ascii_graphic() && !matches!(octet, b'"' | b'\\' | b'=')
 }
 
 #[cfg(test)]

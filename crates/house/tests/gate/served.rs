@@ -2,12 +2,13 @@
 
 use std::ffi::OsString;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader};
-use std::net::SocketAddr;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use nix::sys::resource::{Resource, setrlimit};
 use sekisho_house::{Setting, Streams, run};
 use sekisho_testkit::dns::DnsServer;
 use tempfile::TempDir;
@@ -16,6 +17,10 @@ use tempfile::TempDir;
 const CHILD: &str = "gate::served::a_port_that_is_taken_is_named";
 /// Names the folder of a child's task.
 const TASK: &str = "SEKISHO_SERVE_TASK";
+/// How many octets of address space a child may have, where that is bounded.
+pub(super) const MEMORY: &str = "SEKISHO_SERVE_MEMORY";
+/// Names the program that is served instead of this binary: `./x soak` measures the real one.
+const PROGRAM: &str = "SEKISHO_PROGRAM";
 /// How long a start may take on a machine that is busy with other things.
 const STARTED: Duration = Duration::from_secs(60);
 
@@ -25,21 +30,30 @@ pub(super) struct Served {
     folder: TempDir,
     /// The process.
     child: Child,
-    /// Where it listens for MTAs, in the order of the configuration.
+    /// Where it listens for MTAs, in the order of the configuration: those who verify come before those who sign.
     milters: Vec<SocketAddr>,
+    /// What its process finds in its environment.
+    environment: Vec<(String, OsString)>,
 }
 
 impl Served {
     /// Starts it with this configuration, the sockets on free ports.
     pub(super) fn start(config: &str, dns: &DnsServer) -> Served {
+        Served::start_in(config, dns, &[])
+    }
+
+    /// Starts it with more in its environment.
+    pub(super) fn start_in(config: &str, dns: &DnsServer, environment: &[(&str, &str)]) -> Served {
+        let environment: Vec<(String, OsString)> =
+            environment.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         let folder = tempfile::tempdir().unwrap();
         // Nobody watches, unless the test does.
         let http = if config.contains("[http]") { "" } else { "\n[http]\nlisten = []\n" };
         fs::write(folder.path().join("sekisho.toml"), format!("{config}{http}")).unwrap();
         fs::write(folder.path().join("dns"), dns.address().to_string()).unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
-        let child = spawn(folder.path());
-        let mut served = Served { folder, child, milters: Vec::new() };
+        let child = spawn(folder.path(), &environment);
+        let mut served = Served { folder, child, milters: Vec::new(), environment };
         served.milters = served.wait_until_ready();
         served
     }
@@ -47,6 +61,46 @@ impl Served {
     /// Returns where the first listener is.
     pub(super) fn milter(&self) -> SocketAddr {
         self.milters[0]
+    }
+
+    /// Returns where the listener that signs is, where there is one.
+    pub(super) fn signer(&self) -> Option<SocketAddr> {
+        self.milters.get(1).copied()
+    }
+
+    /// Returns what it counts under a name, its labels included.
+    pub(super) fn metric(&self, name: &str) -> u64 {
+        let said = fs::read_to_string(self.path("log")).unwrap();
+        let line = said.lines().find(|line| line.contains("(HTTP)")).expect("the test lets it be watched");
+        let mut stream = TcpStream::connect(line.rsplit(" on ").next().unwrap()).unwrap();
+        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut text = String::new();
+        stream.read_to_string(&mut text).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+
+    /// Lets it read its configuration anew, and waits until that is done.
+    pub(super) fn reload(&self) {
+        let count = || self.log().matches("reloaded the configuration").count();
+        let (before, begun) = (count(), Instant::now());
+        assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap().success());
+        while count() == before {
+            assert!(begun.elapsed() < STARTED, "it does not reload: {}", self.log());
+            std::thread::sleep(Duration::from_millis(2));
+        }
+    }
+
+    /// Returns its resident memory in octets: now (`VmRSS`), or the most it ever had (`VmHWM`).
+    pub(super) fn memory(&self, which: &str) -> u64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
+        let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':')).expect(which);
+        line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
+    }
+
+    /// Tells whether its process lives.
+    pub(super) fn is_alive(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
     }
 
     /// Kills it at once, as if the machine had taken its process away.
@@ -60,7 +114,7 @@ impl Served {
         let config = fs::read_to_string(self.path("sekisho.toml")).unwrap();
         fs::write(self.path("sekisho.toml"), config.replace("127.0.0.1:0", &self.milter().to_string())).unwrap();
         let begun = Instant::now();
-        self.child = spawn(self.folder.path());
+        self.child = spawn(self.folder.path(), &self.environment);
         assert_eq!(self.wait_until_ready(), self.milters);
         begun.elapsed()
     }
@@ -93,7 +147,7 @@ impl Served {
     }
 
     /// Returns a path in its folder.
-    fn path(&self, name: &str) -> PathBuf {
+    pub(super) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
@@ -107,16 +161,36 @@ impl Drop for Served {
 }
 
 /// Starts a process.
-fn spawn(folder: &Path) -> Child {
+fn spawn(folder: &Path, environment: &[(String, OsString)]) -> Child {
     let _ = fs::remove_file(folder.join("log"));
-    let mut child = Command::new(std::env::current_exe().unwrap());
-    child.args(["--exact", CHILD, "--nocapture"]).env(TASK, folder).stdin(Stdio::null());
-    child.stdout(File::create(folder.join("noise")).unwrap()).stderr(File::create(folder.join("stderr")).unwrap());
+    let mut child = match std::env::var_os(PROGRAM) {
+        Some(program) => {
+            let mut child = Command::new(program);
+            child.args(["serve", "--lang", "en", "--config"]).arg(folder.join("sekisho.toml"));
+            child.arg("--dns").arg(fs::read_to_string(folder.join("dns")).unwrap());
+            child.env("RUNTIME_DIRECTORY", folder.join("run")).stdout(Stdio::null());
+            // The program says all on one stream.
+            child.stderr(File::create(folder.join("log")).unwrap());
+            child
+        }
+        None => {
+            let mut child = Command::new(std::env::current_exe().unwrap());
+            child.args(["--exact", CHILD, "--nocapture"]).env(TASK, folder);
+            child.stdout(File::create(folder.join("noise")).unwrap());
+            child.stderr(File::create(folder.join("stderr")).unwrap());
+            child
+        }
+    };
+    child.envs(environment.iter().map(|(name, value)| (name, value))).stdin(Stdio::null());
     child.spawn().unwrap()
 }
 
 /// Does a child's task: serves until it is told to stop.
 fn serve_in_this_process(folder: &Path) {
+    if let Ok(octets) = std::env::var(MEMORY) {
+        let octets = octets.parse().unwrap();
+        setrlimit(Resource::RLIMIT_AS, octets, octets).unwrap();
+    }
     let words = ["sekisho", "serve", "--lang", "en", "--config"].map(OsString::from);
     let dns = fs::read_to_string(folder.join("dns")).unwrap();
     let arguments = words.into_iter().chain([folder.join("sekisho.toml").into(), "--dns".into(), dns.into()]);

@@ -13,7 +13,7 @@ use super::{ParseName, claim, exposed, from_attacker, genuine, gist, judge_apart
 
 /// Signs a mail of fields without folding by hand, with the key of all the tests here: `{bh}` in the tags stands for
 /// the hash of the body, of which `length` octets are covered. Everything is taken as it stands, `c=simple/simple`.
-pub(super) fn sign_by_hand(tags: &str, mail: &[u8], length: Option<usize>) -> Vec<u8> {
+pub(crate) fn sign_by_hand(tags: &str, mail: &[u8], length: Option<usize>) -> Vec<u8> {
     let end = mail.windows(4).position(|four| four == b"\r\n\r\n").unwrap() + 2;
     let (header, body) = (&mail[..end], &mail[end + 2..]);
     let covered = &body[..length.unwrap_or(body.len())];
@@ -22,7 +22,10 @@ pub(super) fn sign_by_hand(tags: &str, mail: &[u8], length: Option<usize>) -> Ve
     let wanted = tags.split("h=").nth(1).unwrap().split(';').next().unwrap();
     let mut input = Vec::new();
     for name in wanted.split(':') {
-        let is_it = |line: &&[u8]| line.to_ascii_lowercase().starts_with(format!("{name}:").as_bytes());
+        let is_it = |line: &&[u8]| {
+            let found = line.split(|&b| b == b':').next().unwrap_or_default();
+            found.trim_ascii_end().eq_ignore_ascii_case(name.as_bytes())
+        };
         let line = header.split_inclusive(|&b| b == b'\n').rfind(is_it).unwrap();
         input.extend_from_slice(line);
     }

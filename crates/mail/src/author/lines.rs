@@ -87,10 +87,10 @@ fn before_colon<'a>(field: &Field<'a>) -> &'a [u8] {
 /// Counts a field that a mail may have once.
 fn count(field: &Field<'_>, counts: &mut [usize]) {
     let name = field.name();
-    for (count, (single, _)) in counts.iter_mut().zip(&flag::SINGLE) {
-        if name.len() == single.len() && name.eq_ignore_ascii_case(single.as_bytes()) {
-            *count += 1;
-        }
+    let is_name =
+        |(single, _): &(&str, &str)| name.len() == single.len() && name.eq_ignore_ascii_case(single.as_bytes());
+    if let Some(count) = flag::SINGLE.iter().position(is_name).and_then(|at| counts.get_mut(at)) {
+        *count += 1;
     }
 }
 

@@ -116,11 +116,9 @@ impl FieldIndex {
     /// Sorts the fields of a header.
     pub(crate) fn new(header: &Header<'_>) -> FieldIndex {
         let fields = header.fields();
-        let mut sorted: Vec<Indexed> = (0u32..)
-            .zip(fields)
-            .filter(|(_, field)| field.has_colon())
-            .map(|(place, field)| Indexed { key: Key::new(field.name()), place, left: 1 })
-            .collect();
+        let mut sorted = Vec::with_capacity(fields.len());
+        let named = (0u32..).zip(fields).filter(|(_, field)| field.has_colon());
+        sorted.extend(named.map(|(place, field)| Indexed { key: Key::new(field.name()), place, left: 1 }));
         sorted.sort_unstable_by(|one, other| {
             let names = || compare_rests(name_at(fields, one.place), name_at(fields, other.place));
             one.key.cmp(&other.key).then_with(names).then(one.place.cmp(&other.place))

@@ -81,6 +81,11 @@ impl Inbox {
         *self = Inbox { octets: waiting.to_vec(), at: 0, end: waiting.len(), is_busy: false };
     }
 
+    /// Returns how many octets of memory it takes.
+    pub fn size(&self) -> usize {
+        self.octets.capacity()
+    }
+
     /// Tells whether octets are waiting for the rest of their packet.
     pub fn is_waiting(&self) -> bool {
         self.at < self.end

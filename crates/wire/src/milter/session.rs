@@ -264,6 +264,11 @@ impl Session {
         &self.macros
     }
 
+    /// Returns how many octets of memory the header takes so far.
+    pub fn header_size(&self) -> usize {
+        self.header.capacity()
+    }
+
     /// Hands the header over, each field ended by CRLF, and tells whether there was more of it than is kept.
     pub fn take_header(&mut self) -> (Vec<u8>, bool) {
         (std::mem::take(&mut self.header), std::mem::take(&mut self.header_is_cut))

@@ -20,7 +20,7 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::super::{Front, Gate, Lasting, Role, listen};
-use super::Office;
+use super::{Office, Unfit};
 use crate::config::Config;
 
 /// A house with a key of each kind for `example.org`, one for what is below `example.net`, and both roles.
@@ -30,6 +30,7 @@ struct House {
     runtime: Runtime,
     verify: SocketAddr,
     sign: SocketAddr,
+    front: Arc<Front>,
     shutdown: CancellationToken,
 }
 
@@ -76,7 +77,7 @@ impl House {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
         let shutdown = CancellationToken::new();
         let source = source(&dns);
-        let (verify, sign) = runtime.block_on(async {
+        let (front, verify, sign) = runtime.block_on(async {
             let office = Office::open(&config).unwrap();
             let doubts = office.settle(&config, &source).await.unwrap();
             assert!(doubts.is_empty(), "{doubts:?}");
@@ -87,9 +88,16 @@ impl House {
                 addresses.push(listener.local_addr().unwrap());
                 tokio::spawn(listen(listener, role, Arc::clone(&front), shutdown.clone()));
             }
-            (addresses[0], addresses[1])
+            (front, addresses[0], addresses[1])
         });
-        House { folder, dns, runtime, verify, sign, shutdown }
+        House { folder, dns, runtime, verify, sign, front, shutdown }
+    }
+
+    /// Returns the lines of a counter that are not zero, without what they have in common.
+    fn counted(&self, name: &str) -> Vec<String> {
+        let text = self.front.metrics.text(&self.front.gate().source);
+        let of_it = text.lines().filter_map(|line| line.strip_prefix(name)).filter(|line| !line.ends_with(" 0"));
+        of_it.map(str::to_owned).collect()
     }
 
     /// Sends a mail out.
@@ -326,6 +334,65 @@ fn forged_results_leave_neither_signed_nor_unsigned_mails() {
         let expected = if author == "example.org" { 2 } else { 0 };
         assert_eq!(house.receive(text.as_bytes()).matches("dkim=pass").count(), expected);
     }
+}
+
+#[test]
+fn what_becomes_of_mails_is_counted() {
+    let name = || DomainName::parse("a.example").unwrap();
+    let all = [Unfit::Suspect, Unfit::TooLarge, Unfit::NoAuthor(None), Unfit::NoKey(name()), Unfit::NotAllowed(name())];
+    assert_eq!(all.map(|unfit| unfit.as_str()), Unfit::WORDS);
+    let house = House::open("");
+    for (mail, client) in [
+        (&b"From: a@example.org\r\n\r\n"[..], "192.0.2.1"),
+        (b"From: a@example.org\r\n\r\n", "198.51.100.1"),
+        (b"From: a@nokey.example\r\n\r\n", "192.0.2.1"),
+        (b"Subject: x\r\n\r\n", "192.0.2.1"),
+    ] {
+        house.send(&Delivery { client_ip: Some(client.parse().unwrap()), ..Delivery::of(mail) });
+    }
+    let signing = ["{result=\"signed\"} 1", "{result=\"unsigned\"} 3"];
+    assert_eq!(house.counted("sekisho_signing_total"), signing);
+    let reasons = ["{reason=\"no author\"} 1", "{reason=\"no key\"} 1", "{reason=\"sender not allowed\"} 1"];
+    assert_eq!(house.counted("sekisho_unsigned_total"), reasons);
+    assert!(house.counted("sekisho_seals_total").is_empty());
+}
+
+#[test]
+fn a_signer_that_fails_puts_one_mail_off_and_the_conversation_goes_on() {
+    let house = House::open("");
+    let mut mta = Mta::new(house.sign);
+    let mail = b"From: a@example.org\r\n\r\nhello\r\n";
+    for _ in 0..2 {
+        let failing = [&b"X-Fail: x\r\n"[..], mail].concat();
+        let seen = mta.deliver(&Delivery::of(&failing)).unwrap();
+        assert_eq!(seen.answer, Answer::Code(super::PUT_OFF.to_owned()));
+        let seen = mta.deliver(&Delivery::of(mail)).unwrap();
+        assert_eq!((seen.answer.clone(), above(&seen).len()), (Answer::Accept, 2));
+    }
+    assert_eq!(house.counted("sekisho_signing_total"), ["{result=\"failed\"} 2", "{result=\"signed\"} 2"]);
+    assert!(house.counted("sekisho_session_failures_total").is_empty());
+}
+
+#[test]
+fn a_sealer_that_fails_is_answered_like_any_failure_of_ours() {
+    let failing = b"From: a@example.org\r\nX-Fail-Seal: x\r\n\r\nhello\r\n";
+    let arrival = House::open(SEAL);
+    let mut mta = Mta::new(arrival.verify);
+    let seen = mta.deliver(&Delivery::of(failing)).unwrap();
+    let text = String::from_utf8(seen.mail).unwrap();
+    assert_eq!(seen.answer, Answer::Accept);
+    assert!(text.contains("dmarc=temperror reason=\"the filter failed\"") && !text.contains("=pass"), "{text}");
+    let seen = mta.deliver(&Delivery::of(b"From: a@example.org\r\n\r\nhello\r\n")).unwrap();
+    assert_eq!(above(&seen).len(), 4);
+    assert_eq!(arrival.counted("sekisho_seals_total"), ["{result=\"sealed\"} 1"]);
+    assert_eq!(arrival.counted("sekisho_mails_broken_off_total"), [" 1"]);
+    assert_eq!(arrival.counted("sekisho_results_total{check=\"verdict\"").len(), 1, "nothing was judged of the other");
+
+    let departure = House::open(&format!("{SEAL}when = \"departure\"\nlists = [\"192.0.2.1\"]"));
+    let results = b"Authentication-Results: mx.example.net; arc=none\r\n";
+    let seen = departure.send(&Delivery::of(&[&results[..], failing].concat()));
+    assert_eq!(seen.answer, Answer::Code(super::PUT_OFF.to_owned()));
+    assert_eq!(departure.counted("sekisho_signing_total"), ["{result=\"failed\"} 1"]);
 }
 
 #[test]
