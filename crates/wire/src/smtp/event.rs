@@ -6,17 +6,17 @@ use super::reply::Reply;
 /// What the conversation leads to, for the one who owns it.
 #[derive(Debug, PartialEq, Eq)]
 pub enum Event<'a> {
-    /// Is mail for this one wanted? Waits for [`super::Session::answer_recipient`].
+    /// Is mail for this one wanted? Waits for [`Session::answer_recipient`](super::Session::answer_recipient).
     Recipient(&'a Mailbox),
     /// The envelope is complete, content is about to come.
     MailBegun,
     /// A piece of the content.
     Content(&'a [u8]),
-    /// The content is complete. Waits for [`super::Session::answer_mail`].
+    /// The content is complete. Waits for [`Session::answer_mail`](super::Session::answer_mail).
     MailEnded,
     /// The content that came so far is to be forgotten: it is refused, or the client thought better of it.
     Aborted,
-    /// Write the replies, then begin TLS on this connection, then say [`super::Session::tls_begun`].
+    /// Write the replies, then begin TLS on this connection, then say [`Session::tls_begun`](super::Session::tls_begun).
     StartTls,
     /// Write the replies, then end the connection. A mail that was begun and did not end is to be forgotten.
     Close,
