@@ -1,5 +1,6 @@
 //! The books that a contract is held on
 
+use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
@@ -46,10 +47,18 @@ impl Books {
 }
 
 /// Holds a contract on SQLite, then on PostgreSQL.
+#[allow(clippy::needless_pass_by_value, reason = "a contract stands where it is held")]
 pub(crate) fn on_both(contract: impl AsyncFn(&Books)) {
     for books in [Some(Books::sqlite()), Books::postgres()].into_iter().flatten() {
-        eprintln!("on {}", books.url);
         runtime().block_on(contract(&books));
+    }
+}
+
+impl Drop for Books {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            std::io::stderr().write_all(format!("it was broken on {}\n", self.url).as_bytes()).ok();
+        }
     }
 }
 
