@@ -10,7 +10,9 @@ fuzz_target!(|data: &[u8]| {
     let Ok(opened) = open(data, &Limits::default()) else { return };
     let SubjectFacts { domain, submitter, report_id } = &opened.subject;
     let told = [domain, submitter, report_id, &opened.from_domain, &opened.tls_domain, &opened.tls_submitter];
-    for text in told.into_iter().flatten().chain(opened.candidates.iter().filter_map(|candidate| candidate.name.as_ref())) {
+    for text in
+        told.into_iter().flatten().chain(opened.candidates.iter().filter_map(|candidate| candidate.name.as_ref()))
+    {
         assert!(text.chars().all(is_harmless), "{text:?}");
     }
     assert_eq!(opened.why_none().is_some(), opened.kind == Kind::None);

@@ -2,8 +2,6 @@
 
 #![no_main]
 
-use std::io::Read as _;
-
 use libfuzzer_sys::fuzz_target;
 use sekisho_core::visible::is_harmless;
 use sekisho_report::unpack::{Limits, unpack};

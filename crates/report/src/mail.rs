@@ -94,7 +94,7 @@ pub struct Candidate {
     pub kind: Kind,
     /// Why it could not be looked into.
     pub unreadable: Option<Unreadable>,
-    /// Its octets, decoded from what the mail wraps them in: for [`unpack`].
+    /// Its octets, decoded from what the mail wraps them in: for [`crate::unpack`].
     pub octets: Vec<u8>,
 }
 

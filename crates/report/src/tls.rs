@@ -1,6 +1,6 @@
 //! TLS reports: how mail servers failed to speak TLS with those of a domain (RFC 8460)
 //!
-//! A report is one JSON document; [`read`] takes it as it comes out of [`crate::unpack`].
+//! A report is one JSON document; [`read()`] takes it as it comes out of [`crate::unpack`].
 
 mod read;
 mod write;

@@ -4,6 +4,8 @@
 //! bound; and this is where the time of reading goes, twenty elements a row. `quick-xml` is the second opinion in the tests.
 //! Nothing is expanded here: a document type is told as such and refused above, entities stay as they are written.
 
+#[cfg(test)]
+mod tests;
 mod utf16;
 
 use std::io::{self, Read};

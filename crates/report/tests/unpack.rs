@@ -173,7 +173,7 @@ fn archives_that_lie_are_refused() {
     assert_eq!(fault(&zip(&[Entry { size: u64::MAX, is_large: true, ..honest.clone() }], None)), Fault::Size);
     assert_eq!(fault(&zip(&vec![honest.clone(); 17], None)), Fault::Entries);
     assert_eq!(fault(&zip(&vec![honest.clone(); 17], Some(1))), Fault::Entries);
-    assert_eq!(fault(&zip(&[honest.clone()], Some(2))), Fault::Corrupt);
+    assert_eq!(fault(&zip(std::slice::from_ref(&honest), Some(2))), Fault::Corrupt);
     assert_eq!(fault(b"PK\x03\x04 nothing else"), Fault::Corrupt);
     for lie in [Entry { size: 3, ..honest.clone() }, Entry { size: 300, ..honest.clone() }, Entry { crc: 1, ..honest }]
     {

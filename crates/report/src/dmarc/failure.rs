@@ -1,7 +1,7 @@
 //! DMARC failure reports: one mail that failed, told to the owner of the domain (RFC 6591, RFC 9991)
 //!
-//! [`read`] takes the fields of the `message/feedback-report` part and the mail they are about, as [`crate::mail`] finds
-//! them. [`write`](write::write) makes the whole mail, and leaves out what is nobody's business (RFC 6590).
+//! [`read()`] takes the fields of the `message/feedback-report` part and the mail they are about, as [`crate::mail`] finds
+//! them. [`write()`](write::write()) makes the whole mail, and leaves out what is nobody's business (RFC 6590).
 
 pub mod write;
 
