@@ -107,7 +107,7 @@ fn the_public_samples_are_read_or_refused_with_a_reason() {
 fn nonsense_is_refused_with_a_sentence() {
     let folder = Folder::new();
     for (arguments, needle) in [
-        (&["report", "show", "ex ample"][..], "domain name"),
+        (&["report", "show", "ex..ample"][..], "domain name"),
         (&["report", "list", "--state", "odd"], "unreadable"),
         (&["report", "import", "/nowhere/at/all"], "no such file"),
         (&["report", "show", "example.org"], "no books"),

@@ -46,7 +46,8 @@ pub(super) enum What {
 pub(super) fn is_mail(bytes: &[u8]) -> bool {
     let line = bytes.split(|octet| *octet == b'\n').next().unwrap_or_default();
     let name = line.split(|octet| *octet == b':').next().unwrap_or_default();
-    name.len() < line.len() && !name.is_empty() && name.iter().all(|octet| octet.is_ascii_graphic() && *octet != b'<')
+    let begins = name.first().is_some_and(u8::is_ascii_alphanumeric);
+    begins && name.len() < line.len() && name.iter().all(u8::is_ascii_graphic)
 }
 
 impl Opened {
