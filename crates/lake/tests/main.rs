@@ -5,4 +5,5 @@ mod crash;
 mod disk;
 mod events;
 mod printing;
+mod questions;
 mod upkeep;
