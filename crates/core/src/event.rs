@@ -1,14 +1,17 @@
 //! Events: what happened, one row each, as the lake keeps them
 //!
 //! Plain values. The lake derives its columns from these structs in one place; fields are added at the end, never changed.
+//! What an older build wrote lacks the newer fields: they read as their defaults.
 //! Times are microseconds since 1970. Words are the stable words of the verdict (RFC 8601) and of the reports (RFC 9990).
 //! A local part is never here in the clear unless the house was told to keep it.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-/// One row of what happened.
+use serde::de::{Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// One row of what happened. Complete by definition: whoever keeps Events must know every kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[non_exhaustive]
 pub enum Event {
     /// The gate judged a mail.
     Mail(Box<MailEvent>),
@@ -20,8 +23,21 @@ pub enum Event {
     Tls(Box<TlsEvent>),
 }
 
+impl Event {
+    /// Returns when it happened, in microseconds since 1970; of a report row, when the period begins.
+    pub fn at(&self) -> i64 {
+        match self {
+            Self::Mail(mail) => mail.at,
+            Self::Fact(fact) => fact.at,
+            Self::Aggregate(row) => row.at,
+            Self::Tls(row) => row.at,
+        }
+    }
+}
+
 /// A mail, as the gate judged it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct MailEvent {
     /// When it was judged.
     pub at: i64,
@@ -103,6 +119,7 @@ pub struct MailEvent {
 
 /// A signature of a mail.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct SignatureEvent {
     /// The result.
     pub result: String,
@@ -117,11 +134,47 @@ pub struct SignatureEvent {
 }
 
 /// The name of a fact: the first 128 bits of the SHA-256 of its question and its outcome.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct FactHash(pub [u8; 16]);
+
+impl Serialize for FactHash {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(&self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for FactHash {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(SixteenOctets)
+    }
+}
+
+/// Reads a [`FactHash`], as octets or as a list of numbers: formats without octets have only these.
+struct SixteenOctets;
+
+impl<'de> Visitor<'de> for SixteenOctets {
+    type Value = FactHash;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("16 octets")
+    }
+
+    fn visit_bytes<E: Error>(self, octets: &[u8]) -> Result<FactHash, E> {
+        octets.try_into().map(FactHash).map_err(|_| E::invalid_length(octets.len(), &self))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<FactHash, A::Error> {
+        let mut hash = FactHash::default();
+        for (at, octet) in hash.0.iter_mut().enumerate() {
+            *octet = seq.next_element()?.ok_or_else(|| A::Error::invalid_length(at, &self))?;
+        }
+        Ok(hash)
+    }
+}
 
 /// What the DNS told, kept once per content and day.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct FactEvent {
     /// When it was first used on this day.
     pub at: i64,
@@ -139,6 +192,7 @@ pub struct FactEvent {
 
 /// A row of a DMARC aggregate report that we received (RFC 9990 §3.1).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct AggregateEvent {
     /// When the period of the report begins.
     pub at: i64,
@@ -178,10 +232,13 @@ pub struct AggregateEvent {
     pub spf_domain: Option<String>,
     /// SPF's result.
     pub spf_result: Option<String>,
+    /// Which row of the report this is, from 0: (`report`, `row`) is kept once, however often the report is read.
+    pub row: u32,
 }
 
 /// One policy, and perhaps one kind of failure, of a TLS report that we received (RFC 8460 §4.4).
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
 pub struct TlsEvent {
     /// When the period of the report begins.
     pub at: i64,
@@ -211,4 +268,6 @@ pub struct TlsEvent {
     pub receiving_ip: Option<String>,
     /// Why, where the report says more.
     pub reason_code: Option<String>,
+    /// Which row of the report this is, from 0: (`report`, `row`) is kept once, however often the report is read.
+    pub row: u32,
 }

@@ -1,5 +1,7 @@
 //! The program `sekisho`: hands the process's arguments and streams to the house
 
+mod lake;
+
 use std::io;
 use std::process::ExitCode;
 
@@ -16,7 +18,7 @@ fn main() -> ExitCode {
         stdout: &mut io::stdout().lock(),
         // Not locked: progress bars draw on stderr from their own thread.
         stderr: &mut io::stderr(),
-        setting: Setting::of_process(),
+        setting: Setting { open_lake: Some(lake::LAKE), ..Setting::of_process() },
     };
     ExitCode::from(run(std::env::args_os(), streams))
 }

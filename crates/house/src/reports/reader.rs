@@ -267,12 +267,12 @@ fn tell_rows(
     opened: &Opened,
 ) -> Result<(u64, u64), Trouble> {
     let (mut batch, mut at, mut messages) = (Vec::new(), 0_u64, 0_u64);
-    let mut take = |event: Event, count: u64| -> Result<(), Trouble> {
-        at += 1;
+    let mut take = |event: &dyn Fn(u32) -> Event, count: u64| -> Result<(), Trouble> {
         messages = messages.saturating_add(count);
-        if at > told {
-            batch.push(event);
+        if at >= told {
+            batch.push(event(u32::try_from(at).unwrap_or(u32::MAX)));
         }
+        at += 1;
         if batch.len() >= BATCH {
             lake.append(&batch)?;
             batch.clear();
@@ -280,9 +280,11 @@ fn tell_rows(
         Ok(())
     };
     match &found.what {
-        What::Tls(report) => rows::tls(origin, report).into_iter().try_for_each(|event| take(event, 0))?,
+        What::Tls(report) => rows::tls(origin, report).iter().try_for_each(|event| take(&|_| event.clone(), 0))?,
         What::Aggregate(_) => {
-            opening::rows(bytes, opened, found, |head, row| take(rows::aggregate(origin, head, row), row.count))?;
+            opening::rows(bytes, opened, found, |head, row| {
+                take(&|at| rows::aggregate(origin, head, row, at), row.count)
+            })?;
         }
     }
     if !batch.is_empty() {

@@ -14,8 +14,8 @@ pub(super) struct Origin<'a> {
     pub(super) received_at: i64,
 }
 
-/// Makes an Event of a row of an aggregate report.
-pub(super) fn aggregate(origin: &Origin<'_>, head: &Head, row: &Row) -> Event {
+/// Makes an Event of a row of an aggregate report, the how manieth it may be.
+pub(super) fn aggregate(origin: &Origin<'_>, head: &Head, row: &Row, at_row: u32) -> Event {
     let at = head.begin.or(head.end).unwrap_or(origin.received_at);
     let spf = row.spf_results.iter().find(|spf| spf.scope != "helo").or(row.spf_results.first());
     Event::Aggregate(Box::new(AggregateEvent {
@@ -38,6 +38,7 @@ pub(super) fn aggregate(origin: &Origin<'_>, head: &Head, row: &Row) -> Event {
         dkim: row.dkim_results.iter().map(signature).collect(),
         spf_domain: spf.and_then(|spf| some(&spf.domain)),
         spf_result: spf.and_then(|spf| spf.result).map(|result| result.word().to_owned()),
+        row: at_row,
     }))
 }
 
@@ -77,14 +78,14 @@ pub(super) fn tls(origin: &Origin<'_>, report: &TlsReport) -> Vec<Event> {
         };
         events.extend(policy.failures.iter().map(|one| failure(&sums, one)));
         events.extend(untold(&sums, policy));
-        events.push(Event::Tls(Box::new(sums)));
+        events.push(sums);
     }
-    events
+    (0..).zip(events).map(|(row, event)| Event::Tls(Box::new(TlsEvent { row, ..event }))).collect()
 }
 
 /// Makes the row of a kind of failure.
-fn failure(sums: &TlsEvent, failure: &Failure) -> Event {
-    Event::Tls(Box::new(TlsEvent {
+fn failure(sums: &TlsEvent, failure: &Failure) -> TlsEvent {
+    TlsEvent {
         successful: 0,
         failed: failure.sessions,
         result_type: some(&failure.result_word),
@@ -93,14 +94,14 @@ fn failure(sums: &TlsEvent, failure: &Failure) -> Event {
         receiving_ip: failure.receiving_ip.map(|address| address.to_string()),
         reason_code: some(&failure.reason_code),
         ..sums.clone()
-    }))
+    }
 }
 
 /// Makes a row of the failures that the details leave out, where the sum is larger.
-fn untold(sums: &TlsEvent, policy: &PolicyResult) -> Option<Event> {
+fn untold(sums: &TlsEvent, policy: &PolicyResult) -> Option<TlsEvent> {
     let told = policy.failures.iter().fold(0_u64, |sum, failure| sum.saturating_add(failure.sessions));
     let failed = policy.failed.checked_sub(told).filter(|failed| *failed > 0)?;
-    Some(Event::Tls(Box::new(TlsEvent { successful: 0, failed, ..sums.clone() })))
+    Some(TlsEvent { successful: 0, failed, ..sums.clone() })
 }
 
 /// Returns a text that says something.

@@ -1,0 +1,83 @@
+//! Kinds of Events: a table, a folder, and the order of their rows
+
+use sekisho_core::event::Event;
+
+/// A kind of Event: one table, one folder.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Kind {
+    /// Mails, as the gate judged them.
+    Mail,
+    /// What the DNS told.
+    Fact,
+    /// Rows of DMARC aggregate reports.
+    Aggregate,
+    /// Rows of TLS reports.
+    Tls,
+}
+
+impl Kind {
+    /// Every kind.
+    pub const ALL: [Self; 4] = [Self::Mail, Self::Fact, Self::Aggregate, Self::Tls];
+
+    /// Returns the kind of an Event.
+    pub fn of(event: &Event) -> Self {
+        match event {
+            Event::Mail(_) => Self::Mail,
+            Event::Fact(_) => Self::Fact,
+            Event::Aggregate(_) => Self::Aggregate,
+            Event::Tls(_) => Self::Tls,
+        }
+    }
+
+    /// Returns the name of its table, its folder, and its Events in a segment.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Mail => "mail",
+            Self::Fact => "fact",
+            Self::Aggregate => "aggregate",
+            Self::Tls => "tls",
+        }
+    }
+
+    /// Returns the kind of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+
+    /// Returns the columns that its files are sorted by: what people ask for first.
+    pub(crate) fn order(self) -> &'static [&'static str] {
+        match self {
+            Self::Mail => &["author_domain", "at", "id"],
+            Self::Fact => &["hash", "at"],
+            Self::Aggregate | Self::Tls => &["policy_domain", "at", "report", "row"],
+        }
+    }
+
+    /// Returns the columns that name an Event: of two rows that agree in them, compacting keeps the first. Each
+    /// stands in the order, and rows that agree in these but not in what comes before them are not one Event.
+    pub(crate) fn key(self) -> &'static [&'static str] {
+        match self {
+            Self::Mail => &["id"],
+            Self::Fact => &["hash"],
+            Self::Aggregate | Self::Tls => &["report", "row"],
+        }
+    }
+
+    /// Returns the columns that people look one row up by, without knowing what the files are sorted by.
+    pub(crate) fn looked_up(self) -> &'static [&'static str] {
+        match self {
+            Self::Mail => &["id", "queue_id"],
+            Self::Fact => &["name"],
+            Self::Aggregate | Self::Tls => &["report"],
+        }
+    }
+
+    /// Returns the columns whose values hardly ever repeat, so that a dictionary would only cost.
+    pub(crate) fn unique(self) -> &'static [&'static str] {
+        match self {
+            Self::Mail => &["id", "queue_id", "waited"],
+            Self::Fact => &["hash"],
+            Self::Aggregate | Self::Tls => &["row"],
+        }
+    }
+}

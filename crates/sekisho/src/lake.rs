@@ -1,0 +1,131 @@
+//! The lake of this program: Parquet files in a folder, asked with DataFusion
+
+use std::io::Write;
+use std::path::Path;
+use std::sync::Arc;
+
+use futures_util::StreamExt;
+use jiff::civil::Date;
+use sekisho_core::event::Event;
+use sekisho_core::sums::Reported;
+use sekisho_house::{Form, LakeError, LakeTable, OpenLake};
+use sekisho_lake::questions::Days;
+use sekisho_lake::{Lake, Settings, print};
+use tokio::runtime::{Builder, Runtime};
+
+/// What opens it.
+pub(crate) const LAKE: OpenLake = OpenLake { write: open_to_write, read: open_to_read };
+
+/// The lake, and the threads on which it is asked: never those of the listeners.
+struct Embedded {
+    /// The lake.
+    lake: Lake,
+    /// Where its work is waited for.
+    runtime: Runtime,
+}
+
+/// Opens the lake to write to it, and says what a crash or the disk had done to it.
+fn open_to_write(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+    let opened = Lake::open(folder, Settings::default()).map_err(|why| told(&why))?;
+    for damage in opened.damages {
+        let (path, at, octets) = (damage.path.display(), damage.at, damage.octets);
+        if damage.torn {
+            tracing::info!(segment = %path, at, octets, "cut off what a crash had left unfinished; nothing of it was acknowledged");
+        } else {
+            tracing::error!(segment = %path, at, octets, "the disk changed a segment: Events are lost; it is put aside");
+        }
+    }
+    embedded(opened.lake)
+}
+
+/// Opens the lake to read in it, perhaps beside the daemon.
+fn open_to_read(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+    embedded(Lake::open_to_read(folder, Settings::default()).map_err(|why| told(&why))?)
+}
+
+/// Puts a lake behind the port of the house.
+fn embedded(lake: Lake) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("lake").enable_all().build();
+    Ok(Arc::new(Embedded { lake, runtime: runtime.map_err(|why| told(&why))? }))
+}
+
+/// Says what went wrong, with all its causes.
+fn told(error: &dyn std::error::Error) -> LakeError {
+    let mut said = error.to_string();
+    let mut cause = error.source();
+    while let Some(why) = cause {
+        let why_said = why.to_string();
+        if !said.ends_with(&why_said) {
+            said = format!("{said}: {why_said}");
+        }
+        cause = why.source();
+    }
+    LakeError(said)
+}
+
+impl sekisho_house::Lake for Embedded {
+    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+        self.lake.append(events).map_err(|why| told(&why))
+    }
+
+    fn settle(&self) -> Result<(), LakeError> {
+        self.runtime.block_on(self.lake.settle()).map(drop).map_err(|why| told(&why))
+    }
+
+    fn compact(&self) -> Result<(), LakeError> {
+        self.runtime.block_on(self.lake.compact()).map(drop).map_err(|why| told(&why))
+    }
+
+    fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
+        self.runtime.block_on(async {
+            let mut rows = self.lake.ask(sql).await.map_err(|why| told(&why))?;
+            let (columns, mut kept, mut count) = (rows.schema(), Vec::new(), 0);
+            if form == Form::Csv {
+                print::csv_head(&columns, out).map_err(|why| told(&why))?;
+            }
+            while let Some(batch) = rows.next().await {
+                let batch = batch.map_err(|why| told(&why))?;
+                count += batch.num_rows() as u64;
+                match form {
+                    Form::Json => print::json(&batch, out),
+                    Form::Csv => print::csv(&batch, out),
+                    Form::Table => {
+                        kept.push(batch);
+                        Ok(())
+                    }
+                }
+                .map_err(|why| told(&why))?;
+            }
+            if form == Form::Table {
+                print::table(&columns, &kept, out).map_err(|why| told(&why))?;
+            }
+            Ok(count)
+        })
+    }
+
+    fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
+        let tables = self.runtime.block_on(self.lake.tables()).map_err(|why| told(&why))?;
+        let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+        let told = tables.into_iter().map(|table| LakeTable {
+            name: table.kind.name().to_owned(),
+            days: count(table.days),
+            files: count(table.files),
+            rows: table.rows.saturating_add(table.unsettled),
+            octets: table.octets,
+        });
+        Ok(told.collect())
+    }
+
+    fn rows_of_report(&self, report: &str) -> Result<u64, LakeError> {
+        self.runtime.block_on(async {
+            let rows = self.lake.rows_of_report(report).await.map_err(|why| told(&why))?;
+            let tls = self.lake.rows_of_tls_report(report).await.map_err(|why| told(&why))?;
+            Ok(rows.saturating_add(tls))
+        })
+    }
+
+    fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
+        let asked = self.lake.reported(domain, Days { first, last }, unproven);
+        self.runtime.block_on(asked).map_err(|why| told(&why))
+    }
+}
