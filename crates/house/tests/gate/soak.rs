@@ -14,7 +14,7 @@ use crate::serve::say;
 const CONVERSATIONS: usize = 8;
 /// How much more memory there may be at the end than after the first tenth: what of the table of signatures (32 MiB, handed
 /// out by the system as it is touched) is still untouched then, and what an allocator keeps.
-const GROWTH_MAX: u64 = 40 << 20;
+const GROWTH_MAX: u64 = 24 << 20;
 
 /// How many mails are sent; `./x soak` asks for more.
 fn mails() -> usize {
