@@ -163,17 +163,17 @@ impl Keeper<'_> {
     }
 }
 
-/// Lets the lake settle until the house closes.
+/// Lets the lake settle until the house closes, at once for the first time: so it is open, and ours, from the start.
 fn settle_now_and_then(lake: &dyn Lake, closing: &AtomicBool) {
-    let mut settled = Instant::now();
+    let mut settled: Option<Instant> = None;
     while !closing.load(Ordering::Relaxed) {
-        thread::sleep(LOOK);
-        if settled.elapsed() >= SETTLING {
+        if settled.is_none_or(|last| last.elapsed() >= SETTLING) {
             if let Err(why) = lake.settle() {
                 warn!(error = %why, "the lake could not settle; it is tried again");
             }
-            settled = Instant::now();
+            settled = Some(Instant::now());
         }
+        thread::sleep(LOOK);
     }
 }
 

@@ -40,6 +40,7 @@ use self::roll::Roll;
 use crate::config::{Config, GateSection, Relay, network};
 use crate::events::Events;
 use crate::metrics::Metrics;
+use crate::reports::Examiner;
 pub(crate) use conversation::Broken;
 pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
@@ -130,6 +131,11 @@ impl Gate {
         let (policy, timeout, section) = (Arc::new(config.policy()), config.dns.timeout, config.gate.clone());
         let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
         Gate { section, policy, source, timeout, in_work, metrics, office, clerk, copies, host }
+    }
+
+    /// Returns who judges the mails that bring reports: as the gate does, but for its own rules.
+    pub(crate) fn examiner(&self) -> Examiner {
+        Examiner { source: self.source.clone(), policy: Arc::clone(&self.policy), timeout: self.timeout }
     }
 
     /// Returns what outlives the configuration.

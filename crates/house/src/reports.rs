@@ -11,3 +11,6 @@ mod reader;
 mod rows;
 mod show;
 mod submitter;
+
+pub(crate) use self::reader::keep_reading;
+pub(crate) use self::submitter::Examiner;

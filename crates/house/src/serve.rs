@@ -32,10 +32,11 @@ use crate::config::{Config, StoreSection};
 use crate::events::{Events, Keepers};
 use crate::fault::Fault;
 use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
+use crate::lake::Lake;
 use crate::metrics::Metrics;
 use crate::speech::Talk;
 use crate::store::DataFolder;
-use crate::{Exit, Setting, Streams, gate, http};
+use crate::{Exit, Setting, Streams, gate, http, reports};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
@@ -68,7 +69,8 @@ impl ServeArguments {
             let (events, secret, copies) = (Arc::clone(events), Arc::clone(secret), Arc::new(Copies::new()));
             let lasting = Lasting { in_work, metrics, copies, host: host(), events, secret };
             let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
-            let daemon = Daemon { arguments: self, places, journal, front, config };
+            let reading = books.kept.as_ref().map(|(_, folder, lake)| (folder.clone(), Arc::clone(lake)));
+            let daemon = Daemon { arguments: self, places, journal, front, config, reading };
             daemon.serve(sockets, doubts, talk, streams).await
         });
         // Whatever was judged is in the books before we go.
@@ -85,8 +87,8 @@ struct Books {
     events: Arc<Events>,
     /// What hashes of names are made with.
     secret: Arc<[u8]>,
-    /// Who keeps them.
-    keepers: Option<Keepers>,
+    /// Who keeps them, and where they lie.
+    kept: Option<(Keepers, DataFolder, Arc<dyn Lake>)>,
 }
 
 impl Books {
@@ -95,7 +97,7 @@ impl Books {
         let counts = metrics.events.clone();
         let closed = |folder, secret| {
             let events = Arc::new(Events::nowhere(metrics.events.clone()));
-            Books { folder, events, secret, keepers: None }
+            Books { folder, events, secret, kept: None }
         };
         let (Some(open), true) = (setting.open_lake, config.store.events) else {
             return Ok(closed(None, Arc::new([])));
@@ -105,14 +107,16 @@ impl Books {
             return Ok(closed(None, Arc::new([])));
         };
         let secret = folder.secret()?;
-        let (events, keepers) = Events::kept_in(folder.lake(open), counts).context("the system has no thread")?;
+        let lake = folder.lake(open);
+        let (events, keepers) = Events::kept_in(Arc::clone(&lake), counts).context("the system has no thread")?;
         info!(folder = %folder.path().display(), "verdicts are kept");
-        Ok(Books { folder: Some(folder.path().to_owned()), events: Arc::new(events), secret, keepers: Some(keepers) })
+        let path = Some(folder.path().to_owned());
+        Ok(Books { folder: path, events: Arc::new(events), secret, kept: Some((keepers, folder, lake)) })
     }
 
     /// Waits until everything is kept.
     fn close(self) {
-        self.keepers.into_iter().for_each(Keepers::close);
+        self.kept.into_iter().for_each(|(keepers, ..)| keepers.close());
     }
 }
 
@@ -162,6 +166,8 @@ struct Daemon {
     front: Arc<Front>,
     /// What is in force.
     config: Config,
+    /// Where reports wait to be read, and where their rows go.
+    reading: Option<(DataFolder, Arc<dyn Lake>)>,
 }
 
 impl Daemon {
@@ -195,6 +201,11 @@ impl Daemon {
             let listener = TcpListener::from_std(socket.into())?;
             say("serve-http", listener.local_addr()?)?;
             watchers.spawn(http::listen(listener, Arc::clone(&self.front), no_more_questions.clone()));
+        }
+        if let Some((folder, lake)) = self.reading.take() {
+            let front = Arc::clone(&self.front);
+            let examiner = move || front.gate().examiner();
+            watchers.spawn(reports::keep_reading(folder, lake, examiner, no_more_questions.clone()));
         }
         writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
         streams.stderr.flush()?;

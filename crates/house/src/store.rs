@@ -26,6 +26,7 @@ const SECRET: usize = 32;
 const LAKE: &str = "lake";
 
 /// The data folder.
+#[derive(Clone, Debug)]
 pub(crate) struct DataFolder(PathBuf);
 
 impl DataFolder {

@@ -1,6 +1,6 @@
 //! A lake for tests: one JSON object a line in a file, and failures at will
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -12,21 +12,28 @@ use sekisho_core::sums::Reported;
 use sekisho_house::{Form, Lake, LakeError, LakeTable, OpenLake};
 
 /// What opens it, as the house opens a lake.
-pub(crate) const NOTEBOOK: OpenLake = OpenLake { write: Notebook::open, read: Notebook::open };
+pub(crate) const NOTEBOOK: OpenLake = OpenLake { write: Notebook::write, read: Notebook::read_only };
 
 /// The lines of a folder.
-pub(crate) struct Notebook(PathBuf);
+pub(crate) struct Notebook(PathBuf, Option<File>);
 
 impl Notebook {
-    /// Opens the lines of a lake's folder.
-    fn open(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
-        fs::create_dir_all(folder).map_err(|why| LakeError(why.to_string()))?;
-        Ok(Arc::new(Notebook(folder.to_owned())))
+    /// Opens the lines of a lake's folder, for one process alone to write to.
+    fn write(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
+        let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
+        let lock = opened.map_err(|why| LakeError(why.to_string()))?;
+        lock.try_lock().map_err(|why| LakeError(why.to_string()))?;
+        Ok(Arc::new(Notebook(folder.to_owned(), Some(lock))))
+    }
+
+    /// Opens the lines of a lake's folder to read them.
+    fn read_only(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
+        Ok(Arc::new(Notebook(folder.to_owned(), None)))
     }
 
     /// Reads what was kept in a data folder.
     pub(crate) fn read(data: &Path) -> Vec<Event> {
-        Notebook(data.join("lake")).events()
+        Notebook(data.join("lake"), None).events()
     }
 
     /// Reads what was kept.
@@ -45,6 +52,7 @@ impl Notebook {
 
 impl Lake for Notebook {
     fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+        assert!(self.1.is_some(), "who only reads keeps nothing");
         if self.0.join("fails").exists() {
             return Err(LakeError("a test wants to see a lake fail".to_owned()));
         }

@@ -32,7 +32,7 @@ fn samples() -> Option<PathBuf> {
 }
 
 /// A report on example.org with two rows.
-const REPORT: &str = r#"<?xml version="1.0"?><feedback><report_metadata><org_name>receiver.example</org_name>
+pub(crate) const REPORT: &str = r#"<?xml version="1.0"?><feedback><report_metadata><org_name>receiver.example</org_name>
 <email>r@receiver.example</email><report_id>1</report_id><date_range><begin>1767225600</begin><end>1767311999</end>
 </date_range></report_metadata><policy_published><domain>example.org</domain><p>none</p></policy_published>
 <record><row><source_ip>192.0.2.1</source_ip><count>7</count><policy_evaluated><disposition>none</disposition>

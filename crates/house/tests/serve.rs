@@ -452,6 +452,32 @@ fn every_verdict_is_kept_with_the_facts_that_it_rests_on_and_a_lake_that_fails_s
     assert_eq!(ids.len(), 8);
 }
 
+#[test]
+fn reports_that_are_taken_in_beside_the_daemon_are_read_by_it() {
+    let (folder, dns) = surroundings("");
+    let data = folder.path("data");
+    let config = folder.write("config.toml", format!("{ANYWHERE}[store]\nfolder = {data:?}\n"));
+    let mut daemon = Daemon::start(&folder, &dns, &[]);
+    daemon.until("the lake is the daemon's", |_| data.join("lake/lock").exists());
+    let mail = folder.write("report.xml", crate::reports::REPORT);
+    let mut stdout = Vec::new();
+    let streams = Streams {
+        stdin: &mut std::io::empty(),
+        stdout: &mut stdout,
+        stderr: &mut std::io::stderr(),
+        setting: Setting { open_lake: Some(NOTEBOOK), ..Setting::default() },
+    };
+    let told = run(["sekisho", "report", "import", &mail, "--config", &config, "--dns", "127.0.0.1:9"], streams);
+    let stdout = String::from_utf8(stdout).unwrap();
+    assert!(told == 0 && stdout.contains("the daemon is running"), "{stdout}");
+    let rows = |data: &std::path::Path| {
+        Notebook::read(data).iter().filter(|event| matches!(event, Event::Aggregate(_))).count()
+    };
+    daemon.until("its rows are kept", |_| rows(&data) == 2);
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.ended());
+}
+
 /// Returns the mail that an Event tells of.
 fn mail(event: &Event) -> Option<&MailEvent> {
     if let Event::Mail(mail) = event { Some(mail) } else { None }

@@ -10,12 +10,14 @@ use sekisho_ledger::{
 };
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
+use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::opening::{self, Found, Opened, What};
 use super::rows::{self, Origin};
 use super::submitter::{self, Examiner, Proof};
 use crate::lake::{Lake, LakeError};
+use crate::store::DataFolder;
 
 /// The queue of reports that wait to be read.
 pub(crate) const QUEUE: &str = "read-report";
@@ -27,6 +29,10 @@ const AT_A_TIME: u16 = 16;
 const BATCH: usize = 4096;
 /// How often the DNS is asked who sent a report before nobody has.
 const PATIENCE: u32 = 6;
+/// How often somebody looks for new reports.
+const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+/// How long books that fail are left in peace.
+const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
 /// How long a job waits that failed.
 const BACKOFF: Backoff =
     Backoff { first: std::time::Duration::from_secs(5), most: std::time::Duration::from_secs(3600) };
@@ -255,6 +261,59 @@ impl Reader {
         })
         .await?
     }
+}
+
+/// Reads whatever waits, until it is time to stop. `examiner` is asked anew each time: a reload may change it.
+pub(crate) async fn keep_reading(
+    folder: DataFolder,
+    lake: Arc<dyn Lake>,
+    examiner: impl Fn() -> Examiner,
+    shutdown: CancellationToken,
+) {
+    let worker = format!("daemon-{}-{}", std::process::id(), now());
+    let mut books: Option<(Ledger, Vault)> = None;
+    let mut has_failed = false;
+    loop {
+        let done = match &books {
+            None => match open(&folder).await {
+                Ok(opened) => {
+                    books = Some(opened);
+                    continue;
+                }
+                Err(why) => Err(why),
+            },
+            Some((ledger, vault)) => {
+                let (ledger, vault, lake) = (ledger.clone(), vault.clone(), Arc::clone(&lake));
+                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker: worker.clone() };
+                reader.work(&mut Tally::default()).await.map_err(|why| why.to_string())
+            }
+        };
+        match &done {
+            Err(why) if !has_failed => warn!(error = %why, "reports cannot be read now; it is tried again"),
+            Ok(_) if has_failed => info!("reports are read again"),
+            _ => {}
+        }
+        has_failed = done.is_err();
+        let pause = match done {
+            Ok(true) => std::time::Duration::ZERO,
+            Ok(false) => LOOK,
+            Err(_) => AFTER_FAILURE,
+        };
+        tokio::select! {
+            () = shutdown.cancelled() => break,
+            () = tokio::time::sleep(pause) => {}
+        }
+    }
+    if let Some((ledger, _)) = books {
+        ledger.close().await;
+    }
+}
+
+/// Opens the books.
+async fn open(folder: &DataFolder) -> Result<(Ledger, Vault), String> {
+    let ledger = folder.ledger().await.map_err(|why| why.to_string())?;
+    let vault = folder.vault().await.map_err(|why| why.to_string())?;
+    Ok((ledger, vault))
 }
 
 /// Tells the lake the rows of a report from the one behind `told` on. Returns how many there are, and how many mails.
