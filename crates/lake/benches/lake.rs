@@ -3,6 +3,8 @@
 //! `./x bench lake [MILLIONS]` generates so many million mails of one day (10 unless told) straight into files through the
 //! same writer, as they lie after compacting, and asks. `SEKISHO_LAKE_BENCH` names the folder, so that a second run asks only.
 
+#![allow(clippy::print_stdout, reason = "figures are what it prints")]
+
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 

@@ -213,7 +213,7 @@ mod tests {
                 DataType::Null => panic!("`{path}` has no value in its sample"),
                 DataType::List(item) => check(&format!("{path}[]"), item),
                 DataType::Struct(fields) => {
-                    fields.iter().for_each(|field| check(&format!("{path}.{}", field.name()), field))
+                    fields.iter().for_each(|field| check(&format!("{path}.{}", field.name()), field));
                 }
                 _ => {}
             }

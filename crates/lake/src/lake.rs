@@ -142,7 +142,9 @@ impl Lake {
         Ok(Self { inner: Arc::new(inner), threads: Some(threads) })
     }
 
-    /// Writes Events, and returns when they are acknowledged: they survive a crash and a loss of power. Blocks.
+    /// Writes Events, and returns when they are acknowledged: they survive a crash and a loss of power. Blocks. Where it
+    /// fails, none of them is in the lake; where a crash comes before it returns, a batch of more than 16 MB may be there
+    /// in part.
     pub fn append(&self, events: &[Event]) -> Result<(), AppendError> {
         self.inner.writer.as_ref().ok_or(AppendError::ReadOnly)?.log.append(events)
     }

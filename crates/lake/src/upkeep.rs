@@ -50,13 +50,21 @@ pub struct Settled {
     pub damaged: Vec<String>,
 }
 
-/// Makes files of every sealed segment.
+/// Makes files of every sealed segment. One that cannot be read stays, and does not keep the others from being settled.
 pub(crate) async fn settle(log: &Log, shelf: &Shelf) -> Result<Settled, SettleError> {
     let mut settled = Settled::default();
+    let mut unreadable = None;
     for id in log.sealed()? {
-        settle_one(&id, log, shelf, &mut settled).await?;
+        match settle_one(&id, log, shelf, &mut settled).await {
+            Ok(()) => {}
+            Err(SettleError::Segments(error)) => unreadable = unreadable.or(Some(error)),
+            Err(error) => return Err(error),
+        }
     }
-    Ok(settled)
+    match unreadable {
+        Some(error) => Err(error.into()),
+        None => Ok(settled),
+    }
 }
 
 /// Makes files of one segment, and removes it.

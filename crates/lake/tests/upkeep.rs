@@ -1,8 +1,11 @@
 //! Settling, compacting, removing
 
 use std::fs;
+use std::sync::Arc;
 
-use sekisho_lake::{Kind, Lake, OpenError, Settings};
+use object_store::memory::InMemory;
+use object_store::{ObjectStore, ObjectStoreExt};
+use sekisho_lake::{Kind, Lake, OpenError, Place, Settings};
 use tempfile::TempDir;
 
 use crate::events::{NOON, aggregate, fact, json, mail, number, open, rows, runtime, small, tls};
@@ -166,4 +169,30 @@ fn a_reader_counts_every_event_once_while_files_come_and_go() {
         }
     });
     assert_eq!(counts(&reader), [600, 0, 0, 0]);
+}
+
+#[test]
+fn nodes_share_a_store_and_each_day_is_compacted_by_one() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let settings = || Settings { place: Place::Store(Arc::clone(&store)), ..small() };
+    let roots = [TempDir::new().expect("a folder"), TempDir::new().expect("a folder")];
+    let [one, other] = [open(roots[0].path(), settings()), open(roots[1].path(), settings())];
+    one.append(&[mail(1), mail(2), fact(1, 20)]).expect("acknowledged");
+    other.append(&[mail(3), fact(1, 10)]).expect("acknowledged");
+    assert_eq!(counts(&one), [2, 1, 0, 0], "a node sees its own segments");
+    for lake in [&one, &other] {
+        runtime().block_on(lake.settle_all()).expect("settled");
+    }
+    assert_eq!(counts(&one), [3, 2, 0, 0], "and everybody's files");
+    // A third node is at it.
+    let claim = object_store::path::Path::from("mail/day=2026-11-22/claim");
+    runtime().block_on(store.put(&claim, "0123456789abcdef".into())).expect("claimed");
+    let compacted = runtime().block_on(one.compact()).expect("compacted");
+    assert_eq!((compacted.written, compacted.repeated), (1, 1), "the facts alone");
+    runtime().block_on(store.delete(&claim)).expect("ended");
+    let compacted = runtime().block_on(other.compact()).expect("compacted");
+    assert_eq!((compacted.written, compacted.deleted), (1, 2));
+    for lake in [&one, &other] {
+        assert_eq!(counts(lake), [3, 1, 0, 0]);
+    }
 }
