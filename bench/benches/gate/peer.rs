@@ -33,7 +33,10 @@ impl Peer {
     pub(crate) fn sekisho(folder: &Path) -> io::Result<Peer> {
         let mut peer = Peer::new("Sekisho");
         let (folder, address) = (private(folder, "sekisho")?, free_port()?);
-        let configuration = format!("[dns]\nupstreams = [\"127.0.0.1:53\"]\n\n[gate]\nlisten = [\"{address}\"]\n");
+        // No peer keeps what it found.
+        let configuration = format!(
+            "[dns]\nupstreams = [\"127.0.0.1:53\"]\n\n[gate]\nlisten = [\"{address}\"]\n\n[store]\nevents = false\n"
+        );
         fs::write(folder.join("sekisho.toml"), configuration)?;
         let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/sekisho");
         let mut command = Command::new(program);

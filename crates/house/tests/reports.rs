@@ -109,8 +109,8 @@ fn nonsense_is_refused_with_a_sentence() {
     for (arguments, needle) in [
         (&["report", "show", "ex..ample"][..], "domain name"),
         (&["report", "list", "--state", "odd"], "unreadable"),
-        (&["report", "import", "/nowhere/at/all"], "no such file"),
         (&["report", "show", "example.org"], "no books"),
+        (&["report", "import", "/nowhere/at/all"], "no such file"),
     ] {
         let (exit, told, talk) = said(&folder, arguments);
         assert!(

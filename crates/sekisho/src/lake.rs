@@ -20,8 +20,22 @@ pub(crate) const LAKE: OpenLake = OpenLake { write: open_to_write, read: open_to
 struct Embedded {
     /// The lake.
     lake: Lake,
-    /// Where its work is waited for.
-    runtime: Runtime,
+    /// Where its work is waited for; there until the end.
+    runtime: Option<Runtime>,
+}
+
+impl Embedded {
+    /// Waits for work of the lake.
+    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.as_ref().expect("it goes only when the lake does").block_on(work)
+    }
+}
+
+impl Drop for Embedded {
+    /// Lets the threads go without waiting: whoever has the lake last may be on a thread that must not wait.
+    fn drop(&mut self) {
+        self.runtime.take().into_iter().for_each(Runtime::shutdown_background);
+    }
 }
 
 /// Opens the lake to write to it, and says what a crash or the disk had done to it.
@@ -46,7 +60,7 @@ fn open_to_read(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError
 /// Puts a lake behind the port of the house.
 fn embedded(lake: Lake) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
     let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("lake").enable_all().build();
-    Ok(Arc::new(Embedded { lake, runtime: runtime.map_err(|why| told(&why))? }))
+    Ok(Arc::new(Embedded { lake, runtime: Some(runtime.map_err(|why| told(&why))?) }))
 }
 
 /// Says what went wrong, with all its causes.
@@ -69,15 +83,15 @@ impl sekisho_house::Lake for Embedded {
     }
 
     fn settle(&self) -> Result<(), LakeError> {
-        self.runtime.block_on(self.lake.settle()).map(drop).map_err(|why| told(&why))
+        self.wait(self.lake.settle()).map(drop).map_err(|why| told(&why))
     }
 
     fn compact(&self) -> Result<(), LakeError> {
-        self.runtime.block_on(self.lake.compact()).map(drop).map_err(|why| told(&why))
+        self.wait(self.lake.compact()).map(drop).map_err(|why| told(&why))
     }
 
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
-        self.runtime.block_on(async {
+        self.wait(async {
             let mut rows = self.lake.ask(sql).await.map_err(|why| told(&why))?;
             let (columns, mut kept, mut count) = (rows.schema(), Vec::new(), 0);
             if form == Form::Csv {
@@ -104,7 +118,7 @@ impl sekisho_house::Lake for Embedded {
     }
 
     fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
-        let tables = self.runtime.block_on(self.lake.tables()).map_err(|why| told(&why))?;
+        let tables = self.wait(self.lake.tables()).map_err(|why| told(&why))?;
         let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
         let told = tables.into_iter().map(|table| LakeTable {
             name: table.kind.name().to_owned(),
@@ -117,7 +131,7 @@ impl sekisho_house::Lake for Embedded {
     }
 
     fn rows_of_report(&self, report: &str) -> Result<u64, LakeError> {
-        self.runtime.block_on(async {
+        self.wait(async {
             let rows = self.lake.rows_of_report(report).await.map_err(|why| told(&why))?;
             let tls = self.lake.rows_of_tls_report(report).await.map_err(|why| told(&why))?;
             Ok(rows.saturating_add(tls))
@@ -126,6 +140,6 @@ impl sekisho_house::Lake for Embedded {
 
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
         let asked = self.lake.reported(domain, Days { first, last }, unproven);
-        self.runtime.block_on(asked).map_err(|why| told(&why))
+        self.wait(asked).map_err(|why| told(&why))
     }
 }

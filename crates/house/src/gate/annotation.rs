@@ -1,5 +1,7 @@
 //! The fields that tell others what was found, and the forged ones that are taken away (RFC 8601 §5)
 
+use std::collections::HashMap;
+
 use sekisho_mail::authentication_results::{AuthenticationResults, MethodResult, NAME, forged};
 use sekisho_mail::header::{Field, Header};
 use sekisho_wire::milter::{Protocol, Reply, Terms};
@@ -46,14 +48,19 @@ pub(super) fn all_results(header: &Header<'_>) -> Vec<Deletion> {
 
 /// Returns the deletions of the fields at these places, in their order.
 fn deletions(fields: &[Field<'_>], places: impl Iterator<Item = usize>) -> Vec<Deletion> {
-    places.filter_map(|at| Some((fields.get(at)?.name().to_vec(), place(fields, at)?))).collect()
+    let numbers = numbers(fields);
+    places.filter_map(|at| Some((fields.get(at)?.name().to_vec(), *numbers.get(at)?))).collect()
 }
 
-/// Returns the place of a field among those of its name, from 1.
-fn place(fields: &[Field<'_>], at: usize) -> Option<u32> {
-    let name = fields.get(at)?.name();
-    let same = fields.get(..=at)?.iter().filter(|field| field.name().eq_ignore_ascii_case(name)).count();
-    u32::try_from(same).ok()
+/// Counts each field among those of its name, from 1, in one pass: a header may have thousands of one name.
+fn numbers(fields: &[Field<'_>]) -> Vec<u32> {
+    let mut seen: HashMap<Vec<u8>, u32> = HashMap::new();
+    let number = |field: &Field<'_>| {
+        let seen = seen.entry(field.name().to_ascii_lowercase()).or_default();
+        *seen += 1;
+        *seen
+    };
+    fields.iter().map(number).collect()
 }
 
 /// Returns the value of our field for a mail that was judged, with what is odd about it.
@@ -102,6 +109,15 @@ pub(super) fn insert<'a>(terms: Option<Terms>, name: &'a str, value: &'a str) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_forgery_behind_a_bare_break_in_the_field_of_another_is_one() {
+        for hidden in [&b"\r"[..], b"\n"] {
+            let claim = &b"Authentication-Results: mx.example; dmarc=pass\r\n"[..];
+            let raw = [b"Authentication-Results: other.example; none", hidden, claim].concat();
+            assert_eq!(forgeries(&Header::parse(&raw), "mx.example", &[]), [(b"Authentication-Results".to_vec(), 1)]);
+        }
+    }
 
     #[test]
     fn forgeries_are_counted_among_the_fields_of_their_name_and_named_from_the_last() {

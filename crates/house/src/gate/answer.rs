@@ -101,14 +101,20 @@ where
 {
     let session = conversation.session();
     let around = circumstances(session, client_ip(session));
-    // A mail that may kill us again is not sent for a third time.
-    let act = if why == Unjudged::Suspect { Act::Pass } else { decision::decide_unjudged(&gate.section, &around) };
+    let act = decision::decide_unjudged(&gate.section, &around, why);
     record_unjudged(&gate.metrics, session, why, act);
-    if act == Act::PutOff {
-        return conversation.say(&Reply::Tempfail);
+    match act {
+        Act::PutOff => return conversation.say(&Reply::Tempfail),
+        Act::Refuse => {
+            return conversation.say(&Reply::Code("550 5.7.1 Refused: the header of this mail is too large"));
+        }
+        Act::Hold => conversation.say(&Reply::Quarantine("Sekisho: nobody could judge this mail")),
+        Act::Pass | Act::Mark => {}
     }
-    let results = annotation::nobody_judged(&authserv_id(gate, session), why.as_str());
-    annotate(conversation, annotation::all_results(&Header::parse(header)), [(NAME, results.as_str())]);
+    let results = annotation::nobody_judged(&authserv_id(gate, conversation.session()), why.as_str());
+    let mark = Some((annotation::QUARANTINE, " yes")).filter(|_| act == Act::Mark);
+    let fields = mark.into_iter().chain([(NAME, results.as_str())]);
+    annotate(conversation, annotation::all_results(&Header::parse(header)), fields);
 }
 
 /// Takes fields away, inserts others at the top, the last one topmost, and lets the mail pass.

@@ -10,6 +10,7 @@ use sekisho_core::name::DomainName;
 use sekisho_mail::header::Header;
 use sekisho_mail::verdict::{Disposition, DmarcResult, Ground, Verdict};
 
+use super::hearing::Unjudged;
 use crate::config::sign::DomainPattern;
 use crate::config::{
     Conduct, GateSection, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, Rule, network,
@@ -113,15 +114,39 @@ pub(super) fn decide(
     decisions.min_by_key(|decision| decision.act).unwrap_or(Decision { act: Act::Pass, departs: None })
 }
 
-/// Decides about a mail that we failed to judge: the mildest of what its recipients' rules say.
-pub(super) fn decide_unjudged(section: &GateSection, circumstances: &Circumstances<'_>) -> Act {
+/// Decides about a mail that nobody judged: the mildest of what its recipients' rules say.
+pub(super) fn decide_unjudged(section: &GateSection, circumstances: &Circumstances<'_>, why: Unjudged) -> Act {
     let acts = recipient_domains(circumstances.recipients).into_iter().map(|recipient| {
-        match conduct_for(section, circumstances, recipient.as_ref(), None).failure {
-            OnFailure::Pass => Act::Pass,
-            OnFailure::PutOff => Act::PutOff,
+        let conduct = conduct_for(section, circumstances, recipient.as_ref(), None);
+        match (why, conduct.failure) {
+            // A sender can make a header as large as it likes: that is no failure of ours, and nobody can tell the author.
+            (Unjudged::TooLarge, _) if conduct.mode == Mode::Monitor => Act::Pass,
+            (Unjudged::TooLarge, _) => without_author(conduct),
+            // A mail that may kill us is not sent for again; where verdicts decide it does not pass as if it had one.
+            (Unjudged::Suspect, _) if conduct.mode == Mode::Monitor => Act::Pass,
+            (Unjudged::Suspect, _) => quarantine(conduct),
+            (Unjudged::Failed, OnFailure::Pass) => Act::Pass,
+            (Unjudged::Failed, OnFailure::PutOff) => Act::PutOff,
         }
     });
     acts.min().unwrap_or(Act::Pass)
+}
+
+/// Returns what quarantine is.
+fn quarantine(conduct: Conduct) -> Act {
+    match conduct.quarantine {
+        Quarantine::Header => Act::Mark,
+        Quarantine::Hold => Act::Hold,
+    }
+}
+
+/// Returns what is done with a mail without one author to rely on.
+fn without_author(conduct: Conduct) -> Act {
+    match conduct.author {
+        OnAuthor::Refuse => Act::Refuse,
+        OnAuthor::Quarantine => quarantine(conduct),
+        OnAuthor::Pass => Act::Pass,
+    }
 }
 
 /// Returns the domains of the recipients, each once; one unknown domain where there are none.
@@ -168,18 +193,11 @@ fn decide_by(conduct: Conduct, verdict: &Verdict, header: &Header<'_>) -> Decisi
         let departs = (asked != Disposition::None).then_some(Override::LocalPolicy("monitoring only"));
         return Decision { act: Act::Pass, departs };
     }
-    let quarantine = match conduct.quarantine {
-        Quarantine::Header => Act::Mark,
-        Quarantine::Hold => Act::Hold,
-    };
+    let quarantine = quarantine(conduct);
     let act = |act| Decision { act, departs: None };
     let Some(ground) = verdict.grounds.first() else { return act(Act::Pass) };
     match ground {
-        Ground::AuthorMissing | Ground::AuthorMultiple | Ground::AuthorUnusable => act(match conduct.author {
-            OnAuthor::Refuse => Act::Refuse,
-            OnAuthor::Quarantine => quarantine,
-            OnAuthor::Pass => Act::Pass,
-        }),
+        Ground::AuthorMissing | Ground::AuthorMultiple | Ground::AuthorUnusable => act(without_author(conduct)),
         Ground::DmarcTemperror => act(match conduct.temperror {
             OnTemperror::PutOff => Act::PutOff,
             OnTemperror::Pass => Act::Pass,

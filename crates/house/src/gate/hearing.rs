@@ -304,6 +304,15 @@ mod tests {
         let long = [&b"X\0"[..], &[b'x'; 900]].concat();
         let said = attended("", &[b"From\0 a@b.example", &long, &long], folder.path());
         assert!(said.contains("dmarc=temperror reason=\"the header is too large\""), "{said}");
+        // Whoever makes a header too large does not get past what decides: nobody can tell the author.
+        let said = attended("[gate]\nmode = 'enforce'", &[b"From\0 a@b.example", &long, &long], folder.path());
+        assert!(said.ends_with("y550 5.7.1 Refused: the header of this mail is too large."), "{said}");
+        let said = attended(
+            "[gate]\nmode = 'enforce'\nauthor = 'quarantine'",
+            &[b"From\0 a@b.example", &long, &long],
+            folder.path(),
+        );
+        assert!(said.contains("X-Sekisho-Quarantine") && said.ends_with("c"), "{said}");
     }
 
     #[test]

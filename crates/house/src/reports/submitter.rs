@@ -60,7 +60,7 @@ impl Examiner {
 
 /// Returns the envelope of a report that came by SMTP.
 pub(super) fn envelope(client: &str, helo: &str, mail_from: Option<&str>) -> Envelope {
-    let text = |text: &str| Some(text.as_bytes().into()).filter(|octets: &Box<[u8]>| !octets.is_empty());
+    let text = |text: &str| Some(text.as_bytes().into()).filter(|_| !text.is_empty());
     Envelope {
         client_ip: client.parse::<IpAddr>().ok(),
         helo: text(helo),

@@ -168,7 +168,8 @@ fn spawn(folder: &Path, environment: &[(String, OsString)]) -> Child {
             let mut child = Command::new(program);
             child.args(["serve", "--lang", "en", "--config"]).arg(folder.join("sekisho.toml"));
             child.arg("--dns").arg(fs::read_to_string(folder.join("dns")).unwrap());
-            child.env("RUNTIME_DIRECTORY", folder.join("run")).stdout(Stdio::null());
+            child.env("RUNTIME_DIRECTORY", folder.join("run")).env("STATE_DIRECTORY", folder.join("data"));
+            child.stdout(Stdio::null());
             // The program says all on one stream.
             child.stderr(File::create(folder.join("log")).unwrap());
             child

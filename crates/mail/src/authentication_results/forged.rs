@@ -39,8 +39,8 @@ impl Ours {
 
     /// Tells whether a field, or a line that a bare CR or LF hides in it, speaks in our name.
     fn is_claimed_by(&self, field: &Field<'_>) -> bool {
-        if field.reads_as(NAME) {
-            return values_of(field.raw).any(|value| self.is_named_by(value));
+        if field.reads_as(NAME) && values_of(field.raw).any(|value| self.is_named_by(value)) {
+            return true;
         }
         let raw = field.raw;
         memchr::memchr2_iter(b'\r', b'\n', raw).any(|at| {
