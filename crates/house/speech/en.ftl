@@ -347,8 +347,14 @@ report-taken = { $new ->
     [one] 1 file
    *[other] { $passed } files
 } taken in before
-report-read = read: { $reports } reports with { $rows } rows, about { $messages } mails
-report-unproven = { $number } of them prove no sender: left out of the sums unless --unproven is given
+report-read = read: { $reports ->
+    [one] 1 report
+   *[other] { $reports } reports
+} with { $rows ->
+    [one] 1 row
+   *[other] { $rows } rows
+}, about { $messages } mails
+report-unproven = { $number } of them without a proven sender: left out of the sums unless --unproven is given
 report-duplicates = { $number } were counted before
 report-ignored = { $number } were left out, as their standard demands (sekisho report list --state ignored)
 report-unreadable = { $number } cannot be read (sekisho report list --state unreadable)
