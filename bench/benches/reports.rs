@@ -2,14 +2,17 @@
 //!
 //! `./x bench reports [REPORTS [PEER]]`: generated reports, 200,000 with ten rows each where nothing is said, each packed with
 //! gzip in a file of its own as senders do. The peer reads the first 1,000 of them only, since it would take hours for all;
-//! its rate does not depend on how many there are. Both are measured in CPU time of their own process.
+//! its rate does not depend on how many there are. Both are measured in CPU time of their own process. At the end stands
+//! what hostile files cost (ATTACKS #14, #15): each is refused.
 #![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
 
-use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::Path;
 use std::process::Command;
 
+use flate2::Compression;
+use flate2::write::GzEncoder;
 use sekisho_report::dmarc::aggregate::write::gzip;
 use sekisho_report::dmarc::aggregate::{self, Limits};
 use sekisho_report::unpack::{self, unpack};
@@ -38,6 +41,36 @@ fn main() {
         }
         None => println!("parsedmarc   NOT RUN: `./x bench reports` installs it"),
     }
+    attack("1 MB of gzip, 1 GB of XML", &bomb(b"x"));
+    attack("1 MB of gzip, 1 GB of tags", &bomb(b"<a></a>\n"));
+    attack("50,000 members of gzip", &gzip(b" ").repeat(50_000));
+    attack("a million attributes", format!("<feedback{}>", " a='b'".repeat(1_000_000)).as_bytes());
+    attack("100,000 elements deep", "<feedback>".repeat(100_000).as_bytes());
+}
+
+/// Reads a hostile file and tells what it cost.
+fn attack(name: &str, file: &[u8]) {
+    fs::write("/proc/self/clear_refs", "5").expect("the peak of memory can be reset");
+    let (before, start) = (peak_megabytes(), cpu_seconds());
+    let mut read = None;
+    let end = unpack(file, &unpack::Limits::default(), &mut |document| {
+        read = Some(aggregate::read(document.octets, &Limits::default(), |_, _| {}));
+    });
+    let reason = match (end, read) {
+        (_, Some(Err(reason))) | (Err(reason), _) => reason,
+        _ => panic!("{name} is not refused"),
+    };
+    let (seconds, memory) = (cpu_seconds() - start, peak_megabytes() - before);
+    println!("{name:<30}{:>8.1} ms CPU{memory:>8.1} MB more: {}", seconds * 1e3, reason.fault);
+}
+
+/// Returns gzip that a gigabyte comes out of: the same text again and again in a report.
+fn bomb(text: &[u8]) -> Vec<u8> {
+    let mut packer = GzEncoder::new(Vec::new(), Compression::best());
+    packer.write_all(b"<feedback>").expect("writing to a vector does not fail");
+    let piece = text.repeat((1 << 20) / text.len());
+    (0..1024).for_each(|_| packer.write_all(&piece).expect("writing to a vector does not fail"));
+    packer.finish().expect("writing to a vector does not fail")
 }
 
 /// What a reader took.
@@ -164,8 +197,7 @@ fn record(xml: &mut String, domain: &str, random: &mut Random) {
     let disposition = ["none", "quarantine", "reject"][random.below(3)];
     let octets: [usize; 4] = std::array::from_fn(|_| 1 + random.below(250));
     let [a, b, c, d] = octets;
-    write!(
-        xml,
+    xml.push_str(&format!(
         "  <record>\n    <row>\n      <source_ip>{a}.{b}.{c}.{d}</source_ip>\n      <count>{}</count>\n      \
          <policy_evaluated>\n        <disposition>{disposition}</disposition>\n        <dkim>{dkim}</dkim>\n        \
          <spf>{spf}</spf>\n      </policy_evaluated>\n    </row>\n    <identifiers>\n      <header_from>{domain}</header_from>\n    \
@@ -174,8 +206,7 @@ fn record(xml: &mut String, domain: &str, random: &mut Random) {
          <result>{spf}</result>\n      </spf>\n    </auth_results>\n  </record>\n",
         1 + random.below(500),
         random.below(20),
-    )
-    .expect("writing to a string does not fail");
+    ));
 }
 
 /// Returns how long this process had a CPU.

@@ -17,13 +17,15 @@ use crate::unreadable::{Fault, Place, Unreadable};
 
 /// How many octets are looked at together: no tag, comment or CDATA section may be longer.
 const WINDOW: usize = 64 * 1024;
+/// How many are looked at together at first: most reports are small, and so are all honest tags.
+const WINDOW_FIRST: usize = 8 * 1024;
 
 /// Cuts a document into tokens.
 pub(crate) struct Scanner<R> {
     /// Where octets come from, as UTF-8 or something like it.
     input: Source<R>,
     /// The octets at hand.
-    window: Box<[u8]>,
+    window: Vec<u8>,
     /// How many of them are used up.
     at: usize,
     /// How many of them there are.
@@ -62,6 +64,17 @@ pub(crate) enum Token<'w> {
     Over,
 }
 
+/// The octets of plain names.
+const IS_PLAIN: [bool; 256] = {
+    let mut is = [false; 256];
+    let mut octet = 0_u8;
+    while octet < 128 {
+        is[octet as usize] = octet.is_ascii_alphanumeric() || matches!(octet, b'_' | b'-' | b':' | b'.');
+        octet += 1;
+    }
+    is
+};
+
 /// What the window says of the token at its beginning.
 enum Cut {
     /// It has so many octets.
@@ -77,7 +90,7 @@ impl<R: Read> Scanner<R> {
     pub(crate) fn new(input: R) -> Scanner<R> {
         Scanner {
             input: Source::Unknown(Some(input)),
-            window: vec![0; WINDOW].into(),
+            window: vec![0; WINDOW_FIRST],
             at: 0,
             end: 0,
             is_over: false,
@@ -89,6 +102,13 @@ impl<R: Read> Scanner<R> {
     /// Returns the next token.
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Token<'_>, Unreadable> {
+        if let Some((name, length)) = self.plain_tag() {
+            let tag = &self.window[self.at..self.at + length];
+            self.at += length;
+            let name = &tag[name..length - 1];
+            let is_end = tag[1] == b'/';
+            return Ok(if is_end { Token::End(name) } else { Token::Start { name, attributes: &[], is_empty: false } });
+        }
         loop {
             match self.cut() {
                 Cut::Whole(length) => {
@@ -132,6 +152,20 @@ impl<R: Read> Scanner<R> {
         Ok(if rest.is_empty() || rest.starts_with(b"<") { Token::Over } else { Token::Text(rest) })
     }
 
+    /// Recognizes a tag that has a name and nothing else, as nearly all have; returns where the name begins, and how long
+    /// the tag is.
+    #[inline]
+    fn plain_tag(&self) -> Option<(usize, usize)> {
+        let rest = &self.window[self.at..self.end];
+        let &[b'<', first, ..] = rest else { return None };
+        let name = if first == b'/' { 2 } else { 1 };
+        let mut end = name;
+        while IS_PLAIN[usize::from(*rest.get(end)?)] {
+            end += 1;
+        }
+        (rest[end] == b'>' && end > name && rest[name].is_ascii_alphabetic()).then_some((name, end + 1))
+    }
+
     /// Looks how long the next token is.
     #[inline]
     fn cut(&self) -> Cut {
@@ -141,7 +175,7 @@ impl<R: Read> Scanner<R> {
             Some(b'<') => cut_markup(rest),
             Some(_) => match memchr(b'<', rest) {
                 Some(length) => Cut::Whole(length),
-                None if rest.len() == WINDOW => Cut::Whole(WINDOW),
+                None if rest.len() == self.window.len() => Cut::Whole(rest.len()),
                 None => Cut::More,
             },
         }
@@ -154,7 +188,10 @@ impl<R: Read> Scanner<R> {
         self.window.copy_within(self.at..self.end, 0);
         (self.at, self.end) = (0, self.end - self.at);
         let had = self.end;
-        while !self.is_over && self.end < WINDOW {
+        if had == self.window.len() && had < WINDOW {
+            self.window.resize(WINDOW, 0);
+        }
+        while !self.is_over && self.end < self.window.len() {
             match self.input.read(&mut self.window[self.end..]) {
                 Ok(0) => self.is_over = true,
                 Ok(count) => self.end += count,

@@ -148,6 +148,7 @@ impl Meaning {
     fn take(&mut self, token: Token<'_>) -> Result<Taken, Unreadable> {
         match token {
             Token::Text(text) if self.value.is_some() => self.text.push(text),
+            Token::Text(_) if self.stage == Stage::Inside => {}
             Token::Text(text) => return self.take_stray(text),
             Token::Start { name, attributes, is_empty } => {
                 if self.stage == Stage::Behind {
@@ -191,7 +192,7 @@ impl Meaning {
                 ))
             }
             Stage::Behind if !is_blank => Ok(self.stray_behind()),
-            _ => Ok(Taken::More),
+            Stage::Before | Stage::Inside | Stage::Behind | Stage::Ended => Ok(Taken::More),
         }
     }
 

@@ -60,10 +60,8 @@ impl Nest {
         if !written.is_empty() {
             is_ours = self.look_at_attributes(name, written)?;
         }
-        let element = match self.local(name) {
-            Some(local) if is_ours => self.innermost().child(local),
-            _ => Element::Other,
-        };
+        let (parent, local) = (self.innermost(), self.local(name));
+        let element = if is_ours { parent.child(local) } else { Element::Other };
         self.open.push((element, self.names.len()));
         self.names.extend_from_slice(name);
         Ok(element)
@@ -94,18 +92,15 @@ impl Nest {
         (element, self.open.is_empty())
     }
 
-    /// Returns a name without the prefix that the root element has; nothing where it has another one.
+    /// Returns a name without the prefix that the root element has; with another one it is no name of ours.
     #[inline]
-    fn local<'n>(&mut self, name: &'n [u8]) -> Option<&'n [u8]> {
+    fn local<'n>(&mut self, name: &'n [u8]) -> &'n [u8] {
         if self.open.is_empty() {
             let colon = name.iter().position(|&b| b == b':').map_or(0, |colon| colon + 1);
             self.prefix = name[..colon].to_vec();
         }
         // A prefix that only the root has is common enough.
-        match name.strip_prefix(self.prefix.as_slice()) {
-            Some(local) => (!local.contains(&b':')).then_some(local),
-            None => (!name.contains(&b':')).then_some(name),
-        }
+        name.strip_prefix(self.prefix.as_slice()).unwrap_or(name)
     }
 
     /// Counts attributes; tells whether the element is in the namespace of the root, whose own is noted.
