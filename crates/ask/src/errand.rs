@@ -102,23 +102,28 @@ impl Source {
         mut judge: impl FnMut(&Facts) -> Result<T, Missing>,
     ) -> Result<T, Stuck> {
         loop {
-            let missing = match judge(facts) {
+            match judge(facts) {
                 Ok(verdict) => return Ok(verdict),
-                Err(Missing(missing)) => missing,
-            };
-            let questions = unknown(facts, &missing);
-            if questions.is_empty() || errand.rounds >= errand.rounds_max {
-                return Err(Stuck { asked: missing });
-            }
-            errand.rounds += 1;
-            let granted = errand.grant(questions.len());
-            let (asked, denied) = questions.split_at(granted);
-            let answers = join_all(asked.iter().map(|question| self.answer(question, errand.deadline))).await;
-            let answers = answers.into_iter().chain(std::iter::repeat_with(unanswered).take(denied.len()));
-            for (question, answer) in questions.iter().zip(answers) {
-                facts.insert(question.clone(), answer);
+                Err(Missing(missing)) => self.fetch(facts, errand, missing).await?,
             }
         }
+    }
+
+    /// Asks what a judge misses, all at once: one round of [`Source::satisfy`], for those who call the judge themselves.
+    pub async fn fetch(&self, facts: &mut Facts, errand: &mut Errand, missing: Vec<Question>) -> Result<(), Stuck> {
+        let questions = unknown(facts, &missing);
+        if questions.is_empty() || errand.rounds >= errand.rounds_max {
+            return Err(Stuck { asked: missing });
+        }
+        errand.rounds += 1;
+        let granted = errand.grant(questions.len());
+        let (asked, denied) = questions.split_at(granted);
+        let answers = join_all(asked.iter().map(|question| self.answer(question, errand.deadline))).await;
+        let answers = answers.into_iter().chain(std::iter::repeat_with(unanswered).take(denied.len()));
+        for (question, answer) in questions.iter().zip(answers) {
+            facts.insert(question.clone(), answer);
+        }
+        Ok(())
     }
 }
 

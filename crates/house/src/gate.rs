@@ -3,7 +3,7 @@
 //! A connection is a [`conversation`]: it moves octets between the socket and `sekisho-wire`. While a mail comes in it is
 //! heard ([`hearing`], guarded by [`poison`]): the header is judged as soon as it is there, the body streams through the hashes, and what the DNS
 //! has to tell is asked meanwhile. What the verdict means for the mail is decided in [`decision`] and told to the MTA in
-//! [`answer`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
+//! [`answer`]; what takes long is done by [`turns`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
 //!
 //! That is the way in. On the way out, which has listeners of its own, a mail is signed: [`sign`].
 //!
@@ -25,6 +25,7 @@ mod roll;
 mod seal;
 mod sign;
 mod stock;
+mod turns;
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -37,6 +38,7 @@ use tokio::sync::watch;
 
 use self::event::Clerk;
 use self::roll::Roll;
+use self::turns::Turns;
 use crate::config::{Config, GateSection, Relay, network};
 use crate::events::Events;
 use crate::metrics::Metrics;
@@ -49,6 +51,9 @@ pub(crate) use poison::InWork;
 pub(crate) use roll::Full;
 pub(crate) use seal::SEALS;
 pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
+
+/// How long a mail under way may take beyond the time for its DNS answers, when we have to stop.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// What a listener does with mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -120,6 +125,8 @@ pub(crate) struct Gate {
     clerk: Clerk,
     /// The signatures that were seen, and how often.
     copies: Arc<Copies>,
+    /// Who may work long.
+    turns: Arc<Turns>,
     /// Our name, where neither configuration nor MTA says one.
     host: String,
 }
@@ -127,10 +134,10 @@ pub(crate) struct Gate {
 impl Gate {
     /// Prepares the gate of a configuration, over what outlives it.
     pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
-        let Lasting { in_work, metrics, copies, host, events, secret } = lasting;
+        let Lasting { in_work, metrics, copies, turns, host, events, secret } = lasting;
         let (policy, timeout, section) = (Arc::new(config.policy()), config.dns.timeout, config.gate.clone());
         let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
-        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, copies, host }
+        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, copies, turns, host }
     }
 
     /// Returns who judges the mails that bring reports: as the gate does, but for its own rules.
@@ -138,12 +145,17 @@ impl Gate {
         Examiner { source: self.source.clone(), policy: Arc::clone(&self.policy), timeout: self.timeout }
     }
 
+    /// Returns how long mails under way may take when we have to stop.
+    pub(crate) fn patience(&self) -> Duration {
+        self.timeout + LAST_WORDS
+    }
+
     /// Returns what outlives the configuration.
     pub(crate) fn lasting(&self) -> Lasting {
         let (events, secret) = self.clerk.lasting();
-        let (in_work, metrics, copies) =
-            (Arc::clone(&self.in_work), Arc::clone(&self.metrics), Arc::clone(&self.copies));
-        Lasting { in_work, metrics, copies, host: self.host.clone(), events, secret }
+        let (in_work, metrics) = (Arc::clone(&self.in_work), Arc::clone(&self.metrics));
+        let (copies, turns) = (Arc::clone(&self.copies), Arc::clone(&self.turns));
+        Lasting { in_work, metrics, copies, turns, host: self.host.clone(), events, secret }
     }
 
     /// Returns the relay of ours that a client is, where it is one.
@@ -161,6 +173,8 @@ pub(crate) struct Lasting {
     pub(crate) metrics: Arc<Metrics>,
     /// The signatures that were seen, and how often.
     pub(crate) copies: Arc<Copies>,
+    /// Who may work long.
+    pub(crate) turns: Arc<Turns>,
     /// Our name, where neither configuration nor MTA says one.
     pub(crate) host: String,
     /// Where Events go.
@@ -176,6 +190,7 @@ impl Lasting {
         let in_work = Arc::new(InWork::without_folder());
         let (metrics, copies) = (Arc::new(Metrics::new()), Arc::new(Copies::new()));
         let events = Arc::new(Events::nowhere(metrics.events.clone()));
-        Lasting { in_work, metrics, copies, host: "host.example".to_owned(), events, secret: Arc::new([7; 32]) }
+        let (turns, host, secret) = (Arc::default(), "host.example".to_owned(), Arc::new([7; 32]));
+        Lasting { in_work, metrics, copies, turns, host, events, secret }
     }
 }

@@ -49,6 +49,8 @@ pub(crate) struct Metrics {
     pub(crate) wait: Histogram,
     /// Mails that were not judged to their end, by our fault.
     pub(crate) broken_off: IntCounter,
+    /// Mails that were refused since too much in them speaks in our name.
+    pub(crate) swamped: IntCounter,
     /// Mails that their MTA did not want judged any more.
     pub(crate) abandoned: IntCounter,
     /// Conversations under way.
@@ -156,6 +158,10 @@ impl Metrics {
             replays: counter("sekisho_replays_suspected_total", "Mails whose signature came suspiciously often."),
             wait: register(&registry, Histogram::with_opts(wait.buckets(WAITS.to_vec()))),
             broken_off: counter("sekisho_mails_broken_off_total", "Mails not judged to their end, by a fault of ours."),
+            swamped: counter(
+                "sekisho_forged_refused_total",
+                "Mails refused for more forged fields than an MTA can be asked to take away.",
+            ),
             abandoned: counter("sekisho_mails_abandoned_total", "Mails that their MTA took back before their end."),
             sessions: gauge(&registry, "sekisho_sessions", "Conversations under way."),
             sessions_begun: counter("sekisho_sessions_total", "Conversations begun."),

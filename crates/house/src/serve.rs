@@ -1,12 +1,16 @@
 //! `sekisho serve`: the daemon, from its sockets to its orderly end
 //!
 //! The order counts. Everything is bound first; then privileges are dropped and the kernel is asked to hold us; only then
-//! does the reactor start, so that all of its threads are held. Every task has an owner.
+//! do the reactors start, so that all of their threads are held. Every task has an owner.
+//!
+//! There are two reactors. One has several threads and moves mails; the other one is this thread alone, for signals, for
+//! those who watch, and for the end: whatever mails do, somebody answers, and somebody stops in time.
 
 mod confinement;
 mod journal;
 
 use std::fs;
+use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -18,9 +22,10 @@ use sd_notify::NotifyState;
 use sekisho_ask::{Resolver, ResolverConfig, Source, Upstream};
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
+use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 use tracing_subscriber::layer::SubscriberExt;
@@ -40,6 +45,8 @@ use crate::{Exit, Setting, Streams, gate, http, reports};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
+/// How much later than the listeners the end is decided here, where they do not decide it themselves.
+const GRACE: Duration = Duration::from_millis(500);
 
 impl ServeArguments {
     /// Serves until it is told to stop.
@@ -59,20 +66,21 @@ impl ServeArguments {
         let metrics = Arc::new(Metrics::new());
         let books = Books::open(&config, &streams.setting, &metrics)?;
         confinement::confine(&config, &places, books.folder.as_deref());
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .enable_all()
-            .build()
-            .map_err(|why| Fault::new("fault-runtime", []).because(Fault::system(&why)))?;
-        let served = runtime.block_on(async {
-            let doubts = office.settle(&config, &source).await.map_err(|faults| only_last(faults, talk, streams))?;
-            let Books { events, secret, .. } = &books;
-            let (events, secret, copies) = (Arc::clone(events), Arc::clone(secret), Arc::new(Copies::new()));
-            let lasting = Lasting { in_work, metrics, copies, host: host(), events, secret };
-            let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
-            let reading = books.kept.as_ref().map(|(_, folder, lake)| (folder.clone(), Arc::clone(lake)));
-            let daemon = Daemon { arguments: self, places, journal, front, config, reading };
-            daemon.serve(sockets, doubts, talk, streams).await
-        });
+        let refused = |why: io::Error| Fault::new("fault-runtime", []).because(Fault::system(&why));
+        let mails = Builder::new_multi_thread().thread_name("mails").enable_all().build().map_err(refused)?;
+        let house = Builder::new_current_thread().enable_all().build().map_err(refused)?;
+        let settled = mails.block_on(office.settle(&config, &source));
+        let doubts = settled.map_err(|faults| only_last(faults, talk, streams))?;
+        let Books { events, secret, .. } = &books;
+        let (events, secret) = (Arc::clone(events), Arc::clone(secret));
+        let (copies, turns) = (Arc::new(Copies::new()), Arc::default());
+        let lasting = Lasting { in_work, metrics, copies, turns, host: host(), events, secret };
+        let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
+        let reading = books.kept.as_ref().map(|(_, folder, lake)| (folder.clone(), Arc::clone(lake)));
+        let daemon = Daemon { arguments: self, places, journal, front, config, reading, mails: mails.handle().clone() };
+        let served = house.block_on(daemon.serve(sockets, doubts, talk, streams));
+        // A thread that is still at work on a mail is not waited for: that mail had its time.
+        mails.shutdown_background();
         // Whatever was judged is in the books before we go.
         books.close();
         served
@@ -168,6 +176,8 @@ struct Daemon {
     config: Config,
     /// Where reports wait to be read, and where their rows go.
     reading: Option<(DataFolder, Arc<dyn Lake>)>,
+    /// The reactor that moves mails, and asks the DNS.
+    mails: Handle,
 }
 
 impl Daemon {
@@ -188,14 +198,19 @@ impl Daemon {
             writeln!(streams.stderr, "{}", talk.say(message, &[("address", address.to_string().into())]))
         };
         for (role, socket) in sockets.gate {
-            let listener = TcpListener::from_std(socket.into())?;
+            let listener = {
+                let _there = self.mails.enter();
+                TcpListener::from_std(socket.into())?
+            };
             let message = if role == Role::Sign { "serve-signing" } else { "serve-listening" };
             say(message, listener.local_addr()?)?;
-            gates.spawn(gate::listen(listener, role, Arc::clone(&self.front), no_more_mails.clone()));
+            let listening = gate::listen(listener, role, Arc::clone(&self.front), no_more_mails.clone());
+            gates.spawn_on(listening, &self.mails);
         }
         if !self.config.sign.listen.is_empty() || self.config.seal.key.is_some() {
             let front = Arc::clone(&self.front);
-            watchers.spawn(gate::keep_checking(move || front.gate(), doubts, no_more_questions.clone()));
+            let checking = gate::keep_checking(move || front.gate(), doubts, no_more_questions.clone());
+            watchers.spawn_on(checking, &self.mails);
         }
         for socket in sockets.http {
             let listener = TcpListener::from_std(socket.into())?;
@@ -205,7 +220,7 @@ impl Daemon {
         if let Some((folder, lake)) = self.reading.take() {
             let front = Arc::clone(&self.front);
             let examiner = move || front.gate().examiner();
-            watchers.spawn(reports::keep_reading(folder, lake, examiner, no_more_questions.clone()));
+            watchers.spawn_on(reports::keep_reading(folder, lake, examiner, no_more_questions.clone()), &self.mails);
         }
         writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
         streams.stderr.flush()?;
@@ -215,12 +230,13 @@ impl Daemon {
         let beat = watchdog.unwrap_or(Duration::from_secs(60)) / 2;
         let mut beats = interval_at(Instant::now(), beat.max(Duration::from_millis(1)));
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut pulse = JoinSet::new();
         let exit = loop {
             tokio::select! {
                 _ = terminate.recv() => break Exit::Clean,
                 _ = interrupt.recv() => break Exit::Clean,
                 _ = hangup.recv() => self.reload().await,
-                _ = beats.tick(), if watchdog.is_some() => tell_systemd(&[NotifyState::Watchdog]),
+                _ = beats.tick(), if watchdog.is_some() => self.beat(&mut pulse),
                 Some(_) = gates.join_next() => {
                     error!("a listener ended by itself: stopping, so that somebody starts us anew");
                     break Exit::NotDone;
@@ -230,12 +246,27 @@ impl Daemon {
         info!("stopping: no new connections, mails under way are finished");
         self.front.set_ready(false);
         tell_systemd(&[NotifyState::Stopping]);
+        let deadline = Instant::now() + self.front.gate().patience();
         no_more_mails.cancel();
-        while gates.join_next().await.is_some() {}
+        // The listeners cut off by themselves what is late; this clock does not depend on theirs.
+        let all_ended = ended(&mut gates, deadline + GRACE).await;
         no_more_questions.cancel();
-        while watchers.join_next().await.is_some() {}
+        let all_ended = ended(&mut watchers, deadline + GRACE).await && all_ended;
+        if !all_ended {
+            warn!("not everything ended in time: it is given up");
+        }
         info!("stopped");
         Ok(exit)
+    }
+
+    /// Tells systemd that we live, where the reactor that moves mails does: it does so by itself, within the time that
+    /// systemd waits for.
+    fn beat(&self, pulse: &mut JoinSet<()>) {
+        while pulse.try_join_next().is_some() {}
+        // One that was not felt is not followed by others.
+        if pulse.is_empty() {
+            pulse.spawn_on(async { tell_systemd(&[NotifyState::Watchdog]) }, &self.mails);
+        }
     }
 
     /// Reads the configuration anew. Where it has a fault the old one stays in force.
@@ -267,7 +298,14 @@ impl Daemon {
         config.gate.max_sessions = confinement::take_files(config.gate.max_sessions);
         let source = self.source_for(&config).map_err(|fault| vec![fault])?;
         let office = Office::open(&config)?;
-        office.settle(&config, &source).await?;
+        let (settling, asked) = (Arc::clone(&office), source.clone());
+        // The DNS is asked where its connections live.
+        let settled = self.mails.spawn(async move {
+            let settled = settling.settle(&config, &asked).await;
+            (settled, config)
+        });
+        let (settled, config) = settled.await.map_err(|_| vec![Fault::new("fault-ours", [])])?;
+        settled?;
         Ok((source, office, config))
     }
 
@@ -307,6 +345,14 @@ impl Daemon {
         self.config.serve = before.serve;
         self.config.store = StoreSection { local_parts: self.config.store.local_parts, ..before.store };
     }
+}
+
+/// Waits until all tasks have ended, and at the deadline gives up those that have not; tells whether all have.
+async fn ended(tasks: &mut JoinSet<()>, deadline: Instant) -> bool {
+    let all = timeout_at(deadline, async { while tasks.join_next().await.is_some() {} });
+    let all_ended = all.await.is_ok();
+    tasks.abort_all();
+    all_ended
 }
 
 /// Says all faults but the last, and returns that one.

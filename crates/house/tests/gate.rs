@@ -6,6 +6,7 @@ mod attacks;
 mod clock;
 mod crowd;
 mod faults;
+mod flood;
 mod held;
 mod killed;
 mod lists;

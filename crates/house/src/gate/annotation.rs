@@ -16,19 +16,34 @@ pub(super) const QUARANTINE: &str = "X-Sekisho-Quarantine";
 /// The field that names the verdict's id.
 pub(super) const VERDICT_ID: &str = "X-Sekisho";
 
+/// The most fields that are taken out of one mail. An MTA looks through the header for each of them (Postfix needs half a
+/// minute for 19,000), and no honest mail has ten.
+pub(crate) const DELETIONS: usize = 1000;
+
 /// A deletion: the name of a field, and its place among the fields of that name, from 1.
 pub(super) type Deletion = (Vec<u8>, u32);
 
+/// More fields would have to go than an MTA can be asked to take away: an attack on the MTA, whatever else the mail is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Swamped {
+    /// How many.
+    pub(super) fields: usize,
+}
+
 /// Returns which fields speak in our name and have to go, from the last to the first: whoever deletes from the front
 /// shifts the places of the others (CVE-2022-48521). `kept` are the names of earlier filters of ours, whose fields stay.
-pub(super) fn forgeries(header: &Header<'_>, authserv_id: &str, kept: &[String]) -> Vec<Deletion> {
+pub(super) fn forgeries(
+    header: &Header<'_>,
+    authserv_id: &str,
+    kept: &[String],
+) -> Result<Vec<Deletion>, Swamped> {
     let fields = header.fields();
     let mut places = forged(header, authserv_id);
     places.retain(|at| !fields.get(*at).is_some_and(|field| is_kept(field, kept)));
     places.extend((0..fields.len()).filter(|at| fields[*at].reads_as(QUARANTINE) || fields[*at].reads_as(VERDICT_ID)));
     places.sort_unstable();
     places.dedup();
-    deletions(fields, places.into_iter().rev())
+    deletions(fields, &places)
 }
 
 /// Tells whether a field plainly speaks in one of these names.
@@ -40,16 +55,23 @@ fn is_kept(field: &Field<'_>, kept: &[String]) -> bool {
 
 /// Returns every field of our kind, whoever it speaks for, from the last to the first: of a mail that is not to be parsed
 /// nobody can tell who is trusted.
-pub(super) fn all_results(header: &Header<'_>) -> Vec<Deletion> {
+pub(super) fn all_results(header: &Header<'_>) -> Result<Vec<Deletion>, Swamped> {
     let is_ours = |field: &Field<'_>| [NAME, QUARANTINE, VERDICT_ID].iter().any(|name| field.reads_as(name));
-    let places = header.fields().iter().enumerate().rev().filter(|(_, field)| is_ours(field));
-    deletions(header.fields(), places.map(|(at, _)| at))
+    let places = header.fields().iter().enumerate().filter(|(_, field)| is_ours(field));
+    deletions(header.fields(), &places.map(|(at, _)| at).collect::<Vec<_>>())
 }
 
-/// Returns the deletions of the fields at these places, in their order.
-fn deletions(fields: &[Field<'_>], places: impl Iterator<Item = usize>) -> Vec<Deletion> {
+/// Returns the deletions of the fields at these places, the last one first.
+fn deletions(fields: &[Field<'_>], places: &[usize]) -> Result<Vec<Deletion>, Swamped> {
+    if places.is_empty() {
+        return Ok(Vec::new());
+    }
+    if places.len() > DELETIONS {
+        return Err(Swamped { fields: places.len() });
+    }
     let numbers = numbers(fields);
-    places.filter_map(|at| Some((fields.get(at)?.name().to_vec(), *numbers.get(at)?))).collect()
+    let deletion = |at: &usize| Some((fields.get(*at)?.name().to_vec(), *numbers.get(*at)?));
+    Ok(places.iter().rev().filter_map(deletion).collect())
 }
 
 /// Counts each field among those of its name, from 1, in one pass: a header may have thousands of one name.
@@ -115,7 +137,8 @@ mod tests {
         for hidden in [&b"\r"[..], b"\n"] {
             let claim = &b"Authentication-Results: mx.example; dmarc=pass\r\n"[..];
             let raw = [b"Authentication-Results: other.example; none", hidden, claim].concat();
-            assert_eq!(forgeries(&Header::parse(&raw), "mx.example", &[]), [(b"Authentication-Results".to_vec(), 1)]);
+            let found = forgeries(&Header::parse(&raw), "mx.example", &[]).unwrap();
+            assert_eq!(found, [(b"Authentication-Results".to_vec(), 1)]);
         }
     }
 
@@ -123,7 +146,21 @@ mod tests {
     fn forgeries_are_counted_among_the_fields_of_their_name_and_named_from_the_last() {
         let raw = b"Authentication-Results: other.example; none\r\nSubject: x\r\nauthentication-results: mx.example; spf=pass\r\n\
                     AUTHENTICATION-RESULTS: mx.example 1; dkim=pass\r\n";
-        let found = forgeries(&Header::parse(raw), "mx.example", &[]);
+        let found = forgeries(&Header::parse(raw), "mx.example", &[]).unwrap();
         assert_eq!(found, [(b"AUTHENTICATION-RESULTS".to_vec(), 3), (b"authentication-results".to_vec(), 2)]);
+    }
+
+    #[test]
+    fn no_mta_is_asked_to_take_away_more_than_it_can() {
+        let raw = |count: usize| b"Authentication-Results: mx.example; spf=pass\r\n".repeat(count);
+        let (most, more) = (raw(DELETIONS), raw(DELETIONS + 1));
+        let found = forgeries(&Header::parse(&most), "mx.example", &[]).unwrap();
+        assert_eq!((found.len(), found[0].1, found[DELETIONS - 1].1), (DELETIONS, 1000, 1));
+        let swamped = Err(Swamped { fields: DELETIONS + 1 });
+        assert_eq!(forgeries(&Header::parse(&more), "mx.example", &[]), swamped);
+        assert_eq!(all_results(&Header::parse(&more)), swamped);
+        // Those of others stay, however many there are.
+        assert_eq!(forgeries(&Header::parse(&more), "mx2.example", &[]), Ok(Vec::new()));
+        assert_eq!(forgeries(&Header::parse(&more), "mx.example", &["mx.example".to_owned()]), Ok(Vec::new()));
     }
 }

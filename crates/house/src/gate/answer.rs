@@ -26,26 +26,37 @@ where
     let header = Header::parse(header);
     let session = conversation.session();
     let around = circumstances(session, judged.envelope.client_ip);
-    let decision = decide(&gate.section, &around, &judged.verdict, &header);
-    let (authserv_id, act) = (authserv_id(gate, session), decision.act);
+    let (authserv_id, mut decision) =
+        (authserv_id(gate, session), decide(&gate.section, &around, &judged.verdict, &header));
+    let kept = gate.relay(client_ip(session)).map_or(&[][..], |relay| &relay.keep_results);
+    let forged = annotation::forgeries(&header, &authserv_id, kept);
+    // Such a mail passes in no mode: it would stall the MTA, or keep what speaks in our name.
+    let swamped = forged.as_ref().err().filter(|_| decision.act != Act::Refuse).map(|_| refuse_swamped(gate));
+    if swamped.is_some() {
+        decision = Decision { act: Act::Refuse, departs: None };
+    }
+    let act = decision.act;
     // What is put off comes again, and what is refused reaches nobody: neither is a copy.
     let is_delivered = !matches!(act, Act::Refuse | Act::PutOff);
     let recipients = session.envelope().recipients.len();
     let threshold = gate.section.replay_copies;
     let copies = if is_delivered { gate.copies.count(&judged.verdict, &header, recipients, threshold) } else { None };
-    if !is_delivered {
-        write_down(gate, session, judged, decision, copies);
-        let text = decision::refusal(act, &judged.verdict, gate.section.help.as_deref());
-        return conversation.say(&Reply::Code(&text));
-    }
-    let kept = gate.relay(client_ip(session)).map_or(&[][..], |relay| &relay.keep_results);
-    let forged = annotation::forgeries(&header, &authserv_id, kept);
+    let noted = Noted { decision, copies, forged: forged.as_ref().map_or_else(|why| why.fields, Vec::len) };
+    let forged = match (is_delivered, forged) {
+        (true, Ok(forged)) => forged,
+        _ => {
+            write_down(gate, session, judged, noted);
+            let help = gate.section.help.as_deref();
+            let text = swamped.unwrap_or_else(|| decision::refusal(act, &judged.verdict, help));
+            return conversation.say(&Reply::Code(&text));
+        }
+    };
     let results = annotation::results(judged, &header, &authserv_id, copies.is_some());
     let seal = gate.office.seal_on_arrival();
     let sealed = seal.map(|seal| seal.on_arrival(&header, &judged.verdict.arc, &results, &judged.digests, judged.now));
     let sealed = sealed.map(|sealed| told(gate, session, sealed)).unwrap_or_default();
     // Nothing is written down as judged before all that may fail is done.
-    let id = write_down(gate, session, judged, decision, copies);
+    let id = write_down(gate, session, judged, noted);
     let (id, mark) = (format!(" {id}"), act == Act::Mark);
     if act == Act::Hold {
         conversation.say(&Reply::Quarantine("Sekisho: DMARC asks for quarantine"));
@@ -59,15 +70,32 @@ where
     annotate(conversation, forged, fields.into_iter().flatten().chain(sealed));
 }
 
-/// Writes down what was found and what is done, for those who watch and for the books. Returns the verdict's id.
-fn write_down(
-    gate: &Gate,
-    session: &Session,
-    judged: &Judged,
+/// Counts a mail with more forged fields than an MTA can be asked to take away, and returns what its client hears.
+pub(super) fn refuse_swamped(gate: &Gate) -> String {
+    gate.metrics.swamped.inc();
+    let most = annotation::DELETIONS;
+    let said = format!("550 5.7.1 Refused: more than {most} fields of this mail claim to be results of a filter here");
+    match &gate.section.help {
+        Some(help) => format!("{said}; help: {help}"),
+        None => said,
+    }
+}
+
+/// What is done with a mail that was judged, and what is odd about it.
+#[derive(Clone, Copy)]
+struct Noted {
+    /// What is done.
     decision: Decision,
+    /// Where it looks replayed: how many copies there were, and how many such mails.
     copies: Option<(u32, u64)>,
-) -> String {
-    let id = record(&gate.metrics, session, judged, decision, copies);
+    /// How many fields speak in our name.
+    forged: usize,
+}
+
+/// Writes down what was found and what is done, for those who watch and for the books. Returns the verdict's id.
+fn write_down(gate: &Gate, session: &Session, judged: &Judged, noted: Noted) -> String {
+    let Noted { decision, copies, forged } = noted;
+    let id = record(&gate.metrics, session, judged, decision, copies, forged);
     let delivery = Delivery {
         id: &id,
         queue_id: session.macros().get("i").unwrap_or_default(),
@@ -101,20 +129,25 @@ where
 {
     let session = conversation.session();
     let around = circumstances(session, client_ip(session));
-    let act = decision::decide_unjudged(&gate.section, &around, why);
+    let decided = decision::decide_unjudged(&gate.section, &around, why);
+    let forged = annotation::all_results(&Header::parse(header));
+    let act = if forged.is_err() { Act::Refuse } else { decided };
     record_unjudged(&gate.metrics, session, why, act);
-    match act {
-        Act::PutOff => return conversation.say(&Reply::Tempfail),
-        Act::Refuse => {
-            return conversation.say(&Reply::Code("550 5.7.1 Refused: the header of this mail is too large"));
+    match (decided, forged) {
+        (Act::Refuse, _) => {
+            conversation.say(&Reply::Code("550 5.7.1 Refused: the header of this mail is too large"));
         }
-        Act::Hold => conversation.say(&Reply::Quarantine("Sekisho: nobody could judge this mail")),
-        Act::Pass | Act::Mark => {}
+        (_, Err(_)) => conversation.say(&Reply::Code(&refuse_swamped(gate))),
+        (Act::PutOff, Ok(_)) => conversation.say(&Reply::Tempfail),
+        (Act::Pass | Act::Mark | Act::Hold, Ok(forged)) => {
+            if decided == Act::Hold {
+                conversation.say(&Reply::Quarantine("Sekisho: nobody could judge this mail"));
+            }
+            let results = annotation::nobody_judged(&authserv_id(gate, conversation.session()), why.as_str());
+            let mark = Some((annotation::QUARANTINE, " yes")).filter(|_| decided == Act::Mark);
+            annotate(conversation, forged, mark.into_iter().chain([(NAME, results.as_str())]));
+        }
     }
-    let results = annotation::nobody_judged(&authserv_id(gate, conversation.session()), why.as_str());
-    let mark = Some((annotation::QUARANTINE, " yes")).filter(|_| act == Act::Mark);
-    let fields = mark.into_iter().chain([(NAME, results.as_str())]);
-    annotate(conversation, annotation::all_results(&Header::parse(header)), fields);
 }
 
 /// Takes fields away, inserts others at the top, the last one topmost, and lets the mail pass.

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use futures_util::FutureExt;
 use jiff::Timestamp;
-use sekisho_ask::Errand;
-use sekisho_core::facts::Facts;
+use sekisho_ask::{Errand, Stuck};
+use sekisho_core::facts::{Facts, Missing};
 use sekisho_mail::body::{BodyDigests, BodyHasher};
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::header::Header;
@@ -89,58 +89,88 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (raw, is_cut) = conversation.session().take_header();
-    let heard = if is_cut {
-        Heard::Unjudged(Unjudged::TooLarge)
+    let (now, mark) = (Timestamp::now(), poison::mark(&raw));
+    let heard = if gate.in_work.is_suspect(&mark) {
+        leave_unjudged(gate, conversation, Unjudged::Suspect, &raw).await?
+    } else if is_cut {
+        leave_unjudged(gate, conversation, Unjudged::TooLarge, &raw).await?
     } else {
-        // A judge that panics costs one mail its verdict, and nobody else anything.
-        match AssertUnwindSafe(hear(gate, conversation, &raw)).catch_unwind().await {
-            Ok(heard) => heard?,
-            Err(_) => Heard::Unjudged(Unjudged::Failed),
-        }
+        let since = u64::try_from(now.as_second()).unwrap_or(0);
+        gate.in_work.watch(&mark, since, judge(gate, conversation, &raw, now)).await?
     };
-    match heard {
-        Heard::Verdict(judged) => {
-            // The same holds for what is made of the verdict, a seal among it: nothing went out yet.
-            let said = conversation.said();
-            let answered = catch_unwind(AssertUnwindSafe(|| answer::judged(gate, conversation, &judged, &raw)));
-            if answered.is_err() {
-                conversation.take_back(said);
-                answer::unjudged(gate, conversation, Unjudged::Failed, &raw);
-            }
-        }
-        Heard::Over(over) => {
-            gate.metrics.abandoned.inc();
-            return Ok(over);
-        }
-        Heard::Unjudged(why) => match conversation.ignore_body().await? {
-            Happening::MessageEnded => answer::unjudged(gate, conversation, why, &raw),
-            over => return Ok(over),
-        },
+    if let Happening::MessageEnded = heard {
+        conversation.flush().await?;
+        conversation.forget_mail();
+        return Ok(Happening::Aborted);
     }
-    conversation.flush().await?;
-    conversation.forget_mail();
-    Ok(Happening::Aborted)
+    gate.metrics.abandoned.inc();
+    Ok(heard)
 }
 
-/// Hears a mail from its header on.
-async fn hear<S>(gate: &Gate, conversation: &mut Conversation<S>, raw: &[u8]) -> Result<Heard, Broken>
+/// Hears a mail and answers, or follows it to where its MTA takes it back.
+async fn judge<S>(
+    gate: &Gate,
+    conversation: &mut Conversation<S>,
+    raw: &[u8],
+    now: Timestamp,
+) -> Result<Happening, Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let now = Timestamp::now();
-    let mark = poison::mark(raw);
-    if gate.in_work.is_suspect(&mark) {
-        return Ok(Heard::Unjudged(Unjudged::Suspect));
+    // A judge that panics costs one mail its verdict, and nobody else anything.
+    let heard = match AssertUnwindSafe(hear(gate, conversation, raw, now)).catch_unwind().await {
+        Ok(heard) => heard?,
+        Err(_) => Heard::Unjudged(Unjudged::Failed),
+    };
+    let judged = match heard {
+        Heard::Verdict(judged) => judged,
+        Heard::Unjudged(why) => return leave_unjudged(gate, conversation, why, raw).await,
+        Heard::Over(over) => return Ok(over),
+    };
+    // The same holds for what is made of the verdict, a seal among it: nothing went out yet.
+    let said = conversation.said();
+    let answer = || catch_unwind(AssertUnwindSafe(|| answer::judged(gate, conversation, &judged, raw)));
+    if gate.turns.work(raw.len(), answer).await.is_err() {
+        conversation.take_back(said);
+        gate.turns.work(raw.len(), || answer::unjudged(gate, conversation, Unjudged::Failed, raw)).await;
     }
-    let _note = gate.in_work.note(&mark, u64::try_from(now.as_second()).unwrap_or(0));
+    Ok(Happening::MessageEnded)
+}
+
+/// Follows a mail that nobody judges to its end, and answers.
+async fn leave_unjudged<S>(
+    gate: &Gate,
+    conversation: &mut Conversation<S>,
+    why: Unjudged,
+    raw: &[u8],
+) -> Result<Happening, Broken>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let happening = conversation.ignore_body().await?;
+    if happening == Happening::MessageEnded {
+        gate.turns.work(raw.len(), || answer::unjudged(gate, conversation, why, raw)).await;
+    }
+    Ok(happening)
+}
+
+/// Hears a mail from its header on.
+async fn hear<S>(gate: &Gate, conversation: &mut Conversation<S>, raw: &[u8], now: Timestamp) -> Result<Heard, Broken>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     #[cfg(test)]
     assert!(!raw.starts_with(b"X-Fail:"), "a test wants to see a judge fail");
-    let header = Header::parse(raw);
-    let envelope = envelope(gate, conversation.session(), &header);
-    let mut hearing = Hearing::open(envelope.clone(), gate.policy.clone());
     let (mut facts, mut errand) = (Facts::default(), Errand::new(gate.timeout, Errand::QUESTIONS));
-    // What has to be hashed of the body is known once the header was read, whatever is missing then.
-    let _ = hearing.proceed(&facts, &header, now);
+    let open = || {
+        let header = Header::parse(raw);
+        let envelope = envelope(gate, conversation.session(), &header);
+        let mut hearing = Hearing::open(envelope.clone(), gate.policy.clone());
+        // What has to be hashed of the body is known once the header was read, whatever is missing then.
+        let _ = hearing.proceed(&facts, &header, now);
+        (header, envelope, hearing)
+    };
+    let (header, envelope, mut hearing) = gate.turns.work(raw.len(), open).await;
     let mut plan = hearing.body_plan();
     if let Some(seal) = gate.office.seal_on_arrival() {
         seal.plan(&mut plan);
@@ -149,7 +179,8 @@ where
 
     let mut answered = None;
     let (happening, ended) = {
-        let asking = gate.source.satisfy(&mut facts, &mut errand, |facts| hearing.proceed(facts, &header, now));
+        let proceed = |facts: &Facts| hearing.proceed(facts, &header, now);
+        let asking = satisfy(gate, raw.len(), &mut facts, &mut errand, proceed);
         tokio::pin!(asking);
         let happening = loop {
             tokio::select! {
@@ -172,7 +203,8 @@ where
     hearing.close(&digests);
     let verdict = match answered {
         Some(Ok(())) => {
-            let asking = gate.source.satisfy(&mut facts, &mut errand, |facts| hearing.verdict(facts, &header, now));
+            let conclude = |facts: &Facts| hearing.verdict(facts, &header, now);
+            let asking = satisfy(gate, raw.len(), &mut facts, &mut errand, conclude);
             tokio::pin!(asking);
             patiently(conversation, asking).await?.ok()
         }
@@ -186,6 +218,22 @@ where
     let octets = conversation.body_octets().saturating_add(raw.len() as u64);
     let judged = Judged { verdict, envelope, digests, now, has_stray_line_ends, facts, octets, asked, waited };
     Ok(Heard::Verdict(Box::new(judged)))
+}
+
+/// Calls a judge until nothing is missing, in its turn where the header has so many octets that this takes long.
+async fn satisfy<T>(
+    gate: &Gate,
+    octets: usize,
+    facts: &mut Facts,
+    errand: &mut Errand,
+    mut judge: impl FnMut(&Facts) -> Result<T, Missing>,
+) -> Result<T, Stuck> {
+    loop {
+        match gate.turns.work(octets, || judge(facts)).await {
+            Ok(found) => return Ok(found),
+            Err(Missing(missing)) => gate.source.fetch(facts, errand, missing).await?,
+        }
+    }
 }
 
 /// Waits for something, and tells the MTA now and then that we are still at work.

@@ -25,11 +25,9 @@ const WISHES: Wishes = Wishes { needed: Actions::ADD_HEADERS | Actions::CHANGE_H
 const RECIPIENT_OCTETS: usize = 64 * 1024;
 /// How long we wait before we take connections again, where that failed.
 const PAUSE: Duration = Duration::from_millis(200);
-/// How long a mail under way may take beyond the time for its DNS answers, when we have to stop.
-const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// Takes connections until `shutdown`. Conversations between two mails end then, mails under way are finished, and what is
-/// not finished after `patience` is cut off: its MTA hears no answer and puts the mail off.
+/// not finished after the gate's patience is cut off: its MTA hears no answer and puts the mail off.
 pub(crate) async fn listen(listener: TcpListener, role: Role, house: Arc<Front>, shutdown: CancellationToken) {
     let mut conversations = JoinSet::new();
     loop {
@@ -57,8 +55,7 @@ pub(crate) async fn listen(listener: TcpListener, role: Role, house: Arc<Front>,
         }
     }
     drop(listener);
-    let patience = house.gate().timeout + LAST_WORDS;
-    let finished = timeout(patience, async {
+    let finished = timeout(house.gate().patience(), async {
         while let Some(ended) = conversations.join_next().await {
             house.note_end(&ended);
         }

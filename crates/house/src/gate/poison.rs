@@ -1,17 +1,20 @@
 //! The poison guard: which mails were in work when the process died
 //!
 //! A mail that kills the filter comes again, since the MTA tells its sender to try later, and would kill it again. So the
-//! hash of each header is noted in a file of fixed size before anything of it is parsed, and crossed out when the verdict
-//! stands. What is still noted at the next start is suspect, and is let through unjudged, with a field that says so.
+//! hash of its header stands in a file of fixed size whenever anything of it is worked on, and is crossed out while the
+//! mail only waits, for the DNS or for its MTA: whoever waits kills nobody. What is noted at the next start is suspect, and
+//! is not judged, with a field that says so.
 //!
 //! The notes are written with one call each and never synced: they have to outlive the process, not the machine. (A memory
 //! map would save the two calls, a microsecond a mail, and cost the first `unsafe` of this house.)
 
 use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
+use std::future::poll_fn;
 use std::io;
 use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
+use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
@@ -104,16 +107,24 @@ impl InWork {
         self.suspects.contains(mark)
     }
 
-    /// Notes that a mail is in work, until the note is dropped. Where there is no room or the file fails, the mail goes
-    /// on unguarded.
-    pub(super) fn note(&self, mark: &Mark, now: u64) -> Note<'_> {
-        let Some(file) = &self.file else { return Note { of: self, slot: None } };
-        let slot = self.free().pop();
-        let noted = slot.filter(|slot| file.write_all_at(&written(Holds::Work, now, mark), offset(*slot)).is_ok());
-        if let (Some(slot), None) = (slot, noted) {
-            self.free().push(slot);
-        }
-        Note { of: self, slot: noted }
+    /// Works on a mail, which is noted whenever that takes time, and not while it waits. Where there is no room or the file
+    /// fails, the mail goes on unguarded.
+    pub(super) async fn watch<F: Future>(&self, mark: &Mark, now: u64, work: F) -> F::Output {
+        let mut note = self.note(mark, now);
+        let mut work = pin!(work);
+        poll_fn(|context| {
+            note.write();
+            let polled = work.as_mut().poll(context);
+            note.cross_out();
+            polled
+        })
+        .await
+    }
+
+    /// Takes a slot for a mail, and writes nothing yet.
+    fn note(&self, mark: &Mark, now: u64) -> Note<'_> {
+        let slot = self.file.as_ref().and_then(|_| self.free().pop());
+        Note { of: self, slot, written: written(Holds::Work, now, mark), is_written: false, stands: false }
     }
 
     /// Returns the free slots; a task that panicked meanwhile has left them whole.
@@ -123,20 +134,46 @@ impl InWork {
 }
 
 /// The note that a mail is in work.
-pub(super) struct Note<'a> {
+struct Note<'a> {
     /// Where it stands.
     of: &'a InWork,
     /// In which slot; none where there was no room.
     slot: Option<u32>,
+    /// What the slot holds while the mail is worked on.
+    written: [u8; SLOT],
+    /// Whether all of that was written once.
+    is_written: bool,
+    /// Whether the note stands.
+    stands: bool,
+}
+
+impl Note<'_> {
+    /// Writes the note: whole at first, then as the one octet that says that the mail is in work again.
+    fn write(&mut self) {
+        let length = if self.is_written { 1 } else { SLOT };
+        self.stands = self.put(self.written.get(..length).unwrap_or(&self.written));
+        self.is_written |= self.stands;
+    }
+
+    /// Crosses the note out. One that stays costs a mail its verdict after a crash, no more.
+    fn cross_out(&mut self) {
+        if self.stands {
+            self.stands = !self.put(&[Holds::Nothing as u8]);
+        }
+    }
+
+    /// Writes octets at the beginning of the slot, where there is one; tells whether they stand there.
+    fn put(&self, octets: &[u8]) -> bool {
+        let (Some(file), Some(slot)) = (&self.of.file, self.slot) else { return false };
+        file.write_all_at(octets, offset(slot)).is_ok()
+    }
 }
 
 impl Drop for Note<'_> {
-    /// Crosses the note out: also where a judge panicked, which kills one mail's task and not the process.
+    /// Crosses the note out also where a judge panicked, which kills one mail's task and not the process.
     fn drop(&mut self) {
-        let (Some(file), Some(slot)) = (&self.of.file, self.slot) else { return };
-        // A note that stays costs one mail its verdict after a crash, no more.
-        let _ = file.write_all_at(&[Holds::Nothing as u8], offset(slot));
-        self.of.free().push(slot);
+        self.cross_out();
+        self.of.free().extend(self.slot);
     }
 }
 
@@ -179,21 +216,57 @@ fn offset(slot: u32) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::task::{Context, Waker};
+
     use super::*;
 
     const A: Mark = [1; 32];
     const B: Mark = [2; 32];
 
+    /// Notes that a mail is being worked on.
+    fn noted<'a>(table: &'a InWork, mark: &Mark) -> Note<'a> {
+        let mut note = table.note(mark, 100);
+        note.write();
+        note
+    }
+
+    /// Returns what a process finds that starts while another one is at work.
+    fn suspects_now(folder: &Path) -> usize {
+        let octets = std::fs::read(folder.join(NAME)).unwrap();
+        octets.chunks_exact(SLOT).skip(1).filter(|slot| left_over(slot, 100).is_some()).count()
+    }
+
+    #[test]
+    fn a_mail_is_noted_while_it_is_worked_on_and_not_while_it_waits() {
+        let folder = tempfile::tempdir().unwrap();
+        let table = InWork::open(folder.path(), 100).unwrap();
+        let (answer, awaited) = tokio::sync::oneshot::channel::<()>();
+        let mut work = Box::pin(table.watch(&A, 100, async {
+            assert_eq!(suspects_now(folder.path()), 1, "it is parsed");
+            awaited.await.unwrap();
+            assert_eq!(suspects_now(folder.path()), 1, "it is parsed on");
+        }));
+        let mut context = Context::from_waker(Waker::noop());
+        assert_eq!(suspects_now(folder.path()), 0, "nobody has begun");
+        assert!(work.as_mut().poll(&mut context).is_pending());
+        assert_eq!(suspects_now(folder.path()), 0, "it waits");
+        answer.send(()).unwrap();
+        assert!(work.as_mut().poll(&mut context).is_ready());
+        assert_eq!(suspects_now(folder.path()), 0, "it is done");
+        drop(work);
+        assert_eq!(table.free().len(), usize::try_from(SLOTS).unwrap());
+    }
+
     #[test]
     fn what_was_in_work_when_the_process_died_is_suspect_and_nothing_else() {
         let folder = tempfile::tempdir().unwrap();
         let first = InWork::open(folder.path(), 100).unwrap();
-        drop(first.note(&A, 100));
-        std::mem::forget(first.note(&B, 100));
+        drop(noted(&first, &A));
+        std::mem::forget(noted(&first, &B));
         drop(first);
         let second = InWork::open(folder.path(), 200).unwrap();
         assert_eq!((second.suspects(), second.is_suspect(&A), second.is_suspect(&B)), (1, false, true));
-        drop(second.note(&A, 200));
+        drop(noted(&second, &A));
         drop(second);
         // It stays so over restarts, for five days.
         assert!(InWork::open(folder.path(), 200 + REMEMBERED - 1).unwrap().is_suspect(&B));
@@ -204,9 +277,9 @@ mod tests {
     fn a_full_table_lets_mails_go_on_and_never_grows() {
         let folder = tempfile::tempdir().unwrap();
         let table = InWork::open(folder.path(), 100).unwrap();
-        let notes: Vec<Note<'_>> = (0..SLOTS).map(|at| table.note(&mark(&at.to_le_bytes()), 100)).collect();
-        assert!(notes.iter().all(|note| note.slot.is_some()));
-        assert!(table.note(&A, 100).slot.is_none());
+        let notes: Vec<Note<'_>> = (0..SLOTS).map(|at| noted(&table, &mark(&at.to_le_bytes()))).collect();
+        assert!(notes.iter().all(|note| note.stands));
+        assert!(!noted(&table, &A).stands);
         notes.into_iter().for_each(std::mem::forget);
         drop(table);
         let size = folder.path().join(NAME).metadata().unwrap().len();

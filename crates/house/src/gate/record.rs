@@ -18,13 +18,15 @@ use crate::metrics::Metrics;
 const SIGNATURES: usize = 10;
 
 /// Writes a verdict down, under an id that it returns. Of addresses only the domain is told, and nothing of the body.
-/// `copies` tells of a mail that looks replayed how many of it there were, and how many such mails.
+/// `copies` tells of a mail that looks replayed how many of it there were, and how many such mails; `forged` is how many
+/// fields speak in our name.
 pub(super) fn record(
     metrics: &Metrics,
     session: &Session,
     judged: &Judged,
     decision: Decision,
     copies: Option<(u32, u64)>,
+    forged: usize,
 ) -> String {
     let (verdict, Decision { act, departs }, id) = (&judged.verdict, decision, verdict_id());
     metrics.judged(verdict);
@@ -54,6 +56,7 @@ pub(super) fn record(
         override.comment = departs.map(Override::comment),
         replay.copies = copies.map(|(copies, _)| copies),
         replay.mails = copies.map(|(_, mails)| mails),
+        forged.fields = (forged > 0).then_some(forged),
         stray_line_ends = judged.has_stray_line_ends.then_some(true),
         dns.questions = judged.asked,
         wait_ms = u64::try_from(judged.waited.as_millis()).unwrap_or(u64::MAX),

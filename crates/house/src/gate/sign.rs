@@ -160,7 +160,10 @@ pub(crate) enum Unfit {
 
 impl Unfit {
     /// Every stable word.
-    pub(crate) const WORDS: [&str; 5] = ["suspect", "header too large", "no author", "no key", "sender not allowed"];
+    pub(crate) const WORDS: [&str; 6] =
+        ["suspect", "header too large", "no author", "no key", "sender not allowed", Unfit::SWAMPED];
+    /// The word for a mail with more forged fields than can be taken away, which is refused whatever else it is.
+    const SWAMPED: &str = "too many forged fields";
 
     /// Returns the stable word for logs and counters.
     fn as_str(&self) -> &'static str {
@@ -202,8 +205,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let (raw, is_cut) = conversation.session().take_header();
+    let (now, mark) = (Timestamp::now(), poison::mark(&raw));
+    let paper = Paper { raw: &raw, is_cut, is_suspect: gate.in_work.is_suspect(&mark), now };
+    let making = AssertUnwindSafe(make(gate, conversation, paper)).catch_unwind();
     // A signer that panics costs one mail its signatures, and nobody else anything: what fails is put off, as ever.
-    let made = match AssertUnwindSafe(make(gate, conversation, &raw, is_cut)).catch_unwind().await {
+    let made = match gate.in_work.watch(&mark, u64::try_from(now.as_second()).unwrap_or(0), making).await {
         Ok(made) => made?,
         Err(_) => {
             gate.metrics.signing.count(Fate::Failed.as_str());
@@ -248,23 +254,37 @@ enum Made {
     Over(Happening),
 }
 
+/// A mail that is to be signed.
+#[derive(Clone, Copy)]
+struct Paper<'m> {
+    /// Its header.
+    raw: &'m [u8],
+    /// Whether there was more of it than is kept.
+    is_cut: bool,
+    /// Whether it was in work when a process died.
+    is_suspect: bool,
+    /// When it came.
+    now: Timestamp,
+}
+
 /// Makes what a mail gets, while its body comes in.
-async fn make<S>(gate: &Gate, conversation: &mut Conversation<S>, raw: &[u8], is_cut: bool) -> Result<Made, Broken>
+async fn make<S>(gate: &Gate, conversation: &mut Conversation<S>, paper: Paper<'_>) -> Result<Made, Broken>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let now = Timestamp::now();
-    let mark = poison::mark(raw);
-    let is_suspect = gate.in_work.is_suspect(&mark);
-    let _note = (!is_suspect).then(|| gate.in_work.note(&mark, u64::try_from(now.as_second()).unwrap_or(0)));
+    let Paper { raw, is_cut, is_suspect, now } = paper;
     #[cfg(test)]
     assert!(!raw.starts_with(b"X-Fail:"), "a test wants to see a signer fail");
-    let header = Header::parse(raw);
-    let chosen = match (is_suspect, is_cut) {
-        (true, _) => Err(Unfit::Suspect),
-        (_, true) => Err(Unfit::TooLarge),
-        _ => gate.office.choose(conversation.session(), &header, &gate.policy),
+    let choose = || {
+        let header = Header::parse(raw);
+        let chosen = match (is_suspect, is_cut) {
+            (true, _) => Err(Unfit::Suspect),
+            (_, true) => Err(Unfit::TooLarge),
+            _ => gate.office.choose(conversation.session(), &header, &gate.policy),
+        };
+        (header, chosen)
     };
+    let (header, chosen) = gate.turns.work(raw.len(), choose).await;
     let client = authority::client_ip(conversation.session());
     let seal = gate.office.seal.as_ref().filter(|seal| !is_suspect && !is_cut && seal.is_for(client));
     let mut plan = BodyPlan::new();
@@ -277,23 +297,44 @@ where
     }
     let digests = conversation.take_hasher().map(BodyHasher::finish).unwrap_or_default();
     let session = conversation.session();
-    let authserv_id = answer::authserv_id(gate, session);
-    // Nothing was judged here.
-    let forged = annotation::forgeries(&header, &authserv_id, &[]);
-    let sealed = seal.map(|seal| seal.on_departure(&header, &authserv_id, &digests, now));
-    let signed = match chosen {
-        Ok((domain, signers)) => sign(gate, session, &header, &Signing { domain, signers, digests: &digests, now }),
-        Err(unfit) => leave_unsigned(gate, session, &unfit, seal.is_some()),
-    };
-    Ok(match signed {
-        Err(refusal) => Made::Answer(refusal),
-        Ok(signatures) => {
-            let sealed = sealed.map(|sealed| answer::told(gate, session, sealed)).unwrap_or_default();
-            // Each goes above the one before: the seal comes to stand on top, below it the first key's signature.
-            let fields = signatures.into_iter().rev().chain(sealed.into_iter().rev()).collect();
-            Made::Fields { forged, fields }
+    let finish = || {
+        let authserv_id = answer::authserv_id(gate, session);
+        // Nothing was judged here.
+        let forged = match annotation::forgeries(&header, &authserv_id, &[]) {
+            Ok(forged) => forged,
+            Err(_) => return refuse_swamped(gate, session),
+        };
+        let sealed = seal.map(|seal| seal.on_departure(&header, &authserv_id, &digests, now));
+        let signed = match chosen {
+            Ok((domain, signers)) => sign(gate, session, &header, &Signing { domain, signers, digests: &digests, now }),
+            Err(unfit) => leave_unsigned(gate, session, &unfit, seal.is_some()),
+        };
+        match signed {
+            Err(refusal) => Made::Answer(refusal),
+            Ok(signatures) => {
+                let sealed = sealed.map(|sealed| answer::told(gate, session, sealed)).unwrap_or_default();
+                // Each goes above the one before: the seal comes to stand on top, below it the first key's signature.
+                let fields = signatures.into_iter().rev().chain(sealed.into_iter().rev()).collect();
+                Made::Fields { forged, fields }
+            }
         }
-    })
+    };
+    Ok(gate.turns.work(raw.len(), finish).await)
+}
+
+/// Refuses a mail with more forged fields than the MTA can be asked to take away.
+fn refuse_swamped(gate: &Gate, session: &Session) -> Made {
+    gate.metrics.signing.count(Fate::Refused.as_str());
+    gate.metrics.unsigned.count(Unfit::SWAMPED);
+    info!(
+        queue.id = %answer::queue_id(session),
+        client.ip = client(session),
+        has_login = authority::login(session).is_some(),
+        reason = Unfit::SWAMPED,
+        decision = "refuse",
+        "did not sign a mail"
+    );
+    Made::Answer(answer::refuse_swamped(gate))
 }
 
 /// What is known when a mail is signed.
@@ -317,16 +358,16 @@ fn sign(gate: &Gate, session: &Session, header: &Header<'_>, signing: &Signing<'
         signers.iter().map(|signer| Ok((NAME.to_owned(), value(&signer.sign(header, digests, *now)?)))).collect();
     let made = made.map_err(|why| {
         gate.metrics.signing.count(Fate::Failed.as_str());
-        error!(queue.id = %queue_id, author = %domain, error = %why, decision = "tempfail", "cannot sign a mail");
+        error!(queue.id = %queue_id, author.domain = %domain, error = %why, decision = "tempfail", "cannot sign a mail");
         PUT_OFF.to_owned()
     })?;
     gate.metrics.signing.count(Fate::Signed.as_str());
     let selectors: Vec<String> = signers.iter().map(|signer| signer.selector.to_string()).collect();
     info!(
         queue.id = %queue_id,
-        client = client(session),
+        client.ip = client(session),
         has_login = authority::login(session).is_some(),
-        author = %domain,
+        author.domain = %domain,
         signed_by = signers.first().map(|signer| tracing::field::display(&signer.domain)),
         selectors = selectors.join(","),
         decision = "sign",
@@ -344,9 +385,9 @@ fn leave_unsigned(gate: &Gate, session: &Session, unfit: &Unfit, is_of_list: boo
     gate.metrics.unsigned.count(unfit.as_str());
     info!(
         queue.id = %answer::queue_id(session),
-        client = client(session),
+        client.ip = client(session),
         has_login = authority::login(session).is_some(),
-        author = unfit.domain().map(tracing::field::display),
+        author.domain = unfit.domain().map(tracing::field::display),
         reason = unfit.as_str(),
         decision = if is_refused { "refuse" } else { "pass" },
         "did not sign a mail"

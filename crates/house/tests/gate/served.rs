@@ -70,14 +70,20 @@ impl Served {
 
     /// Returns what it counts under a name, its labels included.
     pub(super) fn metric(&self, name: &str) -> u64 {
+        let text = self.get("/metrics").1;
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+
+    /// Asks it by HTTP: the status, and the whole answer.
+    pub(super) fn get(&self, path: &str) -> (u16, String) {
         let said = fs::read_to_string(self.path("log")).unwrap();
         let line = said.lines().find(|line| line.contains("(HTTP)")).expect("the test lets it be watched");
         let mut stream = TcpStream::connect(line.rsplit(" on ").next().unwrap()).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
         let mut text = String::new();
         stream.read_to_string(&mut text).unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+        (text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), text)
     }
 
     /// Lets it read its configuration anew, and waits until that is done.
