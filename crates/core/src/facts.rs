@@ -21,11 +21,13 @@ pub struct Question {
 
 impl Question {
     /// Asks for `kind` at `name`.
+    #[inline]
     pub fn new(kind: Kind, name: DomainName) -> Question {
         Question { kind, name }
     }
 
     /// Asks for the TXT records at `name`.
+    #[inline]
     pub fn txt(name: DomainName) -> Question {
         Question::new(Kind::Txt, name)
     }
@@ -57,6 +59,7 @@ impl Kind {
     pub const ALL: [Kind; 5] = [Kind::A, Kind::Aaaa, Kind::Mx, Kind::Txt, Kind::Ptr];
 
     /// Returns the type's mnemonic, as zone files write it.
+    #[inline]
     pub fn as_str(self) -> &'static str {
         match self {
             Kind::A => "A",
@@ -112,6 +115,7 @@ impl Record {
     }
 
     /// Returns a TXT record's strings joined without spaces (RFC 7208 §3.3, RFC 6376 §3.6.2.2); nothing for other kinds.
+    #[inline]
     pub fn text(&self) -> Option<std::borrow::Cow<'_, [u8]>> {
         match self {
             Record::Txt(strings) => Some(match strings.as_slice() {
@@ -144,6 +148,7 @@ pub enum Outcome {
 
 impl Outcome {
     /// Returns the records, none where there is no answer with some.
+    #[inline]
     pub fn records(&self) -> &[Record] {
         match self {
             Outcome::Records(records) => records,
@@ -152,11 +157,13 @@ impl Outcome {
     }
 
     /// Tells whether nothing is known for now: asking again later may tell.
+    #[inline]
     pub fn is_transient(&self) -> bool {
         matches!(self, Outcome::Servfail | Outcome::Timeout | Outcome::Refused | Outcome::Truncated)
     }
 
     /// Tells whether the DNS said that there is nothing: a void lookup (RFC 7208 §4.6.4).
+    #[inline]
     pub fn is_absent(&self) -> bool {
         matches!(self, Outcome::NoData | Outcome::NoName)
     }
@@ -189,6 +196,7 @@ pub struct Answer {
 
 impl Answer {
     /// Returns an answer that nobody has parsed yet.
+    #[inline]
     pub fn new(outcome: Outcome, ttl: u32) -> Answer {
         Answer { outcome, ttl, parsed: OnceLock::new(), name: OnceLock::new() }
     }
@@ -224,6 +232,7 @@ pub struct Missing(pub Vec<Question>);
 
 impl Missing {
     /// Joins what two judges that go on side by side are missing; `None` where neither misses anything.
+    #[inline]
     pub fn join(left: Option<Missing>, right: Option<Missing>) -> Option<Missing> {
         match (left, right) {
             (Some(mut left), Some(right)) => {
@@ -241,12 +250,14 @@ pub struct Facts(Vec<(Question, Arc<Answer>)>);
 
 impl Facts {
     /// Returns the answer to `question`, or names it as missing.
+    #[inline]
     pub fn get(&self, question: &Question) -> Result<&Answer, Missing> {
         self.find(question).ok_or_else(|| Missing(vec![question.clone()]))
     }
 
     /// Returns the answer to `question`, where there is one. While they are few, to look at the length of each name is
     /// quicker than to compare some.
+    #[inline]
     fn find(&self, question: &Question) -> Option<&Answer> {
         /// How many are few.
         const FEW: usize = 32;
@@ -259,6 +270,7 @@ impl Facts {
     }
 
     /// Tells whether `question` has been answered.
+    #[inline]
     pub fn has(&self, question: &Question) -> bool {
         self.find(question).is_some()
     }
@@ -269,6 +281,7 @@ impl Facts {
     }
 
     /// Adds an answer; one that is known already stays, since facts only grow.
+    #[inline]
     pub fn insert(&mut self, question: Question, answer: Arc<Answer>) {
         /// How many most verdicts rest on.
         const USUAL: usize = 16;
@@ -286,11 +299,13 @@ impl Facts {
     }
 
     /// Returns how many questions have been answered.
+    #[inline]
     pub fn len(&self) -> usize {
         self.0.len()
     }
 
     /// Tells whether nothing is known.
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

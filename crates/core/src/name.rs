@@ -19,6 +19,7 @@ pub struct DomainName(Arc<[u8]>);
 
 impl DomainName {
     /// Returns the root, `.`.
+    #[inline]
     pub fn root() -> DomainName {
         DomainName(Arc::default())
     }
@@ -77,6 +78,7 @@ impl DomainName {
     }
 
     /// Returns the name with one more label on its left.
+    #[inline]
     pub fn child(&self, label: &[u8]) -> Result<DomainName, BadName> {
         let mut wire = Wire::new();
         wire.push_label(label)?;
@@ -85,16 +87,19 @@ impl DomainName {
     }
 
     /// Returns the labels, left-most first.
+    #[inline]
     pub fn labels(&self) -> Labels<'_> {
         Labels(&self.0)
     }
 
     /// Returns how many labels the name has; the root has none.
+    #[inline]
     pub fn label_count(&self) -> usize {
         self.labels().count()
     }
 
     /// Returns the name made of the right-most `count` labels, or the whole where there are no more.
+    #[inline]
     pub fn suffix(&self, count: usize) -> DomainName {
         let mut rest = self.labels();
         for _ in count..self.label_count() {
@@ -104,12 +109,14 @@ impl DomainName {
     }
 
     /// Returns the name without its left-most label; the root has no parent.
+    #[inline]
     pub fn parent(&self) -> Option<DomainName> {
         let mut rest = self.labels();
         rest.next().map(|_| DomainName(rest.0.into()))
     }
 
     /// Tells whether this name is `other` or lies below it.
+    #[inline]
     pub fn is_at_or_below(&self, other: &DomainName) -> bool {
         let mut rest = self.labels();
         while rest.0.len() > other.0.len() {
@@ -119,11 +126,13 @@ impl DomainName {
     }
 
     /// Tells whether this is the root.
+    #[inline]
     pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns the octets as the DNS sends them, without the root's zero octet.
+    #[inline]
     pub fn as_wire(&self) -> &[u8] {
         &self.0
     }
@@ -192,6 +201,7 @@ pub struct Labels<'a>(&'a [u8]);
 impl<'a> Iterator for Labels<'a> {
     type Item = &'a [u8];
 
+    #[inline]
     fn next(&mut self) -> Option<&'a [u8]> {
         let (&length, rest) = self.0.split_first()?;
         let (label, rest) = rest.split_at(usize::from(length));

@@ -187,6 +187,7 @@ pub struct Trace {
 
 impl Trace {
     /// Starts the account of one check.
+    #[inline]
     pub fn new(check: Check) -> Trace {
         Trace { check, depth: 0, steps: Vec::new() }
     }
@@ -218,38 +219,45 @@ impl Trace {
     }
 
     /// Goes one level deeper: what follows explains the step above.
+    #[inline]
     pub fn enter(&mut self) {
         self.depth = self.depth.saturating_add(1);
     }
 
     /// Comes back up one level.
+    #[inline]
     pub fn leave(&mut self) {
         self.depth = self.depth.saturating_sub(1);
     }
 
     /// Forgets everything and starts again, for the next round.
+    #[inline]
     pub fn restart(&mut self) {
         self.depth = 0;
         self.steps.clear();
     }
 
     /// Returns where the account stands.
+    #[inline]
     pub fn mark(&self) -> Mark {
         Mark { depth: self.depth, steps: self.steps.len() }
     }
 
     /// Forgets what was written since the account stood there.
+    #[inline]
     pub fn return_to(&mut self, mark: Mark) {
         self.depth = mark.depth;
         self.steps.truncate(mark.steps);
     }
 
     /// Returns what was written so far.
+    #[inline]
     pub fn steps(&self) -> &[Step] {
         &self.steps
     }
 
     /// Ends the account.
+    #[inline]
     pub fn into_steps(self) -> Vec<Step> {
         self.steps
     }

@@ -10,7 +10,7 @@ use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
 
-use clap::Parser;
+use clap::FromArgMatches;
 use sekisho_core::speech::Lang;
 
 use crate::cli::{Cli, Command};
@@ -26,6 +26,7 @@ mod events;
 mod fault;
 mod gate;
 mod held;
+mod help;
 mod http;
 mod lake;
 mod metrics;
@@ -47,11 +48,11 @@ where
     A: Into<OsString>,
 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
-    let cli = match Cli::try_parse_from(&args) {
+    let lang = refusal::lang(&args).or_else(|| streams.setting.lang()).unwrap_or_default();
+    let cli = match read(&args, lang) {
         Ok(cli) => cli,
-        Err(refusal) => return refuse(&refusal, &args, &mut streams),
+        Err(refusal) => return refuse(&refusal, lang, &mut streams),
     };
-    let lang = cli.command.lang().or_else(|| streams.setting.lang()).unwrap_or_default();
     let talk = Talk::new(lang);
     let ended = match cli.command {
         Command::Check(arguments) => arguments.run(&talk, &mut streams),
@@ -71,9 +72,15 @@ where
     }
 }
 
+/// Reads the command line.
+fn read(args: &[OsString], lang: Lang) -> Result<Cli, clap::Error> {
+    let mut command = help::command_line(lang);
+    let matches = command.try_get_matches_from_mut(args)?;
+    Cli::from_arg_matches(&matches).map_err(|refusal| refusal.format(&mut command))
+}
+
 /// Tells what clap has to say: help and version are data, a refusal is talk.
-fn refuse(refusal: &clap::Error, args: &[OsString], streams: &mut Streams<'_>) -> u8 {
-    let lang = refusal::lang(args).or_else(|| streams.setting.lang()).unwrap_or_default();
+fn refuse(refusal: &clap::Error, lang: Lang, streams: &mut Streams<'_>) -> u8 {
     if let Some(said) = refusal::say(refusal, &Talk::new(lang)) {
         streams.talk_of_fault(&said);
         return Exit::NotDone.into();
