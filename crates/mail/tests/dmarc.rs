@@ -1,5 +1,6 @@
 //! DMARC against the worlds of `vectors/dmarc`
 
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use sekisho_core::facts::Facts;
@@ -10,6 +11,7 @@ use sekisho_mail::dmarc;
 use sekisho_mail::verdict::{
     Author, AuthorResult, DkimResult, DkimVerdict, DmarcVerdict, Identity, SpfResult, SpfVerdict,
 };
+use sekisho_testkit::second_opinion;
 use sekisho_testkit::suites::dmarc::{Expectation, Identifier, Mechanism, World, worlds};
 
 #[test]
@@ -26,6 +28,60 @@ fn every_world_of_the_walk_ends_as_expected() {
     }
     assert!(judged >= 80, "only {judged} expectations were found");
     assert!(wrong.is_empty(), "\n{wrong}");
+}
+
+/// In which worlds `mail-auth` 0.13.3 concludes otherwise, how often, with which result and disposition, and why we stay with ours.
+const OTHERWISE: &[(&str, usize, &str, &str)] = &[
+    (
+        "an author domain's own record needs no walk (4.10.2)",
+        4,
+        "temperror none",
+        "it walks to the top at once, so that a parent's servers that fail spoil what does not rest on them",
+    ),
+    ("names without a common end need no walk (4.10.2)", 2, "temperror none", "the same"),
+    ("a failing parent spoils only what rests on it (5.3.6)", 2, "temperror none", "the same"),
+    (
+        "several records at a name are all discarded (4.10, steps 2 and 6)",
+        1,
+        "fail none",
+        "it takes the first record that it can read",
+    ),
+    ("several records at a name are all discarded (4.10, steps 2 and 6)", 1, "fail reject", "the same"),
+    (
+        "records that are not of this version are discarded (4.7, v)",
+        1,
+        "fail reject",
+        "it takes a record whose version is written otherwise",
+    ),
+    (
+        "np is for names that do not exist, and NXDOMAIN alone says so (4.7, np)",
+        2,
+        "fail quarantine",
+        "through its cache it cannot be told that a name does not exist",
+    ),
+    ("np alone falls back to p for names that exist (4.7, np)", 1, "fail quarantine", "the same"),
+    (
+        "a wrong policy tag means none when reports are wanted (4.10.1)",
+        3,
+        "none none",
+        "it discards the record, although it wants reports",
+    ),
+];
+
+#[test]
+fn every_difference_from_the_second_opinion_is_explained() {
+    let mut found = BTreeMap::<(String, String), usize>::new();
+    for World { title, zone, expectations } in worlds() {
+        for expectation in expectations {
+            let (theirs, ours) = (second_opinion::dmarc::ask(&zone, &expectation), judge(&zone, &expectation));
+            if (theirs.result, theirs.disposition) != (ours.result.as_str(), ours.disposition.as_str()) {
+                let conclusion = format!("{} {}", theirs.result, theirs.disposition);
+                *found.entry((title.clone(), conclusion)).or_default() += 1;
+            }
+        }
+    }
+    let known = OTHERWISE.iter().map(|(title, times, theirs, _)| (((*title).to_owned(), (*theirs).to_owned()), *times));
+    assert_eq!(found, known.collect());
 }
 
 /// Judges what the identifiers come to.

@@ -3,4 +3,5 @@
 pub mod arc;
 pub mod cache;
 pub mod dkim;
+pub mod dmarc;
 pub mod spf;
