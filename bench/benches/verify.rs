@@ -3,7 +3,7 @@
 //! `cargo bench -p sekisho-bench --bench verify [-- FILTER]`, or `-- profile` to have something to look at with `perf`.
 //! A verdict is SPF of both identities, DKIM, ARC, DMARC and
 //! every Step, in process, with all answers cached and all rounds counted: it begins with the octets of the mail and no
-//! facts. The bare cryptography is one RSA verification with a parsed key per examined signature and one SHA-256 of the
+//! facts. The bare cryptography is one verification with a parsed key per examined signature and one SHA-256 of the
 //! mail. Everything is timed in turns over a hundred different mails, so that other work on the machine hits all alike;
 //! each ratio is the median of the ratios of neighbours.
 #![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
@@ -19,7 +19,9 @@ use std::time::{Duration, Instant};
 use aws_lc_rs::digest::{Digest, SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
-use aws_lc_rs::signature::{KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair};
+use aws_lc_rs::signature::{
+    ED25519, Ed25519KeyPair, KeyPair, ParsedPublicKey, RSA_PKCS1_2048_8192_SHA256, RSA_PKCS1_SHA256, RsaKeyPair,
+};
 use mail_auth::common::parse::TxtRecordParser;
 use mail_auth::common::verify::DomainKey;
 use mail_auth::dmarc::Dmarc;
@@ -61,10 +63,10 @@ fn main() {
         "{:<24}{:>9}{:>11}{:>11}{:>8}{:>10}{:>13}",
         "mail", "octets", "bare µs", "ours µs", "ratio", "target", "mail-auth ×"
     );
-    for (name, target, line) in bodies() {
+    for (name, target, signatures, line) in bodies() {
         for size in [5_000, 41_000, 1_000_000].into_iter().filter(|_| name.contains(&filter)) {
-            let mails: Vec<Vec<u8>> = (0..MAILS).map(|at| world.mail(at, size, &line)).collect();
-            let (bare, ours, theirs) = world.time(&mails);
+            let mails: Vec<Vec<u8>> = (0..MAILS).map(|at| world.mail(at, size, signatures, &line)).collect();
+            let (bare, ours, theirs) = world.time(&mails, signatures);
             let ratio = |of: &[f64]| median(of.iter().zip(&bare).map(|(one, other)| one / other).collect());
             let (ratio, peer) = (ratio(&ours), ratio(&theirs));
             let verdict = if ratio <= target { "" } else { "  above its target" };
@@ -81,25 +83,26 @@ fn main() {
 /// Writes one line of a body.
 type Line = Box<dyn Fn(usize) -> String>;
 
-/// Returns the kinds of bodies: name, the ratio aimed at, one line of it.
-fn bodies() -> Vec<(&'static str, f64, Line)> {
+/// Returns the kinds of mails: name, the ratio aimed at, how many signatures, one line of the body.
+fn bodies() -> Vec<(&'static str, f64, usize, Line)> {
     let word = |at: usize| ["gate", "paper", "officer", "road", "traveller", "clerk"][at * 7 % 6];
     let text = move |at: usize| (0..11).map(|more| word(at + more * more)).collect::<Vec<_>>().join(" ");
     let base64 = |at: usize| format!("{:x<76}", format!("{:X}", at * 2_654_435_761));
     let html = move |at: usize| format!("{}<td class=\"cell\">{} {}</td>", " ".repeat(at * 2 % 26), word(at), at);
     let spaces = |at: usize| format!("{} a\tb  c{}", " ".repeat(at % 40), " \t ".repeat(at % 12));
     vec![
-        ("text", 1.5, Box::new(text)),
-        ("base64", 1.5, Box::new(base64)),
-        ("indented HTML", 2.5, Box::new(html)),
-        ("adversarial white space", 4.0, Box::new(spaces)),
+        ("text", 1.5, 1, Box::new(text)),
+        ("text, three signatures", 1.5, 3, Box::new(text)),
+        ("base64", 1.5, 1, Box::new(base64)),
+        ("indented HTML", 2.5, 1, Box::new(html)),
+        ("adversarial white space", 4.0, 1, Box::new(spaces)),
     ]
 }
 
 /// The keys, the cached answers, and what the peer needs.
 struct World {
-    /// Who signs.
-    signer: Signer,
+    /// Who signs: twice with RSA, once with Ed25519.
+    signers: [Signer; 3],
     /// The answers, as a cache holds them.
     cache: HashMap<Question, Arc<Answer>>,
     /// What mail-auth finds in its cache, by the name with its last dot.
@@ -110,10 +113,10 @@ struct World {
     runtime: tokio::runtime::Runtime,
     /// The deciding configuration.
     policy: Arc<Policy>,
-    /// A key of the size that signs the mails, for the bare verification.
-    key: ParsedPublicKey,
-    /// A hash, and its signature by that key.
-    signed: (Digest, Vec<u8>),
+    /// An RSA key of the size that signs the mails, a hash, and its signature, for the bare verification.
+    rsa: (ParsedPublicKey, Digest, Vec<u8>),
+    /// The same for Ed25519.
+    ed25519: (ParsedPublicKey, Digest, Vec<u8>),
 }
 
 /// What is known of each domain: an ordinary sender with a provider's include, a bounce domain of its own, a policy.
@@ -132,24 +135,30 @@ _dmarc.example.org         TXT "v=DMARC1; p=reject; rua=mailto:dmarc@example.org
 impl World {
     /// Makes the keys and fills the caches.
     fn new() -> World {
-        let key = SigningKey::generate(NewKey::Rsa2048, &SystemRandom::new()).unwrap();
         let mut zone = Zone::parse(ZONE).unwrap();
-        zone.parse_line(&format!("s1._domainkey.example.org TXT {}", key.record())).unwrap();
         let name = |text: &str| DomainName::parse(text).unwrap();
-        let signer = Signer::new(name("example.org"), name("s1"), key);
+        let kinds = [("s1", NewKey::Rsa2048), ("s2", NewKey::Rsa2048), ("s3", NewKey::Ed25519)];
+        let signers = kinds.map(|(selector, kind)| {
+            let key = SigningKey::generate(kind, &SystemRandom::new()).unwrap();
+            zone.parse_line(&format!("{selector}._domainkey.example.org TXT {}", key.record())).unwrap();
+            Signer::new(name("example.org"), name(selector), key)
+        });
         let pair = RsaKeyPair::generate(KeySize::Rsa2048).unwrap();
         let hash = digest(&SHA256, b"any header");
         let mut signature = vec![0; pair.public_modulus_len()];
         pair.sign_digest(&RSA_PKCS1_SHA256, &hash, &mut signature).unwrap();
+        let key = ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref()).unwrap();
+        let short = Ed25519KeyPair::generate().unwrap();
+        let short_key = ParsedPublicKey::new(&ED25519, short.public_key().as_ref()).unwrap();
         let mut world = World {
             texts: HashMap::new(),
             cache: HashMap::new(),
             peer: MessageAuthenticator::new(Default::default(), Default::default()).unwrap(),
             runtime: tokio::runtime::Builder::new_current_thread().build().unwrap(),
             policy: Arc::new(Policy::default()),
-            key: ParsedPublicKey::new(&RSA_PKCS1_2048_8192_SHA256, pair.public_key().as_ref()).unwrap(),
-            signed: (hash, signature),
-            signer,
+            rsa: (key, hash, signature),
+            ed25519: (short_key, hash, short.sign(hash.as_ref()).as_ref().to_vec()),
+            signers,
         };
         world.fill(&zone);
         world
@@ -158,7 +167,7 @@ impl World {
     /// Asks the zone once for all that these mails need.
     fn fill(&mut self, zone: &Zone) {
         for at in 0..2 {
-            let mail = self.mail(at, 5_000, &|_| "x".to_owned());
+            let mail = self.mail(at, 5_000, self.signers.len(), &|_| "x".to_owned());
             let (verdict, facts) = self.hear(&mail, at, |question| Arc::new(zone.answer(question)));
             assert_eq!(verdict.dmarc.result, DmarcResult::Pass, "the mails of the benchmark are good ones");
             assert_eq!(verdict.dmarc.aligned.len(), 2);
@@ -172,8 +181,8 @@ impl World {
         }
     }
 
-    /// Writes and signs one mail of about `size` octets.
-    fn mail(&self, at: usize, size: usize, line: &dyn Fn(usize) -> String) -> Vec<u8> {
+    /// Writes one mail of about `size` octets, and signs it so often.
+    fn mail(&self, at: usize, size: usize, signatures: usize, line: &dyn Fn(usize) -> String) -> Vec<u8> {
         let mut header = String::new();
         for hop in 0..4 {
             let _ = write!(
@@ -192,27 +201,37 @@ impl World {
         );
         let mut body = String::with_capacity(size + 100);
         for number in at.. {
-            if header.len() + body.len() + 900 >= size {
+            if header.len() + body.len() + 900 * signatures >= size {
                 break;
             }
             body.push_str(&line(number));
             body.push_str("\r\n");
         }
-        let mut plan = BodyPlan::new();
-        self.signer.plan(&mut plan);
-        let mut hasher = BodyHasher::new(&plan);
-        hasher.update(body.as_bytes());
         let raw = [header.as_str(), "\r\n", &body].concat().into_bytes();
         let now = jiff::Timestamp::from_second(1_795_315_306).unwrap();
-        let field = self.signer.sign(&Message::parse(&raw).header(), &hasher.finish(), now).unwrap();
-        [field, raw].concat()
+        let fields = self.signers[..signatures].iter().map(|signer| {
+            let mut plan = BodyPlan::new();
+            signer.plan(&mut plan);
+            let mut hasher = BodyHasher::new(&plan);
+            hasher.update(body.as_bytes());
+            signer.sign(&Message::parse(&raw).header(), &hasher.finish(), now).unwrap()
+        });
+        fields.chain([raw.clone()]).collect::<Vec<_>>().concat()
     }
 
     /// Does the bare cryptography of one mail.
     #[inline(never)]
-    fn verify_bare(&self, raw: &[u8]) {
+    fn verify_bare(&self, raw: &[u8], signatures: usize) {
         black_box(digest(&SHA256, black_box(raw)));
-        self.key.verify_digest_sig(&self.signed.0, &self.signed.1).unwrap();
+        for at in 0..signatures {
+            if at < 2 {
+                let (key, hash, signature) = &self.rsa;
+                key.verify_digest_sig(hash, signature).unwrap();
+            } else {
+                let (key, hash, signature) = &self.ed25519;
+                key.verify_sig(hash.as_ref(), signature).unwrap();
+            }
+        }
     }
 
     /// Judges one mail from its octets to the verdict, beginning without facts.
@@ -266,23 +285,23 @@ impl World {
     /// for callgrind, which counts instructions (`--toggle-collect='*World*hear'`, `'*World*verify_bare'`).
     fn profile(&self) {
         let line = |at: usize| format!("a line of text that is as long as lines of text are, number {at}");
-        let mails: Vec<Vec<u8>> = (0..MAILS).map(|at| self.mail(at, 5_000, &line)).collect();
+        let mails: Vec<Vec<u8>> = (0..MAILS).map(|at| self.mail(at, 5_000, 1, &line)).collect();
         for _ in 0..20 {
             for (at, mail) in mails.iter().enumerate() {
                 black_box(self.hear(mail, at, |question| Arc::clone(&self.cache[question])));
-                self.verify_bare(mail);
+                self.verify_bare(mail, 1);
             }
         }
     }
 
     /// Times the bare cryptography, ourselves and mail-auth in turns; microseconds a mail.
-    fn time(&self, mails: &[Vec<u8>]) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
+    fn time(&self, mails: &[Vec<u8>], signatures: usize) -> (Vec<f64>, Vec<f64>, Vec<f64>) {
         let (mut bare, mut ours, mut theirs) = (Vec::new(), Vec::new(), Vec::new());
         let begun = Instant::now();
         let mut round = 0;
         while round < ROUNDS || begun.elapsed() < LEAST {
             for (at, mail) in mails.iter().enumerate() {
-                bare.push(micros(|| self.verify_bare(mail)));
+                bare.push(micros(|| self.verify_bare(mail, signatures)));
                 ours.push(micros(|| {
                     let (verdict, _) = self.hear(mail, at, |question| Arc::clone(&self.cache[question]));
                     assert_eq!(verdict.dmarc.result, DmarcResult::Pass);
