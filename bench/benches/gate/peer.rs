@@ -70,7 +70,6 @@ impl Peer {
     pub(crate) fn opendkim_and_opendmarc(folder: &Path) -> io::Result<Peer> {
         let mut peer = Peer::new("OpenDKIM + OpenDMARC");
         let (dkim, address) = (private(folder, "opendkim")?, free_port()?);
-        fs::write(dkim.join("unbound.conf"), UNBOUND)?;
         let configuration = OPENDKIM.replace("FOLDER", &dkim.display().to_string()).replace("SOCKET", &socket(address));
         fs::write(dkim.join("opendkim.conf"), configuration)?;
         let mut command = Command::new("/usr/sbin/opendkim");
@@ -93,12 +92,15 @@ impl Peer {
 
     /// Says of each process whether it still runs, and what it said last.
     pub(crate) fn how_it_is(&mut self) -> io::Result<String> {
+        // Who closes a connection because it dies may take a moment to be dead.
+        thread::sleep(Duration::from_millis(300));
         let mut said = Vec::new();
         for (child, log) in &mut self.children {
             let how = child.try_wait()?.map_or_else(|| "runs".to_owned(), |status| format!("ended ({status})"));
-            let words = String::from_utf8_lossy(&fs::read(log)?).into_owned();
+            let words = String::from_utf8_lossy(&fs::read(&*log)?).into_owned();
             let last: Vec<&str> = words.lines().rev().take(3).collect();
-            said.push(format!("process {} {how}, and said {last:?}", child.id()));
+            let folder = log.parent().and_then(Path::file_name).unwrap_or_default();
+            said.push(format!("{} {how}, and said {last:?}", folder.display()));
         }
         Ok(said.join(", "))
     }
@@ -137,7 +139,9 @@ impl Drop for Peer {
     fn drop(&mut self) {
         for (child, _) in &mut self.children {
             // Asked to stop, a master takes its workers with it.
-            let _ = Command::new("kill").arg(child.id().to_string()).status();
+            if matches!(child.try_wait(), Ok(None)) {
+                let _ = Command::new("kill").arg(child.id().to_string()).status();
+            }
             let begun = Instant::now();
             while matches!(child.try_wait(), Ok(None)) && begun.elapsed() < STOP {
                 thread::sleep(Duration::from_millis(20));
@@ -193,7 +197,8 @@ dmarc { }
 milter_headers { use = ["authentication-results"]; }
 "#;
 
-/// OpenDKIM verifying.
+/// OpenDKIM verifying. The resolver inside it must not be given a file of its own: OpenDKIM has it read anew for each mail,
+/// in as many threads as there are sessions, by a parser that keeps its state in one place; it then breaks within a second.
 const OPENDKIM: &str = r#"
 Mode v
 Socket SOCKET
@@ -204,18 +209,8 @@ TemporaryDirectory FOLDER
 AuthservID mx.example.net
 AlwaysAddARHeader yes
 MaximumSignaturesToVerify 10
-ResolverConfiguration FOLDER/unbound.conf
+Nameservers 127.0.0.1
 Syslog no
-"#;
-
-/// The resolver inside OpenDKIM: it asks our name server.
-const UNBOUND: &str = r#"
-server:
-  do-not-query-localhost: no
-  module-config: "iterator"
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1@53
 "#;
 
 /// OpenDMARC, which evaluates SPF by itself.
