@@ -404,3 +404,91 @@ fn odd(what: &str, packet: &[u8]) -> io::Error {
     let shown = packet.get(..packet.len().min(200)).unwrap_or_default();
     io::Error::new(io::ErrorKind::InvalidData, format!("{what}: {}", shown.escape_ascii()))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    use super::*;
+
+    /// A filter that agrees on `protocol`, answers each command by `answer`, and returns the letters of what it was shown.
+    fn filter(
+        protocol: u32,
+        answer: impl Fn(u8) -> Vec<&'static [u8]> + Send + 'static,
+    ) -> (SocketAddr, JoinHandle<String>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let thread = thread::spawn(move || {
+            let stream = listener.accept().unwrap().0;
+            let mut line = Line { stream, inbox: Vec::new(), at: 0, protocol, client: None, settled: None };
+            let mut letters = String::new();
+            while let Ok(packet) = line.packet() {
+                let letter = packet[0];
+                let replies = match letter {
+                    b'O' => vec![[&b"O"[..], &[6, 0x1ff, protocol].map(u32::to_be_bytes).concat()].concat()],
+                    _ => answer(letter).into_iter().map(<[u8]>::to_vec).collect(),
+                };
+                letters.push(char::from(letter));
+                let replies: Vec<&[u8]> = replies.iter().map(Vec::as_slice).collect();
+                line.stream.write_all(&packet::framed(&replies)).unwrap();
+            }
+            letters.replace('D', "")
+        });
+        (address, thread)
+    }
+
+    /// A mail whose body takes four pieces.
+    fn large() -> Vec<u8> {
+        [b"From: a@example.org\r\n\r\n".to_vec(), b"some words of a line\r\n".repeat(10_000)].concat()
+    }
+
+    #[test]
+    fn a_filter_is_shown_no_greeting_that_it_does_not_want_and_no_more_of_a_body_than_it_wants() {
+        // OpenDKIM's terms: no greeting (0x2), no DATA (0x200), SKIP.
+        let (address, thread) = filter(0x10_0602, |letter| match letter {
+            b'B' => vec![b"p", b"s"],
+            b'E' => vec![b"hX-Seen\0 yes\0".as_slice(), b"+<c@example.net>\0", b"a"],
+            b'D' | b'A' | b'Q' => vec![],
+            _ => vec![b"c"],
+        });
+        let mail = large();
+        let mut mta = Mta::new(address);
+        let prepared = mta.prepare(&Delivery::of(&mail)).unwrap();
+        let first = mta.show(&prepared).unwrap();
+        assert_eq!(first, mta.show(&prepared).unwrap(), "no answer is left over for the next mail");
+        assert!(first.spared > 100_000 && first.shown > 65_535, "{} {}", first.spared, first.shown);
+        assert_eq!((first.progress, first.packets.len()), (1, 3));
+        let seen = prepared.apply(&first).unwrap();
+        assert_eq!((seen.answer, seen.envelope), (Answer::Accept, vec!["+<c@example.net>".to_owned()]));
+        drop(mta);
+        assert_eq!(thread.join().unwrap(), "OCAMRLNBEAMRLNBEAQ");
+    }
+
+    #[test]
+    fn a_filter_may_decide_by_the_client_alone_and_may_go_away() {
+        let (address, thread) = filter(0, |letter| match letter {
+            b'C' => vec![b"a"],
+            b'D' | b'A' | b'Q' => vec![],
+            _ => vec![b"c"],
+        });
+        let mut mta = Mta::new(address);
+        assert_eq!(mta.deliver(&Delivery::of(&large())).unwrap().answer, Answer::Accept);
+        drop(mta);
+        assert_eq!(thread.join().unwrap(), "OCHAQ");
+        let (address, thread) = filter(0, |letter| {
+            if letter == b'L' {
+                vec![b"4"]
+            } else if b"DAQ".contains(&letter) {
+                vec![]
+            } else {
+                vec![b"c"]
+            }
+        });
+        let mut mta = Mta::new(address);
+        let why = mta.deliver(&Delivery::of(&large())).unwrap_err();
+        assert_eq!(why.kind(), io::ErrorKind::ConnectionAborted);
+        drop(mta);
+        thread.join().unwrap();
+    }
+}
