@@ -1,7 +1,8 @@
 //! The gate beside rspamd, and beside OpenDKIM with OpenDMARC: CPU, time, memory and questions for the same mails
 //!
 //! `./x bench gate [MIX|PEER…]` runs it in a network of its own, where our name server is at 127.0.0.1:53 and nothing else can
-//! be reached. CPU is counted for the filters only: the MTA and the name server are this process.
+//! be reached. CPU is counted for the filters only: the MTA and the name server are this process. Each session keeps its
+//! connection for all its mails. Each line is printed once it is measured; `SEKISHO_PROGRAM` is another program than ours.
 #![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
 
 mod drive;
@@ -24,8 +25,9 @@ use verdicts::Differences;
 
 /// How many sessions there are at a time.
 const SESSIONS: [usize; 3] = [1, 8, 64];
-/// How long each of them is driven.
-const LIMIT: Duration = Duration::from_millis(2500);
+
+/// How often a peer that breaks off is tried.
+const TRIES: usize = 2;
 
 /// Starts one peer in a folder.
 type Starter = fn(&Path) -> io::Result<Peer>;
@@ -48,6 +50,8 @@ struct Line {
     memory: u64,
     /// Questions to the name server for one mail.
     questions: f64,
+    /// Of how many mails all that it said is so.
+    right: usize,
 }
 
 fn main() -> io::Result<()> {
@@ -67,16 +71,16 @@ fn main() -> io::Result<()> {
     println!("load before: {}", fs::read_to_string("/proc/loadavg")?.trim());
     let runners = starters.iter().map(|(_, starter)| Runner::start(*starter, &folder.0));
     let mut runners = runners.collect::<io::Result<Vec<Runner<'_>>>>()?;
-    let mut differences = Differences::default();
     for mix in mixes {
         let letters = world.letters(mix);
-        let mut lines = Vec::new();
+        print_head(mix, &letters);
+        let (mut lines, mut differences) = (Vec::new(), Differences::default());
         for runner in &mut runners {
             lines.extend(runner.measure(mix, &letters, &dns, &mut differences)?);
         }
-        print(mix, &letters, &lines);
+        print_ratios(mix, &lines);
+        differences.print(mix.name);
     }
-    differences.print();
     println!("\nload after: {}", fs::read_to_string("/proc/loadavg")?.trim());
     Ok(())
 }
@@ -97,19 +101,7 @@ impl Runner<'_> {
         Ok(Runner { starter, folder, peer: starter(folder)? })
     }
 
-    /// Does something with the peer; where that fails, says so, starts it again and does it once more, a few times.
-    fn retry<T>(&mut self, what: &str, mut run: impl FnMut(&Peer) -> io::Result<T>) -> io::Result<Option<T>> {
-        for _ in 0..4 {
-            match run(&self.peer) {
-                Ok(done) => return Ok(Some(done)),
-                Err(why) => println!("\n{} broke off with {what}: {why}; it is started again", self.peer.name),
-            }
-            self.peer = (self.starter)(self.folder)?;
-        }
-        Ok(None)
-    }
-
-    /// Shows the mails of a mix to the peer.
+    /// Shows the mails of a mix to the peer in each number of sessions, and prints each line at once.
     fn measure(
         &mut self,
         mix: &Mix,
@@ -117,61 +109,89 @@ impl Runner<'_> {
         dns: &DnsServer,
         differences: &mut Differences,
     ) -> io::Result<Vec<Line>> {
-        let mut lines = Vec::new();
+        let (mut lines, mut course) = (Vec::new(), None);
         for sessions in SESSIONS {
-            let what = format!("{sessions} sessions of {}", mix.name);
-            let done = self.retry(&what, |peer| {
-                let course = Course::prepare(&peer.addresses, letters)?;
-                Ok((measure(&course, sessions, peer, dns)?, course))
-            })?;
-            let Some((line, course)) = done else { continue };
-            if sessions == SESSIONS[0] {
-                differences.compare(mix.name, line.peer, letters, &course.seen);
+            for _ in 0..TRIES {
+                match self.try_to_measure(&mut course, letters, sessions, dns) {
+                    Ok(mut line) => {
+                        line.right = differences.compare(line.peer, sessions, letters, &line.measured.said);
+                        line.print();
+                        lines.push(line);
+                        break;
+                    }
+                    Err(why) => {
+                        let (who, ended) = (self.peer.name, self.peer.how_it_is()?);
+                        println!("| {who} | {sessions} | broke off with {}: {why}; {ended}; started again |", mix.name);
+                        self.peer = (self.starter)(self.folder)?;
+                        course = None;
+                    }
+                }
             }
-            lines.push(line);
         }
         Ok(lines)
     }
+
+    /// Shows the mails of a mix to the peer in so many sessions, made ready for it if they are not.
+    fn try_to_measure(
+        &self,
+        course: &mut Option<Course>,
+        letters: &[Letter],
+        sessions: usize,
+        dns: &DnsServer,
+    ) -> io::Result<Line> {
+        let course = match course {
+            Some(course) => course,
+            None => course.insert(Course::prepare(&self.peer.addresses, letters)?),
+        };
+        let processes = self.peer.processes();
+        usage::forget_peak(&processes);
+        let (asked, used) = (dns.count(), usage::cpu(&processes));
+        let measured = course.run(sessions)?;
+        let (asked, used) = (dns.count() - asked, usage::cpu(&processes).saturating_sub(used));
+        let mails = measured.mails.max(1);
+        Ok(Line {
+            peer: self.peer.name,
+            sessions,
+            cpu: used / u32::try_from(mails).unwrap_or(u32::MAX),
+            measured,
+            memory: usage::peak_memory(&processes),
+            questions: count(asked) / count(mails),
+            right: 0,
+        })
+    }
 }
 
-/// Shows the mails of a course to a peer in so many sessions.
-fn measure(course: &Course, sessions: usize, peer: &Peer, dns: &DnsServer) -> io::Result<Line> {
-    let processes = peer.processes();
-    usage::forget_peak(&processes);
-    let (asked, used) = (dns.count(), usage::cpu(&processes));
-    let measured = course.run(sessions, LIMIT)?;
-    let (asked, used) = (dns.count() - asked, usage::cpu(&processes).saturating_sub(used));
-    let mails = measured.mails.max(1);
-    Ok(Line {
-        peer: peer.name,
-        sessions,
-        cpu: used / u32::try_from(mails).unwrap_or(u32::MAX),
-        measured,
-        memory: usage::peak_memory(&processes),
-        questions: count(asked) / count(mails),
-    })
-}
-
-/// Prints the table of one mix, and how Sekisho stands in it.
-fn print(mix: &Mix, letters: &[Letter], lines: &[Line]) {
-    let octets = letters.iter().map(|letter| letter.mail.len()).sum::<usize>() / letters.len();
-    println!("\n{} ({} mails of {octets} octets)\n", mix.name, letters.len());
-    println!(
-        "| filter | sessions | CPU ms a mail | mails a CPU-second | mails/s | p50 ms | p99 ms | peak MB | questions a mail |"
-    );
-    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|");
-    for line in lines {
-        let Line { peer, sessions, cpu, measured, memory, questions } = line;
+impl Line {
+    /// Prints the line of the table.
+    fn print(&self) {
+        let Line { peer, sessions, cpu, measured, memory, questions, right } = self;
         println!(
-            "| {peer} | {sessions} | {:.3} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {questions:.2} |",
+            "| {peer} | {sessions} | {:.3} | {:.0} | {:.0} | {:.2} | {:.2} | {:.0} | {questions:.2} | {:.1} | {:.1} |",
             millis(*cpu),
             1.0 / cpu.as_secs_f64(),
             count(measured.mails) / measured.wall.as_secs_f64(),
             millis(measured.percentile(50)),
             millis(measured.percentile(99)),
             count(usize::try_from(*memory).unwrap_or(usize::MAX)) / 1e6,
+            count(*right) / count(measured.mails.max(1)) * 100.0,
+            measured.said.spared() * 100.0,
         );
     }
+}
+
+/// Prints the head of the table of one mix.
+fn print_head(mix: &Mix, letters: &[Letter]) {
+    let octets = letters.iter().map(|letter| letter.mail.len()).sum::<usize>() / letters.len();
+    println!("\n{} ({} mails of {octets} octets)\n", mix.name, letters.len());
+    println!(
+        "| filter | sessions | CPU ms a mail | mails a CPU-second | mails/s | p50 ms | p99 ms | peak MB | questions a mail \
+         | % all right | % not read |"
+    );
+    println!("|---|---:|---:|---:|---:|---:|---:|---:|---:|---:|---:|");
+}
+
+/// Prints how Sekisho stands in a mix.
+fn print_ratios(mix: &Mix, lines: &[Line]) {
     println!();
     for ours in lines.iter().filter(|line| line.peer == "Sekisho") {
         let others = || lines.iter().filter(|line| line.peer != ours.peer && line.sessions == ours.sessions);

@@ -24,8 +24,8 @@ pub(crate) struct Peer {
     pub(crate) name: &'static str,
     /// Where it listens, in the order in which a mail passes.
     pub(crate) addresses: Vec<SocketAddr>,
-    /// Its processes.
-    children: Vec<Child>,
+    /// Its processes, each with what it said.
+    children: Vec<(Child, PathBuf)>,
 }
 
 impl Peer {
@@ -38,7 +38,8 @@ impl Peer {
             "[dns]\nupstreams = [\"127.0.0.1:53\"]\n\n[gate]\nlisten = [\"{address}\"]\n\n[store]\nevents = false\n"
         );
         fs::write(folder.join("sekisho.toml"), configuration)?;
-        let program = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/sekisho");
+        let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/sekisho");
+        let program = std::env::var_os("SEKISHO_PROGRAM").map_or_else(built, PathBuf::from);
         let mut command = Command::new(program);
         command.arg("serve").arg("--config").arg(folder.join("sekisho.toml")).env("RUNTIME_DIRECTORY", &folder);
         peer.start(command, &folder, address)?;
@@ -69,7 +70,6 @@ impl Peer {
     pub(crate) fn opendkim_and_opendmarc(folder: &Path) -> io::Result<Peer> {
         let mut peer = Peer::new("OpenDKIM + OpenDMARC");
         let (dkim, address) = (private(folder, "opendkim")?, free_port()?);
-        fs::write(dkim.join("unbound.conf"), UNBOUND)?;
         let configuration = OPENDKIM.replace("FOLDER", &dkim.display().to_string()).replace("SOCKET", &socket(address));
         fs::write(dkim.join("opendkim.conf"), configuration)?;
         let mut command = Command::new("/usr/sbin/opendkim");
@@ -87,7 +87,22 @@ impl Peer {
 
     /// Returns the ids of its processes, without their children.
     pub(crate) fn processes(&self) -> Vec<u32> {
-        self.children.iter().map(Child::id).collect()
+        self.children.iter().map(|(child, _)| child.id()).collect()
+    }
+
+    /// Says of each process whether it still runs, and what it said last.
+    pub(crate) fn how_it_is(&mut self) -> io::Result<String> {
+        // Who closes a connection because it dies may take a moment to be dead.
+        thread::sleep(Duration::from_millis(300));
+        let mut said = Vec::new();
+        for (child, log) in &mut self.children {
+            let how = child.try_wait()?.map_or_else(|| "runs".to_owned(), |status| format!("ended ({status})"));
+            let words = String::from_utf8_lossy(&fs::read(&*log)?).into_owned();
+            let last: Vec<&str> = words.lines().rev().take(3).collect();
+            let folder = log.parent().and_then(Path::file_name).unwrap_or_default();
+            said.push(format!("{} {how}, and said {last:?}", folder.display()));
+        }
+        Ok(said.join(", "))
     }
 
     /// Makes a peer without processes.
@@ -105,11 +120,11 @@ impl Peer {
             .stderr(output)
             .spawn()
             .map_err(|why| io::Error::new(why.kind(), format!("`{}`: {why}", command.get_program().display())))?;
-        self.children.push(child);
+        self.children.push((child, log.clone()));
         self.addresses.push(address);
         let begun = Instant::now();
         while TcpStream::connect(address).is_err() {
-            let ended = self.children.last_mut().map(Child::try_wait).transpose()?.flatten();
+            let ended = self.children.last_mut().map(|(child, _)| child.try_wait()).transpose()?.flatten();
             if ended.is_some() || begun.elapsed() > START {
                 let said = fs::read_to_string(&log).unwrap_or_default();
                 return Err(io::Error::other(format!("{} does not listen on {address}:\n{said}", self.name)));
@@ -122,9 +137,11 @@ impl Peer {
 
 impl Drop for Peer {
     fn drop(&mut self) {
-        for child in &mut self.children {
+        for (child, _) in &mut self.children {
             // Asked to stop, a master takes its workers with it.
-            let _ = Command::new("kill").arg(child.id().to_string()).status();
+            if matches!(child.try_wait(), Ok(None)) {
+                let _ = Command::new("kill").arg(child.id().to_string()).status();
+            }
             let begun = Instant::now();
             while matches!(child.try_wait(), Ok(None)) && begun.elapsed() < STOP {
                 thread::sleep(Duration::from_millis(20));
@@ -180,7 +197,8 @@ dmarc { }
 milter_headers { use = ["authentication-results"]; }
 "#;
 
-/// OpenDKIM verifying.
+/// OpenDKIM verifying. The resolver inside it must not be given a file of its own: OpenDKIM has it read anew for each mail,
+/// in as many threads as there are sessions, by a parser that keeps its state in one place; it then breaks within a second.
 const OPENDKIM: &str = r#"
 Mode v
 Socket SOCKET
@@ -191,18 +209,8 @@ TemporaryDirectory FOLDER
 AuthservID mx.example.net
 AlwaysAddARHeader yes
 MaximumSignaturesToVerify 10
-ResolverConfiguration FOLDER/unbound.conf
+Nameservers 127.0.0.1
 Syslog no
-"#;
-
-/// The resolver inside OpenDKIM: it asks our name server.
-const UNBOUND: &str = r#"
-server:
-  do-not-query-localhost: no
-  module-config: "iterator"
-forward-zone:
-  name: "."
-  forward-addr: 127.0.0.1@53
 "#;
 
 /// OpenDMARC, which evaluates SPF by itself.

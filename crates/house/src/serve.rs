@@ -8,6 +8,8 @@
 
 mod confinement;
 mod journal;
+#[cfg(test)]
+mod tests;
 
 use std::fs;
 use std::io;

@@ -16,6 +16,7 @@ mod packet;
 
 use std::io::{self, Read, Write};
 use std::net::{IpAddr, SocketAddr, TcpStream};
+use std::os::linux::net::TcpStreamExt;
 use std::time::Duration;
 
 use self::mail::Mail;
@@ -25,6 +26,8 @@ use self::packet::{Packets, string};
 const PATIENCE: Duration = Duration::from_secs(300);
 /// How long the pieces of a body are.
 const CHUNK: usize = 65_535;
+/// The filter may say that it has seen enough of a body (`SMFIP_SKIP`).
+const SKIP: u32 = 0x400;
 
 /// An MTA with one filter.
 pub struct Mta {
@@ -102,6 +105,8 @@ pub struct Seen {
     pub quarantine: Option<String>,
     /// How often the filter said that it was still at work.
     pub progress: usize,
+    /// What it changed about the envelope: recipients (`+`, `2`, `-`) or the return path (`e`), each with its letter.
+    pub envelope: Vec<String>,
 }
 
 /// What a client is told.
@@ -136,6 +141,10 @@ pub struct Replies {
     pub packets: Vec<Vec<u8>>,
     /// How often it said that it was still at work.
     pub progress: usize,
+    /// How many octets it was shown, packets of the body and all that is around it.
+    pub shown: usize,
+    /// How many octets it did not let us show, because it had seen enough.
+    pub spared: usize,
 }
 
 /// A conversation with a filter.
@@ -150,6 +159,8 @@ struct Line {
     protocol: u32,
     /// The client that was told.
     client: Option<Vec<u8>>,
+    /// What the filter says to all mails of this client, where it did not want to hear of them.
+    settled: Option<Vec<u8>>,
 }
 
 impl Mta {
@@ -175,7 +186,7 @@ impl Mta {
         let protocol = self.line()?.protocol;
         let mail = Mail::read(delivery);
         let packets = Packets::of(delivery, &mail, protocol);
-        Ok(Prepared { client: packet::client(delivery), mail, packets })
+        Ok(Prepared { client: packet::client(delivery, protocol), mail, packets })
     }
 
     /// Shows a mail, and returns what the filter says at its end.
@@ -221,7 +232,7 @@ impl Line {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(Some(PATIENCE))?;
         stream.set_write_timeout(Some(PATIENCE))?;
-        let mut line = Line { stream, inbox: Vec::new(), at: 0, protocol: 0, client: None };
+        let mut line = Line { stream, inbox: Vec::new(), at: 0, protocol: 0, client: None, settled: None };
         let numbers = [offer.version, offer.actions, offer.protocol].map(u32::to_be_bytes).concat();
         line.stream.write_all(&packet::framed(&[&[b"O", &*numbers].concat()]))?;
         let terms = line.packet()?;
@@ -241,59 +252,85 @@ impl Line {
     /// Shows a mail.
     fn show(&mut self, prepared: &Prepared) -> io::Result<Replies> {
         if self.client.is_none() {
-            self.say(&prepared.client, packet::answered_of_client(self.protocol))?;
+            self.settled = self.say(&prepared.client, packet::answered_of_client(self.protocol))?;
             self.client = Some(prepared.client.clone());
         }
-        if let Some(early) = self.say_pieces(&prepared.packets)? {
-            return Ok(Replies { packets: vec![early], progress: 0 });
-        }
         let mut replies = Replies::default();
+        let early = match &self.settled {
+            Some(settled) => Some(settled.clone()),
+            None => self.say_pieces(&prepared.packets, &mut replies)?,
+        };
+        replies.spared = prepared.packets.octets.len() - replies.shown;
+        if let Some(early) = early {
+            replies.packets.push(early);
+            return Ok(replies);
+        }
         loop {
-            let packet = self.packet()?;
-            match packet.first() {
-                Some(b'p') => replies.progress += 1,
-                Some(b'a' | b'c' | b'd' | b'r' | b't' | b'y') => {
-                    replies.packets.push(packet);
-                    return Ok(replies);
-                }
-                _ => replies.packets.push(packet),
+            let packet = self.reply(&mut replies.progress)?;
+            let is_last = is_final(&packet);
+            replies.packets.push(packet);
+            if is_last {
+                return Ok(replies);
             }
         }
     }
 
-    /// Says some packets, and reads the replies that are due; each has to let us go on.
-    fn say(&mut self, packets: &[u8], answers: usize) -> io::Result<()> {
+    /// Says who the client is, and reads the replies that are due; where the filter has decided with that, returns how.
+    fn say(&mut self, packets: &[u8], answers: usize) -> io::Result<Option<Vec<u8>>> {
         self.stream.write_all(packets)?;
+        let mut settled = None;
         for _ in 0..answers {
-            let reply = self.packet()?;
-            if reply != b"c" {
-                return Err(odd("the filter does not want the client", &reply));
+            let reply = self.reply(&mut 0)?;
+            match reply.first() {
+                Some(b'c') => {}
+                _ if is_final(&reply) => settled = settled.or(Some(reply)),
+                _ => return Err(odd("no reply to a client", &reply)),
             }
         }
-        Ok(())
+        Ok(settled)
     }
 
     /// Shows the packets of a mail; where the filter ends it early, returns what it said.
-    fn say_pieces(&mut self, packets: &Packets) -> io::Result<Option<Vec<u8>>> {
+    fn say_pieces(&mut self, packets: &Packets, replies: &mut Replies) -> io::Result<Option<Vec<u8>>> {
         let mut from = 0;
         for &to in &packets.answered {
-            self.stream.write_all(packets.octets.get(from..to).unwrap_or_default())?;
-            let reply = self.packet()?;
-            from = match reply.first() {
-                Some(b'c') => to,
-                // It has seen enough of the body.
-                Some(b's') => {
+            replies.shown += self.write(packets.octets.get(from..to))?;
+            let reply = self.reply(&mut replies.progress)?;
+            match reply.first() {
+                Some(b'c') => from = to,
+                // It has seen enough of the body, which it may say of a body alone, and only where we said that we understand.
+                Some(b's') if self.protocol & SKIP != 0 && to > packets.body => {
                     from = packets.end;
                     break;
                 }
-                _ => {
+                _ if is_final(&reply) => {
                     self.stream.write_all(&packet::framed(&[b"A"]))?;
                     return Ok(Some(reply));
                 }
-            };
+                _ => return Err(odd("no reply in the middle of a mail", &reply)),
+            }
         }
-        self.stream.write_all(packets.octets.get(from..).unwrap_or_default())?;
+        replies.shown += self.write(packets.octets.get(from..))?;
         Ok(None)
+    }
+
+    /// Writes octets at once; returns how many.
+    fn write(&mut self, octets: Option<&[u8]>) -> io::Result<usize> {
+        let octets = octets.unwrap_or_default();
+        self.stream.write_all(octets)?;
+        Ok(octets.len())
+    }
+
+    /// Reads one reply that says something: a filter may say at any step that it is still at work, or that it goes away.
+    fn reply(&mut self, progress: &mut usize) -> io::Result<Vec<u8>> {
+        loop {
+            let packet = self.packet()?;
+            match packet.as_slice() {
+                b"p" => *progress += 1,
+                b"4" | b"f" => return Err(io::Error::new(io::ErrorKind::ConnectionAborted, "the filter goes away")),
+                _ => return Ok(packet),
+            }
+        }
     }
 
     /// Reads one packet.
@@ -309,6 +346,9 @@ impl Line {
             }
             self.inbox.drain(..self.at);
             self.at = 0;
+            // libmilter writes each of its replies by itself and leaves Nagle's algorithm on: the second waits until we have
+            // acknowledged the first, which Linux puts off for 40 ms. Over a Unix socket, where it is mostly used, nobody waits.
+            self.stream.set_quickack(true)?;
             let mut room = [0; 16 * 1024];
             match self.stream.read(&mut room)? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
@@ -322,7 +362,14 @@ impl Prepared {
     /// Does to the mail what the filter said.
     pub fn apply(&self, replies: &Replies) -> io::Result<Seen> {
         let mut mail = self.mail.clone();
-        let mut seen = Seen { answer: Answer::Accept, mail: Vec::new(), quarantine: None, progress: replies.progress };
+        let mut seen = Seen {
+            answer: Answer::Accept,
+            mail: Vec::new(),
+            quarantine: None,
+            progress: replies.progress,
+            envelope: Vec::new(),
+        };
+        let mut body: Option<Vec<u8>> = None;
         for packet in &replies.packets {
             let (letter, data) = packet.split_first().ok_or_else(|| odd("an empty packet", packet))?;
             let text = || String::from_utf8_lossy(string(data).0).into_owned();
@@ -333,19 +380,115 @@ impl Prepared {
                 b'r' => seen.answer = Answer::Reject,
                 b'y' => seen.answer = Answer::Code(text().replace("%%", "%")),
                 b'q' => seen.quarantine = Some(text()),
+                b'b' => body.get_or_insert_default().extend_from_slice(data),
+                b'+' | b'2' | b'-' | b'e' => seen.envelope.push(format!("{}{}", char::from(*letter), text())),
                 b'i' | b'm' | b'h' => {
                     mail.change(*letter, data, self.packets.keeps_space).ok_or_else(|| odd("an odd change", packet))?;
                 }
                 _ => return Err(odd("an unknown reply", packet)),
             }
         }
+        mail.body = body.unwrap_or(mail.body);
         seen.mail = mail.write();
         Ok(seen)
     }
+}
+
+/// Tells whether a reply ends a mail. `c` does so only behind its end.
+fn is_final(reply: &[u8]) -> bool {
+    matches!(reply.first(), Some(b'a' | b'c' | b'd' | b'r' | b't' | b'y'))
 }
 
 /// Says that the filter does what no filter may.
 fn odd(what: &str, packet: &[u8]) -> io::Error {
     let shown = packet.get(..packet.len().min(200)).unwrap_or_default();
     io::Error::new(io::ErrorKind::InvalidData, format!("{what}: {}", shown.escape_ascii()))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpListener;
+    use std::thread::{self, JoinHandle};
+
+    use super::*;
+
+    /// A filter that agrees on `protocol`, answers each command by `answer`, and returns the letters of what it was shown.
+    fn filter(
+        protocol: u32,
+        answer: impl Fn(u8) -> Vec<&'static [u8]> + Send + 'static,
+    ) -> (SocketAddr, JoinHandle<String>) {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let thread = thread::spawn(move || {
+            let stream = listener.accept().unwrap().0;
+            let mut line = Line { stream, inbox: Vec::new(), at: 0, protocol, client: None, settled: None };
+            let mut letters = String::new();
+            while let Ok(packet) = line.packet() {
+                let letter = packet[0];
+                let replies = match letter {
+                    b'O' => vec![[&b"O"[..], &[6, 0x1ff, protocol].map(u32::to_be_bytes).concat()].concat()],
+                    _ => answer(letter).into_iter().map(<[u8]>::to_vec).collect(),
+                };
+                letters.push(char::from(letter));
+                let replies: Vec<&[u8]> = replies.iter().map(Vec::as_slice).collect();
+                line.stream.write_all(&packet::framed(&replies)).unwrap();
+            }
+            letters.replace('D', "")
+        });
+        (address, thread)
+    }
+
+    /// A mail whose body takes four pieces.
+    fn large() -> Vec<u8> {
+        [b"From: a@example.org\r\n\r\n".to_vec(), b"some words of a line\r\n".repeat(10_000)].concat()
+    }
+
+    #[test]
+    fn a_filter_is_shown_no_greeting_that_it_does_not_want_and_no_more_of_a_body_than_it_wants() {
+        // OpenDKIM's terms: no greeting (0x2), no DATA (0x200), SKIP.
+        let (address, thread) = filter(0x10_0602, |letter| match letter {
+            b'B' => vec![b"p", b"s"],
+            b'E' => vec![b"hX-Seen\0 yes\0".as_slice(), b"+<c@example.net>\0", b"a"],
+            b'D' | b'A' | b'Q' => vec![],
+            _ => vec![b"c"],
+        });
+        let mail = large();
+        let mut mta = Mta::new(address);
+        let prepared = mta.prepare(&Delivery::of(&mail)).unwrap();
+        let first = mta.show(&prepared).unwrap();
+        assert_eq!(first, mta.show(&prepared).unwrap(), "no answer is left over for the next mail");
+        assert!(first.spared > 100_000 && first.shown > 65_535, "{} {}", first.spared, first.shown);
+        assert_eq!((first.progress, first.packets.len()), (1, 3));
+        let seen = prepared.apply(&first).unwrap();
+        assert_eq!((seen.answer, seen.envelope), (Answer::Accept, vec!["+<c@example.net>".to_owned()]));
+        drop(mta);
+        assert_eq!(thread.join().unwrap(), "OCAMRLNBEAMRLNBEAQ");
+    }
+
+    #[test]
+    fn a_filter_may_decide_by_the_client_alone_and_may_go_away() {
+        let (address, thread) = filter(0, |letter| match letter {
+            b'C' => vec![b"a"],
+            b'D' | b'A' | b'Q' => vec![],
+            _ => vec![b"c"],
+        });
+        let mut mta = Mta::new(address);
+        assert_eq!(mta.deliver(&Delivery::of(&large())).unwrap().answer, Answer::Accept);
+        drop(mta);
+        assert_eq!(thread.join().unwrap(), "OCHAQ");
+        let (address, thread) = filter(0, |letter| {
+            if letter == b'L' {
+                vec![b"4"]
+            } else if b"DAQ".contains(&letter) {
+                vec![]
+            } else {
+                vec![b"c"]
+            }
+        });
+        let mut mta = Mta::new(address);
+        let why = mta.deliver(&Delivery::of(&large())).unwrap_err();
+        assert_eq!(why.kind(), io::ErrorKind::ConnectionAborted);
+        drop(mta);
+        thread.join().unwrap();
+    }
 }

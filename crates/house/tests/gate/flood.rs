@@ -9,7 +9,7 @@ use sekisho_testkit::dns::DnsServer;
 use sekisho_testkit::milter::{Answer, Delivery, Mta};
 
 use super::served::Served;
-use super::through::MONITOR;
+use super::through::{MONITOR, Road, results};
 use crate::hostile::{VICTIM, claim, signed_by, zone};
 use crate::serve::say;
 
@@ -114,4 +114,19 @@ fn a_flood_of_forged_results_is_refused_and_stalls_neither_mails_nor_watchers_no
     assert!(ended.0, "{}", served.log());
     assert!(ended.1 < Duration::from_secs(DEADLINE + 5), "{:?}", ended.1);
     say(&format!("it ended within {} ms", ended.1.as_millis()));
+}
+
+#[test]
+fn as_many_forged_results_as_are_taken_away_keep_postfix_busy_for_a_moment_only() {
+    let mut road = Road::new(MONITOR, zone());
+    let forged = "Authentication-Results: mx.example.net; dmarc=pass\r\n".repeat(1000);
+    let filling = format!("X-Filling: {}\r\n", "x".repeat(86)).repeat(18_900);
+    let begun = Instant::now();
+    let arrival = road.pass(VICTIM, "x@attack.example", claim(format!("{forged}{filling}"), "", "Hi.\r\n"));
+    say(&format!("1,000 of 19,900 fields were taken away within {} ms", begun.elapsed().as_millis()));
+    assert_eq!(arrival.fields("Authentication-Results").len(), 1);
+    assert!(results(&arrival).contains("dmarc="));
+    let more = format!("Authentication-Results: mx.example.net; dmarc=pass\r\n{forged}");
+    let reply = road.send(VICTIM, "x@attack.example", claim(more, "", "Hi.\r\n"));
+    assert_eq!(reply.code, 550, "{reply}");
 }

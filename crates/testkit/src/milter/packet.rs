@@ -26,6 +26,8 @@ pub(super) struct Packets {
     pub(super) octets: Vec<u8>,
     /// Behind which octets an answer is awaited, that to the end of the mail aside.
     pub(super) answered: Vec<usize>,
+    /// Where the body begins.
+    pub(super) body: usize,
     /// Where the end of the mail is said, behind the body.
     pub(super) end: usize,
     /// Whether values carry their leading white space, in both directions.
@@ -38,7 +40,7 @@ impl Packets {
     /// Writes the packets of a mail.
     pub(super) fn of(delivery: &Delivery<'_>, mail: &Mail, protocol: u32) -> Packets {
         let keeps_space = protocol & LEADING_SPACE != 0;
-        let mut packets = Packets { octets: Vec::new(), answered: Vec::new(), end: 0, keeps_space, protocol };
+        let mut packets = Packets { octets: Vec::new(), answered: Vec::new(), body: 0, end: 0, keeps_space, protocol };
         let login = delivery.login.map(|login| [["{auth_type}", "PLAIN"], ["{auth_authen}", login]]);
         let sender = [["{mail_addr}", delivery.mail_from], ["{mail_mailer}", "smtp"]];
         let macros = login.into_iter().flatten().chain(sender);
@@ -57,6 +59,7 @@ impl Packets {
             packets.push(b'L', [queue_id], &[&*field.name, b"\0", value, b"\0"].concat());
         }
         packets.push(b'N', [queue_id], b"");
+        packets.body = packets.octets.len();
         for piece in mail.body.chunks(CHUNK) {
             packets.push(b'B', [queue_id], piece);
         }
@@ -79,8 +82,8 @@ impl Packets {
     }
 }
 
-/// Writes what the MTA says of a client.
-pub(super) fn client(delivery: &Delivery<'_>) -> Vec<u8> {
+/// Writes what the MTA says of a client; what the filter does not want to be shown is left out.
+pub(super) fn client(delivery: &Delivery<'_>, protocol: u32) -> Vec<u8> {
     let mut octets = Vec::new();
     let address = match delivery.client_ip {
         None => b"U".to_vec(),
@@ -90,16 +93,25 @@ pub(super) fn client(delivery: &Delivery<'_>) -> Vec<u8> {
         }
     };
     let macros = [["j", "mx.example.net"], ["{daemon_name}", "mx.example.net"], ["v", "Postfix 3.7.11"]];
-    frame(&mut octets, &[b"D", b"C", &told(macros)]);
-    frame(&mut octets, &[b"C", delivery.client_host.as_bytes(), b"\0", &address]);
-    frame(&mut octets, &[b"D", b"H"]);
-    frame(&mut octets, &[b"H", delivery.helo.as_bytes(), b"\0"]);
+    if is_shown(b'C', protocol) {
+        frame(&mut octets, &[b"D", b"C", &told(macros)]);
+        frame(&mut octets, &[b"C", delivery.client_host.as_bytes(), b"\0", &address]);
+    }
+    if is_shown(b'H', protocol) {
+        frame(&mut octets, &[b"D", b"H"]);
+        frame(&mut octets, &[b"H", delivery.helo.as_bytes(), b"\0"]);
+    }
     octets
 }
 
 /// Returns how many answers are due to what is said of a client.
 pub(super) fn answered_of_client(protocol: u32) -> usize {
     BITS.iter().take(2).filter(|(_, unanswered, hidden)| protocol & (unanswered | hidden) == 0).count()
+}
+
+/// Tells whether the filter wants to be shown a command.
+fn is_shown(command: u8, protocol: u32) -> bool {
+    BITS.iter().any(|(letter, _, hidden)| *letter == command && protocol & hidden == 0)
 }
 
 /// Returns packets with their lengths.
