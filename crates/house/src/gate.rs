@@ -36,7 +36,6 @@ use sekisho_mail::policy::Policy;
 use tokio::sync::watch;
 
 use self::event::Clerk;
-use self::roll::Roll;
 use crate::config::{Config, GateSection, Relay, network};
 use crate::events::Events;
 use crate::metrics::Metrics;
@@ -46,8 +45,9 @@ pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
-pub(crate) use roll::Full;
+pub(crate) use roll::{Full, Roll, Room, Seat};
 pub(crate) use seal::SEALS;
+pub(crate) use stock::Portion;
 pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
 
 /// What a listener does with mails.

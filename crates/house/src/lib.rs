@@ -27,6 +27,7 @@ mod fault;
 mod gate;
 mod held;
 mod http;
+mod intake;
 mod lake;
 mod metrics;
 mod postfix;

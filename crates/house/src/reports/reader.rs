@@ -1,13 +1,15 @@
 //! The jobs that read reports: leased, done, and done again where they were broken off
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use sekisho_core::event::Event;
 use sekisho_ledger::{
-    AggregateKey, Backoff, Claim, Fault, Id, Lease, LeaseError, Ledger, Mark, Report, ReportKind, ReportState, Vault,
+    AggregateKey, Backoff, Claim, Fault, Id, Job, Lease, LeaseError, Ledger, Mark, Report, ReportKind, ReportState, Vault,
 };
+use sekisho_ledger::vault::GetError;
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
 use tokio_util::sync::CancellationToken;
@@ -17,7 +19,8 @@ use super::opening::{self, Found, Opened, What};
 use super::rows::{self, Origin};
 use super::submitter::{self, Examiner, Proof};
 use crate::lake::{Lake, LakeError};
-use crate::store::DataFolder;
+use crate::metrics::ReadCounts;
+use crate::store::Archive;
 
 /// The queue of reports that wait to be read.
 pub(crate) const QUEUE: &str = "read-report";
@@ -32,7 +35,9 @@ const PATIENCE: u32 = 6;
 /// How often somebody looks for new reports.
 const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
 /// How long books that fail are left in peace.
-const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
+const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(2);
+/// How long a job waits for what is away, in microseconds.
+const ABSENCE: i64 = 2_000_000;
 /// How long a job waits that failed.
 const BACKOFF: Backoff =
     Backoff { first: std::time::Duration::from_secs(5), most: std::time::Duration::from_secs(3600) };
@@ -71,21 +76,35 @@ pub(crate) struct Tally {
     pub(crate) unproven: u64,
     /// Jobs that failed, and are tried again.
     pub(crate) failed: u64,
+    /// Jobs that wait until what they need is there again.
+    pub(crate) postponed: u64,
 }
 
 /// Why a job could not be done now.
 #[derive(Debug)]
-enum Trouble {
+pub(crate) enum Trouble {
     /// The book.
     Ledger(Fault),
     /// The bytes.
-    Vault(String),
+    Vault(GetError),
     /// The lake.
     Lake(LakeError),
     /// The DNS.
     Dns,
     /// A fault of ours.
     Ours(String),
+}
+
+impl Trouble {
+    /// Tells whether what the job needs is away: the job is not to blame, and no other fares better now.
+    fn is_absence(&self) -> bool {
+        match self {
+            Trouble::Ledger(fault) => fault.is_passing(),
+            Trouble::Vault(why) => matches!(why, GetError::Unavailable(_)),
+            Trouble::Lake(_) => true,
+            Trouble::Dns | Trouble::Ours(_) => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Trouble {
@@ -96,6 +115,16 @@ impl std::fmt::Display for Trouble {
             Trouble::Lake(why) => write!(f, "the lake: {why}"),
             Trouble::Dns => f.write_str("the DNS does not say who sent it"),
             Trouble::Ours(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Trouble::Ledger(why) => why.source(),
+            Trouble::Vault(why) => why.source(),
+            Trouble::Lake(_) | Trouble::Dns | Trouble::Ours(_) => None,
         }
     }
 }
@@ -113,24 +142,56 @@ impl From<LakeError> for Trouble {
 }
 
 impl Reader {
-    /// Does the jobs that are due, some at a time; returns what came of them, and whether there were any.
-    pub(crate) async fn work(&self, tally: &mut Tally) -> Result<bool, Fault> {
+    /// Does the jobs that are due, some at a time; tells whether there were any. `held` are those that were begun: where the books
+    /// are away they stay in hand, and are gone on with when this is called again.
+    pub(crate) async fn work(&self, held: &mut VecDeque<Lease>, tally: &mut Tally) -> Result<bool, Trouble> {
         let now = now();
-        let leases = self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + LEASE).await?;
-        for lease in &leases {
-            match self.read(lease, tally).await {
-                Ok(()) => settle(self.ledger.finish(lease, self::now()).await)?,
+        // What was in hand for too long is somebody else's by now.
+        held.retain(|lease| lease.job.free_at.is_some_and(|until| until > now));
+        if held.is_empty() {
+            held.extend(self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + LEASE).await?);
+        }
+        let had_any = !held.is_empty();
+        while let Some(lease) = held.front_mut() {
+            match self.finish(lease, tally).await {
+                Ok(()) => drop(held.pop_front()),
                 Err(trouble) => {
-                    tally.failed += 1;
-                    warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
-                    let now = self::now();
-                    let again = now + BACKOFF.wait(lease.job.attempts, chance());
-                    let failed = self.ledger.fail(lease, &trouble.to_string(), now, again).await;
-                    settle(failed.map(drop))?;
+                    // Some of its rows may be told: whoever goes on looks for them.
+                    lease.job.last_error = Some(trouble.to_string());
+                    self.hand_back(held, &trouble, tally).await?;
+                    return Err(trouble);
                 }
             }
         }
-        Ok(!leases.is_empty())
+        Ok(had_any)
+    }
+
+    /// Reads the report of a job, and ends the job. An error is that something is away that every job needs.
+    async fn finish(&self, lease: &Lease, tally: &mut Tally) -> Result<(), Trouble> {
+        match self.read(lease, tally).await {
+            Ok(()) => settle(self.ledger.finish(lease, now()).await)?,
+            Err(trouble) if trouble.is_absence() => return Err(trouble),
+            Err(trouble) => {
+                tally.failed += 1;
+                warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
+                let now = now();
+                let again = now + BACKOFF.wait(lease.job.attempts, chance());
+                let failed = self.ledger.fail(lease, &trouble.to_string(), now, again).await;
+                settle(failed.map(drop))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands back what is in hand as if it had not been tried.
+    async fn hand_back(&self, held: &mut VecDeque<Lease>, why: &Trouble, tally: &mut Tally) -> Result<(), Fault> {
+        while let Some(lease) = held.front() {
+            let now = now();
+            settle(self.ledger.postpone(lease, &why.to_string(), now, now + ABSENCE).await)?;
+            tally.postponed += 1;
+            held.pop_front();
+        }
+        Ok(())
     }
 
     /// Reads the report of a job, and says what became of it.
@@ -139,7 +200,7 @@ impl Reader {
         let Some(report) = self.ledger.report(id).await? else {
             return Err(Trouble::Ours("the report of the job is gone".to_owned()));
         };
-        let bytes = self.vault.get(&report.evidence).await.map_err(|why| Trouble::Vault(why.to_string()))?;
+        let bytes = self.vault.get(&report.evidence).await.map_err(Trouble::Vault)?;
         let bytes = Arc::new(bytes);
         let opened = {
             let bytes = Arc::clone(&bytes);
@@ -151,11 +212,16 @@ impl Reader {
             mark.read_as = Some(if kind == Kind::Failure { ReportKind::DmarcFailure } else { ReportKind::Abuse });
             (mark.state, mark.reason) = (ReportState::Ignored, Some("feedback is kept, and not counted".to_owned()));
             tally.ignored += 1;
+        } else if opened.found.is_empty() && matches!(report.kind, ReportKind::Abuse | ReportKind::Fbl) {
+            // People complain in words of their own.
+            mark.read_as = Some(report.kind);
+            (mark.state, mark.reason) = (ReportState::Ignored, Some("feedback is kept, and not counted".to_owned()));
+            tally.ignored += 1;
         } else if opened.found.is_empty() {
             (mark.state, mark.reason) = (ReportState::Unreadable, Some(told(&opened.unreadable)));
             tally.unreadable += 1;
         } else {
-            self.count(&report, lease.job.attempts, bytes, Arc::new(opened), &mut mark, tally).await?;
+            self.count(&report, &lease.job, bytes, Arc::new(opened), &mut mark, tally).await?;
         }
         if mark.state != ReportState::Read {
             info!(report.id = %id, state = mark.state.word(), reason = mark.reason.as_deref(), "read a report");
@@ -168,13 +234,15 @@ impl Reader {
     async fn count(
         &self,
         report: &Report,
-        attempts: u32,
+        job: &Job,
         bytes: Arc<Vec<u8>>,
         opened: Arc<Opened>,
         mark: &mut Mark,
         tally: &mut Tally,
     ) -> Result<(), Trouble> {
-        let submitter = self.submitter(report, attempts, &bytes, &opened).await?;
+        let submitter = self.submitter(report, job.attempts, &bytes, &opened).await?;
+        // A job that was handed back counts no attempt, but says why.
+        let is_again = job.attempts > 1 || job.last_error.is_some();
         let (mut counted, mut duplicate) = (0, None);
         for (part, found) in opened.found.iter().enumerate() {
             let part = u32::try_from(part).unwrap_or(u32::MAX);
@@ -191,7 +259,7 @@ impl Reader {
                 Claim::Duplicate(holder) => duplicate = Some(holder),
                 Claim::Ours => {
                     let name = format!("{}.{part}", report.id);
-                    let (rows, messages) = self.tell(name, report, &key, attempts > 1, part, &bytes, &opened).await?;
+                    let (rows, messages) = self.tell(name, report, &key, is_again, part, &bytes, &opened).await?;
                     self.ledger.count_aggregate(report.id, part, rows, messages).await?;
                     (tally.rows, tally.messages) = (tally.rows + rows, tally.messages.saturating_add(messages));
                     counted += 1;
@@ -265,29 +333,25 @@ impl Reader {
 
 /// Reads whatever waits, until it is time to stop. `examiner` is asked anew each time: a reload may change it.
 pub(crate) async fn keep_reading(
-    folder: DataFolder,
+    archive: Archive,
     lake: Arc<dyn Lake>,
     examiner: impl Fn() -> Examiner,
+    counts: ReadCounts,
     shutdown: CancellationToken,
 ) {
     let worker = format!("daemon-{}-{}", std::process::id(), now());
-    let mut books: Option<(Ledger, Vault)> = None;
-    let mut has_failed = false;
+    let (mut held, mut has_failed) = (VecDeque::new(), false);
     loop {
-        let done = match &books {
-            None => match open(&folder).await {
-                Ok(opened) => {
-                    books = Some(opened);
-                    continue;
-                }
-                Err(why) => Err(why),
-            },
-            Some((ledger, vault)) => {
-                let (ledger, vault, lake) = (ledger.clone(), vault.clone(), Arc::clone(&lake));
+        let mut tally = Tally::default();
+        let done = match open(&archive).await {
+            Ok((ledger, vault)) => {
+                let lake = Arc::clone(&lake);
                 let reader = Reader { ledger, vault, lake, examiner: examiner(), worker: worker.clone() };
-                reader.work(&mut Tally::default()).await.map_err(|why| why.to_string())
+                reader.work(&mut held, &mut tally).await.map_err(|why| why.to_string())
             }
+            Err(why) => Err(why),
         };
+        counts.add(&tally);
         match &done {
             Err(why) if !has_failed => warn!(error = %why, "reports cannot be read now; it is tried again"),
             Ok(_) if has_failed => info!("reports are read again"),
@@ -304,15 +368,13 @@ pub(crate) async fn keep_reading(
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if let Some((ledger, _)) = books {
-        ledger.close().await;
-    }
+    archive.close().await;
 }
 
 /// Opens the books.
-async fn open(folder: &DataFolder) -> Result<(Ledger, Vault), String> {
-    let ledger = folder.ledger().await.map_err(|why| why.to_string())?;
-    let vault = folder.vault().await.map_err(|why| why.to_string())?;
+async fn open(archive: &Archive) -> Result<(Ledger, Vault), String> {
+    let ledger = archive.ledger().await.map_err(|why| why.to_string())?;
+    let vault = archive.vault().await.map_err(|why| why.to_string())?;
     Ok((ledger, vault))
 }
 
