@@ -47,8 +47,8 @@ pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
 pub(crate) use roll::{Full, Roll, Room, Seat};
 pub(crate) use seal::SEALS;
-pub(crate) use stock::Portion;
 pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
+pub(crate) use stock::Portion;
 
 /// What a listener does with mails.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -13,9 +13,9 @@ use sekisho_ask::{Counts, Source};
 use sekisho_ledger::ReportKind;
 use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcResult, SpfResult, Verdict};
 
+use crate::gate::{Act, Broken, Fate, Full, SEALS, Unfit};
 use crate::intake;
 use crate::reports::Tally;
-use crate::gate::{Act, Broken, Fate, Full, SEALS, Unfit};
 
 /// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
 const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];

@@ -292,7 +292,10 @@ impl Daemon {
     }
 
     /// Prepares everything that a new configuration needs, or names what forbids it.
-    async fn prepare(&self, loaded: Result<Config, Fault>) -> Result<(Source, Arc<Office>, Arc<HouseRules>, Config), Vec<Fault>> {
+    async fn prepare(
+        &self,
+        loaded: Result<Config, Fault>,
+    ) -> Result<(Source, Arc<Office>, Arc<HouseRules>, Config), Vec<Fault>> {
         let mut config = loaded.map_err(|fault| vec![fault])?;
         config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
         let source = self.source_for(&config).map_err(|fault| vec![fault])?;

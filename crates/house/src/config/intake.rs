@@ -187,8 +187,7 @@ impl IntakeSection {
 
     /// Checks whose mail is taken: one mailbox is for one thing.
     fn check_recipients(&mut self, raw: &mut RawIntake, faults: &mut Faults) {
-        let written =
-            [raw.rua.take(), raw.ruf.take(), raw.tlsrpt.take(), raw.abuse.take(), raw.fbl.take()].into_iter();
+        let written = [raw.rua.take(), raw.ruf.take(), raw.tlsrpt.take(), raw.abuse.take(), raw.fbl.take()].into_iter();
         let mut seen = Vec::new();
         for ((_, patterns), written) in self.recipients.iter_mut().zip(written) {
             let Some(written) = written else { continue };
@@ -310,10 +309,9 @@ mod tests {
         assert_eq!(usual.kind("dmarc+example.org", "reports.example"), Some(ReportKind::DmarcAggregate));
         assert_eq!(usual.kind("tls-reports", "[192.0.2.1]"), Some(ReportKind::Tls));
         assert_eq!((usual.kind("postmaster", ""), usual.kind("alice", "example.org")), (None, None));
-        let section = config_for_testing(
-            "[intake]\nrua = [\"@rua.example\", \"a@\"]\nruf = [\"a@rua.example\"]\ntlsrpt = []\n",
-        )
-        .intake;
+        let section =
+            config_for_testing("[intake]\nrua = [\"@rua.example\", \"a@\"]\nruf = [\"a@rua.example\"]\ntlsrpt = []\n")
+                .intake;
         let kind = |local, domain| section.kind(local, domain);
         assert_eq!(kind("anybody", "RUA.example"), Some(ReportKind::DmarcAggregate));
         assert_eq!(kind("a", "rua.example"), Some(ReportKind::DmarcFailure));

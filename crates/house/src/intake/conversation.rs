@@ -174,18 +174,7 @@ impl<'a> Conversation<'a> {
         let session = Session::new(rules.terms.clone(), peer, trust, &mut outbox);
         let spool = Spool { octets: Vec::new(), portion: Portion::of(seat.stock()), is_spilt: false };
         let heard = Instant::now();
-        Conversation {
-            house,
-            rules,
-            seat,
-            client,
-            is_relay,
-            session,
-            outbox,
-            spool,
-            heard,
-            content_since: None,
-        }
+        Conversation { house, rules, seat, client, is_relay, session, outbox, spool, heard, content_since: None }
     }
 
     /// Follows the sender until it is over, or TLS is to begin.

@@ -3,8 +3,8 @@
 //! Evidence first: each conversation puts its own mail into the vault. Then the clerk notes whatever waits in one transaction, so
 //! that many mails wait for the disk once. What is answered here with a receipt outlives the process and a loss of power.
 
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use sekisho_ledger::{Channel, Envelope, Fault, Intake as Deposit, Ledger, Receipt, ReportKind};
 use tokio::sync::{mpsc, oneshot};
@@ -102,7 +102,11 @@ impl Desk {
     }
 
     /// Keeps a mail: one report for each kind of recipient, and for whom it came. When this returns it is durable.
-    pub(super) async fn take(&self, mail: Vec<u8>, envelopes: Vec<(ReportKind, Envelope)>) -> Result<Vec<Kept>, NotNow> {
+    pub(super) async fn take(
+        &self,
+        mail: Vec<u8>,
+        envelopes: Vec<(ReportKind, Envelope)>,
+    ) -> Result<Vec<Kept>, NotNow> {
         let taken = self.try_take(mail, envelopes).await;
         match &taken {
             Err(NotNow(why)) if !self.is_closed.swap(true, Ordering::Relaxed) => {

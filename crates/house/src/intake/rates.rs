@@ -60,14 +60,18 @@ mod tests {
         let admitted = (0..10).filter(|_| rates.admit(one, 6, at(0))).count();
         assert_eq!((admitted, rates.admit(other, 6, at(0)), rates.admit(one, 0, at(0))), (6, true, true));
         // One more each ten seconds, and the whole of it after a minute of silence.
-        assert_eq!((rates.admit(one, 6, at(9)), rates.admit(one, 6, at(10)), rates.admit(one, 6, at(10))), (false, true, false));
+        assert_eq!(
+            (rates.admit(one, 6, at(9)), rates.admit(one, 6, at(10)), rates.admit(one, 6, at(10))),
+            (false, true, false)
+        );
         assert_eq!((0..10).filter(|_| rates.admit(one, 6, at(200))).count(), 6);
     }
 
     #[test]
     fn a_network_of_ipv6_is_one_client_and_memory_is_bounded() {
         let (rates, now) = (Rates::default(), Instant::now());
-        let address = |network: u32, host: u32| IpAddr::from(Ipv6Addr::from_bits(u128::from(network) << 64 | u128::from(host)));
+        let address =
+            |network: u32, host: u32| IpAddr::from(Ipv6Addr::from_bits(u128::from(network) << 64 | u128::from(host)));
         assert_eq!((0..10).filter(|host| rates.admit(address(1, *host), 3, now)).count(), 3);
         let strangers = u32::try_from(CLIENTS_MAX).unwrap() + 1000;
         assert!((2..strangers).all(|network| rates.admit(address(network, 0), 3, now)));

@@ -14,7 +14,8 @@ use crate::fault::{Fault, shown};
 
 /// Makes ready to begin TLS.
 pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Fault> {
-    let certificates = CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    let certificates =
+        CertificateDer::pem_file_iter(&files.certificate).and_then(Iterator::collect::<Result<Vec<_>, _>>);
     let certificates = certificates.map_err(|why| unreadable(&files.certificate, &why))?;
     let key = PrivateKeyDer::from_pem_file(&files.key).map_err(|why| unreadable(&files.key, &why))?;
     let provider = Arc::new(aws_lc_rs::default_provider());
@@ -22,7 +23,8 @@ pub(super) fn acceptor(files: &TlsFiles) -> Result<TlsAcceptor, Fault> {
         let path = ("path", shown(&files.certificate));
         Fault::new("fault-certificate", [path]).because(Fault::quote(why.to_string()))
     };
-    let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(unusable)?;
+    let config =
+        ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().map_err(unusable)?;
     // Who delivers mail shows no certificate of its own.
     let config = config.with_no_client_auth().with_single_cert(certificates, key).map_err(unusable)?;
     Ok(Arc::new(config).into())

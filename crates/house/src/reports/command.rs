@@ -9,6 +9,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Report, ReportFilter, ReportState};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::import::{Importer, Taken};
 use super::reader::{Reader, Tally, Trouble};
@@ -95,7 +96,8 @@ async fn import(
     let has_read = match folder.lake_to_write(open) {
         Ok(lake) => {
             let worker = format!("import-{}-{}", std::process::id(), Timestamp::now().as_microsecond());
-            let reader = Reader { ledger: ledger.clone(), vault, lake: Arc::clone(&lake), examiner, worker };
+            let stop = CancellationToken::new();
+            let reader = Reader { ledger: ledger.clone(), vault, lake: Arc::clone(&lake), examiner, worker, stop };
             let mut held = VecDeque::new();
             loop {
                 match reader.work(&mut held, &mut tally).await {

@@ -2,14 +2,16 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use sekisho_core::event::Event;
-use sekisho_ledger::{
-    AggregateKey, Backoff, Claim, Fault, Id, Job, Lease, LeaseError, Ledger, Mark, Report, ReportKind, ReportState, Vault,
-};
 use sekisho_ledger::vault::GetError;
+use sekisho_ledger::{
+    AggregateKey, Backoff, Claim, Fault, Id, Job, Lease, LeaseError, Ledger, Mark, Report, ReportKind, ReportState,
+    Vault,
+};
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
 use tokio_util::sync::CancellationToken;
@@ -24,8 +26,11 @@ use crate::store::Archive;
 
 /// The queue of reports that wait to be read.
 pub(crate) const QUEUE: &str = "read-report";
-/// How long a reader keeps a job before another may take it, in microseconds.
-const LEASE: i64 = 300_000_000;
+/// How long a reader keeps a job before another may take it, beside the time that its answers from the DNS may take. After a crash
+/// somebody else waits for so long.
+const LEASE: Duration = Duration::from_secs(30);
+/// How much of that a job has to have before it that is begun.
+const NEEDED: Duration = Duration::from_secs(15);
 /// How many jobs are leased at a time.
 const AT_A_TIME: u16 = 16;
 /// How many Events are handed to the lake at a time.
@@ -33,14 +38,13 @@ const BATCH: usize = 4096;
 /// How often the DNS is asked who sent a report before nobody has.
 const PATIENCE: u32 = 6;
 /// How often somebody looks for new reports.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
 /// How long books that fail are left in peace.
-const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(2);
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
 /// How long a job waits for what is away, in microseconds.
 const ABSENCE: i64 = 2_000_000;
 /// How long a job waits that failed.
-const BACKOFF: Backoff =
-    Backoff { first: std::time::Duration::from_secs(5), most: std::time::Duration::from_secs(3600) };
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(5), most: Duration::from_secs(3600) };
 
 /// Who reads reports.
 #[derive(Clone)]
@@ -55,6 +59,8 @@ pub(crate) struct Reader {
     pub(crate) examiner: Examiner,
     /// What this process is called.
     pub(crate) worker: String,
+    /// Tells that it is time to stop: the job in work is done, and no other is begun.
+    pub(crate) stop: CancellationToken,
 }
 
 /// What came of some jobs.
@@ -149,16 +155,20 @@ impl Reader {
         // What was in hand for too long is somebody else's by now.
         held.retain(|lease| lease.job.free_at.is_some_and(|until| until > now));
         if held.is_empty() {
-            held.extend(self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + LEASE).await?);
+            held.extend(self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + self.span(LEASE)).await?);
         }
         let had_any = !held.is_empty();
         while let Some(lease) = held.front_mut() {
+            if self.stop.is_cancelled() {
+                self.hand_back(held, "the reader was stopped", now, tally).await?;
+                break;
+            }
             match self.finish(lease, tally).await {
                 Ok(()) => drop(held.pop_front()),
                 Err(trouble) => {
                     // Some of its rows may be told: whoever goes on looks for them.
                     lease.job.last_error = Some(trouble.to_string());
-                    self.hand_back(held, &trouble, tally).await?;
+                    self.hand_back(held, &trouble.to_string(), self::now() + ABSENCE, tally).await?;
                     return Err(trouble);
                 }
             }
@@ -167,14 +177,21 @@ impl Reader {
     }
 
     /// Reads the report of a job, and ends the job. An error is that something is away that every job needs.
-    async fn finish(&self, lease: &Lease, tally: &mut Tally) -> Result<(), Trouble> {
+    async fn finish(&self, lease: &mut Lease, tally: &mut Tally) -> Result<(), Trouble> {
+        let (now, until) = (now(), now() + self.span(LEASE));
+        if lease.job.free_at.is_none_or(|until| until < now + self.span(NEEDED)) {
+            match self.ledger.heartbeat(lease, now, until).await {
+                Ok(()) => lease.job.free_at = Some(until),
+                lost => return Ok(settle(lost)?),
+            }
+        }
         match self.read(lease, tally).await {
-            Ok(()) => settle(self.ledger.finish(lease, now()).await)?,
+            Ok(()) => settle(self.ledger.finish(lease, self::now()).await)?,
             Err(trouble) if trouble.is_absence() => return Err(trouble),
             Err(trouble) => {
                 tally.failed += 1;
                 warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
-                let now = now();
+                let now = self::now();
                 let again = now + BACKOFF.wait(lease.job.attempts, chance());
                 let failed = self.ledger.fail(lease, &trouble.to_string(), now, again).await;
                 settle(failed.map(drop))?;
@@ -183,15 +200,25 @@ impl Reader {
         Ok(())
     }
 
-    /// Hands back what is in hand as if it had not been tried.
-    async fn hand_back(&self, held: &mut VecDeque<Lease>, why: &Trouble, tally: &mut Tally) -> Result<(), Fault> {
+    /// Hands back what is in hand until some time, as if it had not been tried.
+    async fn hand_back(
+        &self,
+        held: &mut VecDeque<Lease>,
+        why: &str,
+        again: i64,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
         while let Some(lease) = held.front() {
-            let now = now();
-            settle(self.ledger.postpone(lease, &why.to_string(), now, now + ABSENCE).await)?;
+            settle(self.ledger.postpone(lease, why, now(), again).await)?;
             tally.postponed += 1;
             held.pop_front();
         }
         Ok(())
+    }
+
+    /// Returns a time beside that which answers from the DNS may take, in microseconds.
+    fn span(&self, time: Duration) -> i64 {
+        i64::try_from((time + self.examiner.timeout).as_micros()).unwrap_or(i64::MAX / 2)
     }
 
     /// Reads the report of a job, and says what became of it.
@@ -346,7 +373,8 @@ pub(crate) async fn keep_reading(
         let done = match open(&archive).await {
             Ok((ledger, vault)) => {
                 let lake = Arc::clone(&lake);
-                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker: worker.clone() };
+                let (worker, stop) = (worker.clone(), shutdown.clone());
+                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker, stop };
                 reader.work(&mut held, &mut tally).await.map_err(|why| why.to_string())
             }
             Err(why) => Err(why),
@@ -359,7 +387,7 @@ pub(crate) async fn keep_reading(
         }
         has_failed = done.is_err();
         let pause = match done {
-            Ok(true) => std::time::Duration::ZERO,
+            Ok(true) => Duration::ZERO,
             Ok(false) => LOOK,
             Err(_) => AFTER_FAILURE,
         };
