@@ -35,7 +35,7 @@ impl Peer {
         let (folder, address) = (private(folder, "sekisho")?, free_port()?);
         // No peer keeps what it found.
         let configuration = format!(
-            "[dns]\nupstreams = [\"127.0.0.1:53\"]\n\n[gate]\nlisten = [\"{address}\"]\n\n[store]\nevents = false\n"
+            "[dns]\nupstreams = [\"127.0.0.1:53\"]\n\n[gate]\nlisten = [\"{address}\"]\n\n[store]\nevents = false\n\n[intake]\nlisten = []\n"
         );
         fs::write(folder.join("sekisho.toml"), configuration)?;
         let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/sekisho");

@@ -17,6 +17,7 @@ pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnFailure, OnReject, OnT
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
 pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::http::HttpSection;
+pub(crate) use self::intake::{IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
 use self::raw::RawConfig;
 pub(crate) use self::seal::SealSection;
@@ -37,6 +38,7 @@ mod conduct;
 mod dns;
 mod gate;
 mod http;
+mod intake;
 mod log;
 mod nearest;
 pub(crate) mod network;
@@ -68,6 +70,8 @@ pub(crate) struct Config {
     pub(crate) sign: SignSection,
     /// Where the daemon can be watched.
     pub(crate) http: HttpSection,
+    /// Where reports arrive by SMTP.
+    pub(crate) intake: IntakeSection,
     /// What it writes down.
     pub(crate) log: LogSection,
     /// Its process.
@@ -111,6 +115,7 @@ impl Config {
             gate: GateSection::check(sections.gate, &mut faults),
             sign: SignSection::check(sections.sign, &mut faults),
             http: HttpSection::check(sections.http, &mut faults),
+            intake: IntakeSection::check(sections.intake, &mut faults),
             log: LogSection::check(sections.log, &mut faults),
             serve: ServeSection::check(sections.serve, &mut faults),
             seal: SealSection::check(sections.seal, &mut faults),

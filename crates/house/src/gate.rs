@@ -37,7 +37,6 @@ use sekisho_mail::policy::Policy;
 use tokio::sync::watch;
 
 use self::event::Clerk;
-use self::roll::Roll;
 use self::turns::Turns;
 use crate::config::{Config, GateSection, Relay, network};
 use crate::events::Events;
@@ -48,9 +47,10 @@ pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
-pub(crate) use roll::Full;
+pub(crate) use roll::{Full, Roll, Room, Seat};
 pub(crate) use seal::SEALS;
 pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
+pub(crate) use stock::Portion;
 
 /// How long a mail under way may take beyond the time for its DNS answers, when we have to stop.
 const LAST_WORDS: Duration = Duration::from_secs(5);

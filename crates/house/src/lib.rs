@@ -28,6 +28,7 @@ mod gate;
 mod held;
 mod help;
 mod http;
+mod intake;
 mod lake;
 mod metrics;
 mod postfix;

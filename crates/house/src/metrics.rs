@@ -10,9 +10,12 @@ use jiff::Timestamp;
 use prometheus::core::Collector;
 use prometheus::{Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
 use sekisho_ask::{Counts, Source};
+use sekisho_ledger::ReportKind;
 use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcResult, SpfResult, Verdict};
 
 use crate::gate::{Act, Broken, Fate, Full, SEALS, Unfit};
+use crate::intake;
+use crate::reports::Tally;
 
 /// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
 const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
@@ -71,18 +74,28 @@ pub(crate) struct Metrics {
     dns: Dns,
     /// What became of Events.
     pub(crate) events: EventCounts,
+    /// What the intake did.
+    pub(crate) intake: IntakeCounts,
+    /// What became of reports.
+    pub(crate) read: ReadCounts,
     /// What the process takes.
     process: Process,
 }
 
 /// One counter for each of some words that are known beforehand.
+#[derive(Clone)]
 pub(crate) struct Words(Vec<(&'static str, IntCounter)>);
 
 impl Words {
     /// Adds one to a word.
     pub(crate) fn count(&self, word: &str) {
+        self.add(word, 1);
+    }
+
+    /// Adds something to a word.
+    fn add(&self, word: &str, number: u64) {
         if let Some((_, counter)) = self.0.iter().find(|(known, _)| *known == word) {
-            counter.inc();
+            counter.inc_by(number);
         }
     }
 }
@@ -187,6 +200,8 @@ impl Metrics {
             ),
             dns: Dns::new(&registry),
             events: EventCounts::new(&registry),
+            intake: IntakeCounts::new(&registry),
+            read: ReadCounts::new(&registry),
             process: Process {
                 memory: gauge(&registry, "process_resident_memory_bytes", "Resident memory in bytes."),
                 files: gauge(&registry, "process_open_fds", "Open file descriptors."),
@@ -278,6 +293,104 @@ impl EventCounts {
             kept: counter("sekisho_events_kept_total", "Events that the lake keeps."),
             dropped: counter("sekisho_events_dropped_total", "Events that are lost: the lake did not keep up."),
             failures: counter("sekisho_lake_failures_total", "Times that the lake could not keep what it was given."),
+        }
+    }
+}
+
+/// What the intake did.
+pub(crate) struct IntakeCounts {
+    /// Reports that arrived, by kind and by what became of them.
+    reports: Vec<(ReportKind, Words)>,
+    /// Recipients that were refused, by why.
+    pub(crate) recipients_refused: Words,
+    /// Conversations under way.
+    pub(crate) sessions: IntGauge,
+    /// Conversations that were begun.
+    pub(crate) sessions_begun: IntCounter,
+    /// Connections that were refused, by the limit.
+    pub(crate) sessions_refused: Words,
+    /// Conversations that made room for others.
+    pub(crate) sessions_displaced: IntCounter,
+    /// Conversations that could not go on, by what was wrong.
+    pub(crate) session_failures: Words,
+}
+
+impl IntakeCounts {
+    /// Makes the counters.
+    fn new(registry: &Registry) -> IntakeCounts {
+        let counter = |name, help| register(registry, IntCounter::new(name, help));
+        let words = |name, help, label, words: &mut dyn Iterator<Item = &'static str>| {
+            Family::new(registry, name, help, &[label]).words(&[], words)
+        };
+        let labels = ["kind", "outcome"];
+        let reports = Family::new(registry, "sekisho_intake_reports_total", "Reports that arrived.", &labels);
+        let fates = || intake::Fate::ALL.iter().map(|fate| fate.as_str());
+        let of = |kind: ReportKind| (kind, reports.words(&[kind.word()], &mut fates()));
+        IntakeCounts {
+            reports: ReportKind::ALL.iter().filter(|kind| **kind != ReportKind::Unknown).copied().map(of).collect(),
+            recipients_refused: words(
+                "sekisho_intake_recipients_refused_total",
+                "Recipients that were refused at the intake.",
+                "reason",
+                &mut ["unknown", "rate"].into_iter(),
+            ),
+            sessions: gauge(registry, "sekisho_intake_sessions", "Conversations by SMTP under way."),
+            sessions_begun: counter("sekisho_intake_sessions_total", "Conversations by SMTP begun."),
+            sessions_refused: words(
+                "sekisho_intake_sessions_refused_total",
+                "Connections by SMTP refused beyond a limit.",
+                "limit",
+                &mut Full::ALL.iter().map(|full| full.as_str()),
+            ),
+            sessions_displaced: counter(
+                "sekisho_intake_sessions_displaced_total",
+                "Conversations by SMTP that made room for others.",
+            ),
+            session_failures: words(
+                "sekisho_intake_session_failures_total",
+                "Conversations by SMTP that could not go on.",
+                "kind",
+                &mut intake::Broken::KINDS.into_iter(),
+            ),
+        }
+    }
+
+    /// Counts a report.
+    pub(crate) fn count(&self, kind: ReportKind, fate: intake::Fate) {
+        if let Some((_, fates)) = self.reports.iter().find(|(known, _)| *known == kind) {
+            fates.count(fate.as_str());
+        }
+    }
+}
+
+/// What became of the reports that were read.
+#[derive(Clone)]
+pub(crate) struct ReadCounts(Words);
+
+impl ReadCounts {
+    /// Makes the counters.
+    fn new(registry: &Registry) -> ReadCounts {
+        let read = Family::new(
+            registry,
+            "sekisho_reports_read_total",
+            "Reports that were taken up to be read, by what came of it.",
+            &["outcome"],
+        );
+        let mut outcomes = ["read", "duplicate", "unreadable", "ignored", "failed", "postponed"].into_iter();
+        ReadCounts(read.words(&[], &mut outcomes))
+    }
+
+    /// Adds what came of some of them.
+    pub(crate) fn add(&self, tally: &Tally) {
+        for (outcome, number) in [
+            ("read", tally.read),
+            ("duplicate", tally.duplicates),
+            ("unreadable", tally.unreadable),
+            ("ignored", tally.ignored),
+            ("failed", tally.failed),
+            ("postponed", tally.postponed),
+        ] {
+            self.0.add(outcome, number);
         }
     }
 }

@@ -12,5 +12,5 @@ mod rows;
 mod show;
 mod submitter;
 
-pub(crate) use self::reader::keep_reading;
+pub(crate) use self::reader::{Tally, keep_reading};
 pub(crate) use self::submitter::Examiner;

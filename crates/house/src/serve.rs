@@ -39,11 +39,12 @@ use crate::config::{Config, StoreSection};
 use crate::events::{Events, Keepers};
 use crate::fault::Fault;
 use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
+use crate::intake::{Clerk, HouseRules, Intake};
 use crate::lake::Lake;
 use crate::metrics::Metrics;
 use crate::speech::Talk;
-use crate::store::DataFolder;
-use crate::{Exit, Setting, Streams, gate, http, reports};
+use crate::store::{Archive, DataFolder};
+use crate::{Exit, Setting, Streams, gate, http, intake, reports};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
@@ -58,11 +59,12 @@ impl ServeArguments {
         let journal = Arc::new(Journal::new(config.log, to_stderr));
         // Only the first call of a process decides where log lines go; a test may call twice.
         let _ = tracing_subscriber::registry().with(Shared(Arc::clone(&journal))).try_init();
-        let sockets = Sockets::bind(&config)?;
+        let sockets = Sockets::bind(&config, &streams.setting)?;
         let in_work = Arc::new(in_work(&config, &streams.setting.runtime_places)?);
         // Keys are read before root's privileges go: nobody else may be able to.
         let office = Office::open(&config).map_err(|faults| only_last(faults, talk, streams))?;
-        config.gate.max_sessions = confinement::take_files(config.gate.max_sessions);
+        let house_rules = HouseRules::open(&config, &host())?;
+        config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
         confinement::become_user(&config)?;
         let source = source(self.dns.as_deref(), &config)?;
         let metrics = Arc::new(Metrics::new());
@@ -78,9 +80,17 @@ impl ServeArguments {
         let (copies, turns) = (Arc::new(Copies::new()), Arc::default());
         let lasting = Lasting { in_work, metrics, copies, turns, host: host(), events, secret };
         let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
-        let reading = books.kept.as_ref().map(|(_, folder, lake)| (folder.clone(), Arc::clone(lake)));
-        let daemon = Daemon { arguments: self, places, journal, front, config, reading, mails: mails.handle().clone() };
-        let served = house.block_on(daemon.serve(sockets, doubts, talk, streams));
+        let reading = books.kept.as_ref().map(|(_, archive, lake)| (archive.clone(), Arc::clone(lake)));
+        let (intake, clerk) = match &reading {
+            Some((archive, _)) => {
+                let (intake, clerk) = Intake::new(house_rules, archive.clone(), Arc::clone(&front.metrics));
+                (Some(intake), Some(clerk))
+            }
+            None => (None, None),
+        };
+        let mails_handle = mails.handle().clone();
+        let daemon = Daemon { arguments: self, places, journal, front, config, intake, reading, mails: mails_handle };
+        let served = house.block_on(daemon.serve(sockets, doubts, clerk, talk, streams));
         // A thread that is still at work on a mail is not waited for: that mail had its time.
         mails.shutdown_background();
         // Whatever was judged is in the books before we go.
@@ -98,7 +108,7 @@ struct Books {
     /// What hashes of names are made with.
     secret: Arc<[u8]>,
     /// Who keeps them, and where they lie.
-    kept: Option<(Keepers, DataFolder, Arc<dyn Lake>)>,
+    kept: Option<(Option<Keepers>, Archive, Arc<dyn Lake>)>,
 }
 
 impl Books {
@@ -109,24 +119,29 @@ impl Books {
             let events = Arc::new(Events::nowhere(metrics.events.clone()));
             Books { folder, events, secret, kept: None }
         };
-        let (Some(open), true) = (setting.open_lake, config.store.events) else {
+        let (Some(open), true) = (setting.open_lake, config.store.events || !config.intake.listen.is_empty()) else {
             return Ok(closed(None, Arc::new([])));
         };
         let Some(folder) = DataFolder::open(&config.store, &setting.data_places)? else {
-            warn!("no data folder can be had: verdicts are not kept; set `store.folder`");
+            warn!("no data folder can be had: verdicts are not kept, and no reports are taken; set `store.folder`");
             return Ok(closed(None, Arc::new([])));
         };
         let secret = folder.secret()?;
-        let lake = folder.lake(open);
-        let (events, keepers) = Events::kept_in(Arc::clone(&lake), counts).context("the system has no thread")?;
-        info!(folder = %folder.path().display(), "verdicts are kept");
-        let path = Some(folder.path().to_owned());
-        Ok(Books { folder: path, events: Arc::new(events), secret, kept: Some((keepers, folder, lake)) })
+        let (lake, path) = (folder.lake(open), folder.path().to_owned());
+        let (events, keepers) = if config.store.events {
+            let (events, keepers) = Events::kept_in(Arc::clone(&lake), counts).context("the system has no thread")?;
+            info!(folder = %path.display(), "verdicts are kept");
+            (events, Some(keepers))
+        } else {
+            (Events::nowhere(counts), None)
+        };
+        let kept = Some((keepers, Archive::of(folder), lake));
+        Ok(Books { folder: Some(path), events: Arc::new(events), secret, kept })
     }
 
     /// Waits until everything is kept.
     fn close(self) {
-        self.kept.into_iter().for_each(|(keepers, ..)| keepers.close());
+        self.kept.into_iter().filter_map(|(keepers, ..)| keepers).for_each(Keepers::close);
     }
 }
 
@@ -136,17 +151,22 @@ struct Sockets {
     gate: Vec<(Role, Socket)>,
     /// For those who watch.
     http: Vec<Socket>,
+    /// For those who send reports.
+    intake: Vec<Socket>,
 }
 
 impl Sockets {
     /// Binds everything, or names the first address that cannot be had.
-    fn bind(config: &Config) -> Result<Sockets, Fault> {
+    fn bind(config: &Config, setting: &Setting) -> Result<Sockets, Fault> {
         let verify = config.gate.listen.iter().map(|address| (Role::Verify, *address));
         let sign = config.sign.listen.iter().map(|address| (Role::Sign, *address));
         let gate =
             verify.chain(sign).map(|(role, address)| Ok((role, bind(address)?))).collect::<Result<_, Fault>>()?;
         let http = config.http.listen.iter().map(|address| bind(*address)).collect::<Result<_, Fault>>()?;
-        Ok(Sockets { gate, http })
+        // Without a lake nobody would read what is taken in.
+        let intake = config.intake.listen.iter().filter(|_| setting.open_lake.is_some());
+        let intake = intake.map(|address| bind(*address)).collect::<Result<_, Fault>>()?;
+        Ok(Sockets { gate, http, intake })
     }
 }
 
@@ -176,8 +196,10 @@ struct Daemon {
     front: Arc<Front>,
     /// What is in force.
     config: Config,
+    /// Where reports arrive, where there is a place to keep them.
+    intake: Option<Arc<Intake>>,
     /// Where reports wait to be read, and where their rows go.
-    reading: Option<(DataFolder, Arc<dyn Lake>)>,
+    reading: Option<(Archive, Arc<dyn Lake>)>,
     /// The reactor that moves mails, and asks the DNS.
     mails: Handle,
 }
@@ -188,6 +210,7 @@ impl Daemon {
         mut self,
         sockets: Sockets,
         doubts: Vec<Doubt>,
+        clerk: Option<Clerk>,
         talk: &Talk,
         streams: &mut Streams<'_>,
     ) -> anyhow::Result<Exit> {
@@ -200,10 +223,7 @@ impl Daemon {
             writeln!(streams.stderr, "{}", talk.say(message, &[("address", address.to_string().into())]))
         };
         for (role, socket) in sockets.gate {
-            let listener = {
-                let _there = self.mails.enter();
-                TcpListener::from_std(socket.into())?
-            };
+            let listener = self.among_mails(socket.into())?;
             let message = if role == Role::Sign { "serve-signing" } else { "serve-listening" };
             say(message, listener.local_addr()?)?;
             let listening = gate::listen(listener, role, Arc::clone(&self.front), no_more_mails.clone());
@@ -219,10 +239,20 @@ impl Daemon {
             say("serve-http", listener.local_addr()?)?;
             watchers.spawn(http::listen(listener, Arc::clone(&self.front), no_more_questions.clone()));
         }
-        if let Some((folder, lake)) = self.reading.take() {
-            let front = Arc::clone(&self.front);
+        for socket in sockets.intake {
+            let Some(intake) = &self.intake else { continue };
+            let listener = self.among_mails(socket.into())?;
+            say("serve-intake", listener.local_addr()?)?;
+            gates.spawn_on(intake::listen(listener, Arc::clone(intake), no_more_mails.clone()), &self.mails);
+        }
+        if let Some(clerk) = clerk {
+            watchers.spawn_on(clerk.work(no_more_questions.clone()), &self.mails);
+        }
+        if let Some((archive, lake)) = self.reading.take() {
+            let (front, counts) = (Arc::clone(&self.front), self.front.metrics.read.clone());
             let examiner = move || front.gate().examiner();
-            watchers.spawn_on(reports::keep_reading(folder, lake, examiner, no_more_questions.clone()), &self.mails);
+            let reading = reports::keep_reading(archive, lake, examiner, counts, no_more_questions.clone());
+            watchers.spawn_on(reading, &self.mails);
         }
         writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
         streams.stderr.flush()?;
@@ -279,7 +309,8 @@ impl Daemon {
         }
         let loaded = Config::load(self.arguments.config.as_deref(), &self.places);
         let result = match self.prepare(loaded).await {
-            Ok((source, office, config)) => {
+            Ok((source, office, house_rules, config)) => {
+                self.intake.iter().for_each(|intake| intake.replace(Arc::clone(&house_rules)));
                 self.put_in_force(config, source, office);
                 "done"
             }
@@ -294,12 +325,22 @@ impl Daemon {
         tell_systemd(&[NotifyState::Ready]);
     }
 
+    /// Lets the reactor that moves mails take connections.
+    fn among_mails(&self, socket: std::net::TcpListener) -> io::Result<TcpListener> {
+        let _there = self.mails.enter();
+        TcpListener::from_std(socket)
+    }
+
     /// Prepares everything that a new configuration needs, or names what forbids it.
-    async fn prepare(&self, loaded: Result<Config, Fault>) -> Result<(Source, Arc<Office>, Config), Vec<Fault>> {
+    async fn prepare(
+        &self,
+        loaded: Result<Config, Fault>,
+    ) -> Result<(Source, Arc<Office>, Arc<HouseRules>, Config), Vec<Fault>> {
         let mut config = loaded.map_err(|fault| vec![fault])?;
-        config.gate.max_sessions = confinement::take_files(config.gate.max_sessions);
+        config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
         let source = self.source_for(&config).map_err(|fault| vec![fault])?;
         let office = Office::open(&config)?;
+        let house_rules = HouseRules::open(&config, &host()).map_err(|fault| vec![fault])?;
         let (settling, asked) = (Arc::clone(&office), source.clone());
         // The DNS is asked where its connections live.
         let settled = self.mails.spawn(async move {
@@ -308,7 +349,7 @@ impl Daemon {
         });
         let (settled, config) = settled.await.map_err(|_| vec![Fault::new("fault-ours", [])])?;
         settled?;
-        Ok((source, office, config))
+        Ok((source, office, Arc::new(house_rules), config))
     }
 
     /// Returns where answers come from under a new configuration: with the cache that there is, where that is possible.
@@ -328,6 +369,7 @@ impl Daemon {
         let fixed = [
             ("gate.listen", self.config.gate.listen != config.gate.listen),
             ("sign.listen", self.config.sign.listen != config.sign.listen),
+            ("intake.listen", self.config.intake.listen != config.intake.listen),
             ("http.listen", self.config.http.listen != config.http.listen),
             ("serve.user", self.config.serve.user != config.serve.user),
             ("serve.confine", self.config.serve.confine != config.serve.confine),
@@ -344,6 +386,7 @@ impl Daemon {
         self.config.gate.listen = before.gate.listen;
         self.config.sign.listen = before.sign.listen;
         self.config.http = before.http;
+        self.config.intake.listen = before.intake.listen;
         self.config.serve = before.serve;
         self.config.store = StoreSection { local_parts: self.config.store.local_parts, ..before.store };
     }

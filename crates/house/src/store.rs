@@ -15,6 +15,7 @@ use sekisho_core::event::Event;
 use sekisho_core::sums::Reported;
 use sekisho_ledger::vault::VaultError;
 use sekisho_ledger::{Ledger, OpenError, Vault};
+use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::StoreSection;
 use crate::fault::{Fault, shown};
@@ -88,6 +89,50 @@ impl DataFolder {
     /// Returns the lake in it, which is opened when it is first needed, and again after a failure.
     pub(crate) fn lake(&self, open: OpenLake) -> Arc<dyn Lake> {
         Arc::new(Patient { folder: self.0.join(LAKE), open, lake: Mutex::default() })
+    }
+}
+
+/// What is kept of reports: the ledger and the vault. Each is opened when it is first needed, and again where that failed, so that
+/// a daemon starts without them. Clones share what is open.
+#[derive(Clone, Debug)]
+pub(crate) struct Archive {
+    /// Where they are.
+    folder: DataFolder,
+    /// The ledger, once it is open.
+    ledger: Arc<AsyncMutex<Option<Ledger>>>,
+    /// The vault, once it is open.
+    vault: Arc<AsyncMutex<Option<Vault>>>,
+}
+
+impl Archive {
+    /// Names the archive of a folder; nothing is opened yet.
+    pub(crate) fn of(folder: DataFolder) -> Archive {
+        Archive { folder, ledger: Arc::default(), vault: Arc::default() }
+    }
+
+    /// Returns the ledger.
+    pub(crate) async fn ledger(&self) -> Result<Ledger, OpenError> {
+        let mut ledger = self.ledger.lock().await;
+        match &*ledger {
+            Some(ledger) => Ok(ledger.clone()),
+            None => Ok(ledger.insert(self.folder.ledger().await?).clone()),
+        }
+    }
+
+    /// Returns the vault.
+    pub(crate) async fn vault(&self) -> Result<Vault, VaultError> {
+        let mut vault = self.vault.lock().await;
+        match &*vault {
+            Some(vault) => Ok(vault.clone()),
+            None => Ok(vault.insert(self.folder.vault().await?).clone()),
+        }
+    }
+
+    /// Closes the connections to the ledger, after what is under way has ended; whoever asks again opens it again.
+    pub(crate) async fn close(&self) {
+        if let Some(ledger) = self.ledger.lock().await.take() {
+            ledger.close().await;
+        }
     }
 }
 

@@ -14,7 +14,7 @@ mod miltertest;
 mod odd;
 mod outbound;
 mod replayed;
-mod served;
+pub(crate) mod served;
 mod smuggling;
 mod soak;
 mod through;

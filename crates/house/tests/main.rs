@@ -15,6 +15,7 @@ mod examples;
 mod facts;
 mod gate;
 mod hostile;
+mod intake;
 mod mailbox;
 mod notebook;
 mod replay;

@@ -39,7 +39,8 @@ const FILES: &str = "SEKISHO_SERVE_FILES";
 const STALLED: Duration = Duration::from_secs(120);
 
 /// Addresses that are free.
-const ANYWHERE: &str = "[gate]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n";
+const ANYWHERE: &str =
+    "[gate]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = [\"127.0.0.1:0\"]\n";
 
 /// A daemon in a process of its own, which ends with it.
 struct Daemon {
@@ -218,7 +219,7 @@ fn signals_reload_it_while_mails_flow_and_stop_it_in_order() {
     folder.write("config.toml", "[gate]\nlisten = []\nauthserv_id = \"new.example\"\n[log]\nformat = \"json\"\n");
     daemon.signal(Signal::SIGHUP);
     daemon.until("a reload", |daemon| daemon.metric("sekisho_reloads_total{result=\"done\"}") == reloads + 1);
-    assert!(daemon.told("only after a restart").contains("gate.listen,http.listen"));
+    assert!(daemon.told("only after a restart").contains("gate.listen,intake.listen,http.listen"));
     assert!(old.mail().unwrap().contains(" mx.example.net;"));
     assert!(Mta::connect(gate).unwrap().mail().unwrap().contains(" new.example;"));
 

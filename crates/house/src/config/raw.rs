@@ -15,6 +15,7 @@ use super::check::RawCheck;
 use super::dns::RawDns;
 use super::gate::RawGate;
 use super::http::RawHttp;
+use super::intake::RawIntake;
 use super::log::RawLog;
 use super::nearest::nearest;
 use super::seal::RawSeal;
@@ -51,6 +52,8 @@ pub(super) struct RawSections {
     pub(super) sign: RawSign,
     /// `[http]`
     pub(super) http: RawHttp,
+    /// `[intake]`
+    pub(super) intake: RawIntake,
     /// `[log]`
     pub(super) log: RawLog,
     /// `[serve]`
@@ -74,6 +77,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("sign.keys", super::sign::KEY_OPTIONS),
     ("sign.senders", super::sign::SENDER_OPTIONS),
     ("http", super::http::OPTIONS),
+    ("intake", super::intake::OPTIONS),
     ("log", super::log::OPTIONS),
     ("serve", super::serve::OPTIONS),
     ("seal", super::seal::OPTIONS),

@@ -63,7 +63,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, seal, http, log, serve, store, .. } = config;
+    let Config { dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, .. } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -95,6 +95,24 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("sign", "expire_days", sign.expire_days.into()),
         option("sign", "oversigned", texts(&sign.oversigned)),
         option("http", "listen", texts(&http.listen)),
+    ];
+    all.push(option("intake", "listen", texts(&intake.listen)));
+    all.push(option("intake", "host", intake.host.clone().into()));
+    all.extend(intake.kinds().map(|(name, patterns)| option("intake", name, texts(patterns))));
+    let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));
+    all.extend([
+        option("intake", "relays", texts(&intake.relays)),
+        option("intake", "certificate", file(intake.tls.as_ref().map(|tls| tls.certificate.as_path()))),
+        option("intake", "key", file(intake.tls.as_ref().map(|tls| tls.key.as_path()))),
+        option("intake", "require_tls", intake.require_tls.into()),
+        option("intake", "max_message_megabytes", (intake.message_octets / 1_000_000).into()),
+        option("intake", "max_recipients", intake.max_recipients.into()),
+        option("intake", "max_mails", intake.max_mails.into()),
+        option("intake", "max_sessions", intake.max_sessions.into()),
+        option("intake", "max_sessions_per_client", intake.max_sessions_per_client.into()),
+        option("intake", "mails_per_minute", intake.mails_per_minute.into()),
+        option("intake", "idle_seconds", intake.idle.as_secs().into()),
+        option("intake", "data_seconds", intake.data.as_secs().into()),
         option("log", "level", log.level.as_str().into()),
         option("log", "format", log.format.as_str().into()),
         option("serve", "user", serve.user.clone().into()),
@@ -107,7 +125,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("store", "folder", store.folder.as_ref().map(|path| path.to_string_lossy().into_owned()).into()),
         option("store", "events", store.events.into()),
         option("store", "local_parts", store.local_parts.as_str().into()),
-    ];
+    ]);
     // The tables of a list stand below the options of their section: TOML wants it so.
     all.extend(tables("gate", "rules", &gate.rules, |rule| {
         let Change { mode, author, dmarc_reject, temperror, failure, quarantine } = rule.change;

@@ -41,16 +41,16 @@ struct Seats {
 
 /// How many conversations there may be.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(crate) struct Room {
     /// In all.
-    pub(super) total: usize,
+    pub(crate) total: usize,
     /// From one address.
-    pub(super) client: usize,
+    pub(crate) client: usize,
 }
 
 /// One conversation's place.
 #[derive(Debug)]
-pub(super) struct Seat {
+pub(crate) struct Seat {
     /// Who connected.
     client: IpAddr,
     /// When it began.
@@ -69,7 +69,7 @@ pub(super) struct Seat {
 
 /// A conversation that was let in; its place is free when it is dropped.
 #[derive(Debug)]
-pub(super) struct Guest {
+pub(crate) struct Guest {
     /// The roll that it stands on.
     roll: Arc<Roll>,
     /// Its number there.
@@ -102,7 +102,7 @@ impl Full {
 
 impl Roll {
     /// Lets a conversation in. Beyond a limit another one makes room: of the same client, or of all.
-    pub(super) fn admit(self: &Arc<Roll>, client: IpAddr, room: Room) -> Result<Guest, Full> {
+    pub(crate) fn admit(self: &Arc<Roll>, client: IpAddr, room: Room) -> Result<Guest, Full> {
         let mut seats = self.seats();
         let of_client = seats.clients.get(&client).copied().unwrap_or_default();
         let displaced = if of_client >= room.client {
@@ -123,7 +123,7 @@ impl Roll {
     }
 
     /// Lets the stillest conversation make room, where there is one; the system has nothing left for another.
-    pub(super) fn make_room(&self) {
+    pub(crate) fn make_room(&self) {
         let mut seats = self.seats();
         if let Some(number) = seats.stillest(|_| true) {
             seats.displace(number);
@@ -131,7 +131,7 @@ impl Roll {
     }
 
     /// Tells whether it is time to tell the log that somebody was refused: a flood shall not fill a disk.
-    pub(super) fn may_complain(&self) -> bool {
+    pub(crate) fn may_complain(&self) -> bool {
         let mut seats = self.seats();
         let may = seats.complained.is_none_or(|last| last.elapsed() >= COMPLAINTS);
         if may {
@@ -188,23 +188,23 @@ impl Seat {
     }
 
     /// Returns what all conversations keep in memory.
-    pub(super) fn stock(&self) -> &Arc<Stock> {
+    pub(crate) fn stock(&self) -> &Arc<Stock> {
         &self.stock
     }
 
     /// Notes that the MTA said something whole.
-    pub(super) fn beat(&self) {
+    pub(crate) fn beat(&self) {
         let now = u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.store(now, Ordering::Relaxed);
     }
 
     /// Notes whether a mail is being heard.
-    pub(super) fn set_hearing(&self, is_hearing: bool) {
+    pub(crate) fn set_hearing(&self, is_hearing: bool) {
         self.is_hearing.store(is_hearing, Ordering::Relaxed);
     }
 
     /// Notes whether the MTA waits for us.
-    pub(super) fn set_ours(&self, is_ours: bool) {
+    pub(crate) fn set_ours(&self, is_ours: bool) {
         self.is_ours.store(is_ours, Ordering::Relaxed);
         self.beat();
     }
@@ -227,12 +227,12 @@ impl Seat {
 
 impl Guest {
     /// Returns the place.
-    pub(super) fn seat(&self) -> &Arc<Seat> {
+    pub(crate) fn seat(&self) -> &Arc<Seat> {
         &self.seat
     }
 
     /// Waits until the conversation has to make room.
-    pub(super) async fn leave(&self) {
+    pub(crate) async fn leave(&self) {
         self.seat.leave.cancelled().await;
     }
 }

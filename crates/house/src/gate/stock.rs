@@ -14,11 +14,11 @@ const STOCK: usize = 96 << 20;
 
 /// How much is taken out of the stock.
 #[derive(Debug, Default)]
-pub(super) struct Stock(AtomicUsize);
+pub(crate) struct Stock(AtomicUsize);
 
 /// What one conversation takes out of it; it is given back when dropped.
 #[derive(Debug)]
-pub(super) struct Portion {
+pub(crate) struct Portion {
     /// The stock.
     stock: Arc<Stock>,
     /// How much is taken.
@@ -27,13 +27,13 @@ pub(super) struct Portion {
 
 impl Portion {
     /// Makes an empty portion.
-    pub(super) fn of(stock: &Arc<Stock>) -> Portion {
+    pub(crate) fn of(stock: &Arc<Stock>) -> Portion {
         Portion { stock: Arc::clone(stock), octets: 0 }
     }
 
     /// Says how many octets the conversation keeps; tells whether it may. Where it may not, it has to end.
     #[must_use]
-    pub(super) fn hold(&mut self, octets: usize) -> bool {
+    pub(crate) fn hold(&mut self, octets: usize) -> bool {
         let wanted = octets.saturating_sub(USUAL);
         if wanted <= self.octets {
             self.stock.0.fetch_sub(self.octets - wanted, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! `sekisho report`: import, list, show
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -8,9 +9,10 @@ use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Report, ReportFilter, ReportState};
 use serde_json::json;
+use tokio_util::sync::CancellationToken;
 
 use super::import::{Importer, Taken};
-use super::reader::{Reader, Tally};
+use super::reader::{Reader, Tally, Trouble};
 use super::show;
 use super::submitter::Examiner;
 use crate::cli::{ReportArguments, ReportCommand};
@@ -87,14 +89,27 @@ async fn import(
             bar.tick();
         })
         .await?;
-    let taken = importer.taken;
+    let mut taken = importer.taken;
+    let faults = &mut taken.faults;
     let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
     let mut tally = Tally::default();
     let has_read = match folder.lake_to_write(open) {
         Ok(lake) => {
             let worker = format!("import-{}-{}", std::process::id(), Timestamp::now().as_microsecond());
-            let reader = Reader { ledger: ledger.clone(), vault, lake: Arc::clone(&lake), examiner, worker };
-            while reader.work(&mut tally).await? {
+            let stop = CancellationToken::new();
+            let reader = Reader { ledger: ledger.clone(), vault, lake: Arc::clone(&lake), examiner, worker, stop };
+            let mut held = VecDeque::new();
+            loop {
+                match reader.work(&mut held, &mut tally).await {
+                    Ok(true) => {}
+                    Ok(false) => break,
+                    Err(why @ Trouble::Ledger(_)) => return Err(why.into()),
+                    // What waits is read by whoever comes next.
+                    Err(why) => {
+                        faults.push(why.to_string());
+                        break;
+                    }
+                }
                 bar.set_message(talk.say("report-progress", &[("read", tally.read.into())]));
                 bar.tick();
             }
@@ -107,7 +122,7 @@ async fn import(
     bar.finish_and_clear();
     ledger.close().await;
     tell(&taken, &tally, has_read, json, talk, streams)?;
-    let is_clean = taken.faults.is_empty() && tally.unreadable + tally.failed == 0;
+    let is_clean = taken.faults.is_empty() && tally.unreadable + tally.failed + tally.postponed == 0;
     Ok(if is_clean { Exit::Clean } else { Exit::Found })
 }
 
@@ -128,7 +143,7 @@ fn tell(
             "taken": { "new": taken.new, "known": taken.known, "passed": taken.passed, "faults": taken.faults },
             "read": has_read.then(|| json!({
                 "reports": tally.read, "rows": tally.rows, "messages": tally.messages, "duplicates": tally.duplicates,
-                "unreadable": tally.unreadable, "ignored": tally.ignored, "unproven": tally.unproven, "later": tally.failed,
+                "unreadable": tally.unreadable, "ignored": tally.ignored, "unproven": tally.unproven, "later": tally.failed + tally.postponed,
             })),
         });
         writeln!(streams.stdout, "{told}")?;
@@ -145,7 +160,7 @@ fn tell(
                 ("report-duplicates", tally.duplicates),
                 ("report-ignored", tally.ignored),
                 ("report-unreadable", tally.unreadable),
-                ("report-later", tally.failed),
+                ("report-later", tally.failed + tally.postponed),
             ];
             for (message, number) in beside.into_iter().filter(|(_, number)| *number > 0) {
                 writeln!(streams.stdout, "{}", talk.say(message, &[("number", number.into())]))?;

@@ -1,12 +1,16 @@
 //! The jobs that read reports: leased, done, and done again where they were broken off
 
+use std::collections::VecDeque;
 use std::sync::Arc;
+use std::time::Duration;
 
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use sekisho_core::event::Event;
+use sekisho_ledger::vault::GetError;
 use sekisho_ledger::{
-    AggregateKey, Backoff, Claim, Fault, Id, Lease, LeaseError, Ledger, Mark, Report, ReportKind, ReportState, Vault,
+    AggregateKey, Backoff, Claim, Fault, Id, Job, Lease, LeaseError, Ledger, Mark, Report, ReportKind, ReportState,
+    Vault,
 };
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
@@ -17,12 +21,16 @@ use super::opening::{self, Found, Opened, What};
 use super::rows::{self, Origin};
 use super::submitter::{self, Examiner, Proof};
 use crate::lake::{Lake, LakeError};
-use crate::store::DataFolder;
+use crate::metrics::ReadCounts;
+use crate::store::Archive;
 
 /// The queue of reports that wait to be read.
 pub(crate) const QUEUE: &str = "read-report";
-/// How long a reader keeps a job before another may take it, in microseconds.
-const LEASE: i64 = 300_000_000;
+/// How long a reader keeps a job before another may take it, beside the time that its answers from the DNS may take. After a crash
+/// somebody else waits for so long.
+const LEASE: Duration = Duration::from_secs(30);
+/// How much of that a job has to have before it that is begun.
+const NEEDED: Duration = Duration::from_secs(15);
 /// How many jobs are leased at a time.
 const AT_A_TIME: u16 = 16;
 /// How many Events are handed to the lake at a time.
@@ -30,12 +38,13 @@ const BATCH: usize = 4096;
 /// How often the DNS is asked who sent a report before nobody has.
 const PATIENCE: u32 = 6;
 /// How often somebody looks for new reports.
-const LOOK: std::time::Duration = std::time::Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
 /// How long books that fail are left in peace.
-const AFTER_FAILURE: std::time::Duration = std::time::Duration::from_secs(5);
+const AFTER_FAILURE: Duration = Duration::from_secs(2);
+/// How long a job waits for what is away, in microseconds.
+const ABSENCE: i64 = 2_000_000;
 /// How long a job waits that failed.
-const BACKOFF: Backoff =
-    Backoff { first: std::time::Duration::from_secs(5), most: std::time::Duration::from_secs(3600) };
+const BACKOFF: Backoff = Backoff { first: Duration::from_secs(5), most: Duration::from_secs(3600) };
 
 /// Who reads reports.
 #[derive(Clone)]
@@ -50,6 +59,8 @@ pub(crate) struct Reader {
     pub(crate) examiner: Examiner,
     /// What this process is called.
     pub(crate) worker: String,
+    /// Tells that it is time to stop: the job in work is done, and no other is begun.
+    pub(crate) stop: CancellationToken,
 }
 
 /// What came of some jobs.
@@ -71,21 +82,35 @@ pub(crate) struct Tally {
     pub(crate) unproven: u64,
     /// Jobs that failed, and are tried again.
     pub(crate) failed: u64,
+    /// Jobs that wait until what they need is there again.
+    pub(crate) postponed: u64,
 }
 
 /// Why a job could not be done now.
 #[derive(Debug)]
-enum Trouble {
+pub(crate) enum Trouble {
     /// The book.
     Ledger(Fault),
     /// The bytes.
-    Vault(String),
+    Vault(GetError),
     /// The lake.
     Lake(LakeError),
     /// The DNS.
     Dns,
     /// A fault of ours.
     Ours(String),
+}
+
+impl Trouble {
+    /// Tells whether what the job needs is away: the job is not to blame, and no other fares better now.
+    fn is_absence(&self) -> bool {
+        match self {
+            Trouble::Ledger(fault) => fault.is_passing(),
+            Trouble::Vault(why) => matches!(why, GetError::Unavailable(_)),
+            Trouble::Lake(_) => true,
+            Trouble::Dns | Trouble::Ours(_) => false,
+        }
+    }
 }
 
 impl std::fmt::Display for Trouble {
@@ -96,6 +121,16 @@ impl std::fmt::Display for Trouble {
             Trouble::Lake(why) => write!(f, "the lake: {why}"),
             Trouble::Dns => f.write_str("the DNS does not say who sent it"),
             Trouble::Ours(why) => f.write_str(why),
+        }
+    }
+}
+
+impl std::error::Error for Trouble {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Trouble::Ledger(why) => why.source(),
+            Trouble::Vault(why) => why.source(),
+            Trouble::Lake(_) | Trouble::Dns | Trouble::Ours(_) => None,
         }
     }
 }
@@ -113,24 +148,77 @@ impl From<LakeError> for Trouble {
 }
 
 impl Reader {
-    /// Does the jobs that are due, some at a time; returns what came of them, and whether there were any.
-    pub(crate) async fn work(&self, tally: &mut Tally) -> Result<bool, Fault> {
+    /// Does the jobs that are due, some at a time; tells whether there were any. `held` are those that were begun: where the books
+    /// are away they stay in hand, and are gone on with when this is called again.
+    pub(crate) async fn work(&self, held: &mut VecDeque<Lease>, tally: &mut Tally) -> Result<bool, Trouble> {
         let now = now();
-        let leases = self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + LEASE).await?;
-        for lease in &leases {
-            match self.read(lease, tally).await {
-                Ok(()) => settle(self.ledger.finish(lease, self::now()).await)?,
+        // What was in hand for too long is somebody else's by now.
+        held.retain(|lease| lease.job.free_at.is_some_and(|until| until > now));
+        if held.is_empty() {
+            held.extend(self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + self.span(LEASE)).await?);
+        }
+        let had_any = !held.is_empty();
+        while let Some(lease) = held.front_mut() {
+            if self.stop.is_cancelled() {
+                self.hand_back(held, "the reader was stopped", now, tally).await?;
+                break;
+            }
+            match self.finish(lease, tally).await {
+                Ok(()) => drop(held.pop_front()),
                 Err(trouble) => {
-                    tally.failed += 1;
-                    warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
-                    let now = self::now();
-                    let again = now + BACKOFF.wait(lease.job.attempts, chance());
-                    let failed = self.ledger.fail(lease, &trouble.to_string(), now, again).await;
-                    settle(failed.map(drop))?;
+                    // Some of its rows may be told: whoever goes on looks for them.
+                    lease.job.last_error = Some(trouble.to_string());
+                    self.hand_back(held, &trouble.to_string(), self::now() + ABSENCE, tally).await?;
+                    return Err(trouble);
                 }
             }
         }
-        Ok(!leases.is_empty())
+        Ok(had_any)
+    }
+
+    /// Reads the report of a job, and ends the job. An error is that something is away that every job needs.
+    async fn finish(&self, lease: &mut Lease, tally: &mut Tally) -> Result<(), Trouble> {
+        let (now, until) = (now(), now() + self.span(LEASE));
+        if lease.job.free_at.is_none_or(|until| until < now + self.span(NEEDED)) {
+            match self.ledger.heartbeat(lease, now, until).await {
+                Ok(()) => lease.job.free_at = Some(until),
+                lost => return Ok(settle(lost)?),
+            }
+        }
+        match self.read(lease, tally).await {
+            Ok(()) => settle(self.ledger.finish(lease, self::now()).await)?,
+            Err(trouble) if trouble.is_absence() => return Err(trouble),
+            Err(trouble) => {
+                tally.failed += 1;
+                warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
+                let now = self::now();
+                let again = now + BACKOFF.wait(lease.job.attempts, chance());
+                let failed = self.ledger.fail(lease, &trouble.to_string(), now, again).await;
+                settle(failed.map(drop))?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Hands back what is in hand until some time, as if it had not been tried.
+    async fn hand_back(
+        &self,
+        held: &mut VecDeque<Lease>,
+        why: &str,
+        again: i64,
+        tally: &mut Tally,
+    ) -> Result<(), Fault> {
+        while let Some(lease) = held.front() {
+            settle(self.ledger.postpone(lease, why, now(), again).await)?;
+            tally.postponed += 1;
+            held.pop_front();
+        }
+        Ok(())
+    }
+
+    /// Returns a time beside that which answers from the DNS may take, in microseconds.
+    fn span(&self, time: Duration) -> i64 {
+        i64::try_from((time + self.examiner.timeout).as_micros()).unwrap_or(i64::MAX / 2)
     }
 
     /// Reads the report of a job, and says what became of it.
@@ -139,7 +227,7 @@ impl Reader {
         let Some(report) = self.ledger.report(id).await? else {
             return Err(Trouble::Ours("the report of the job is gone".to_owned()));
         };
-        let bytes = self.vault.get(&report.evidence).await.map_err(|why| Trouble::Vault(why.to_string()))?;
+        let bytes = self.vault.get(&report.evidence).await.map_err(Trouble::Vault)?;
         let bytes = Arc::new(bytes);
         let opened = {
             let bytes = Arc::clone(&bytes);
@@ -151,11 +239,16 @@ impl Reader {
             mark.read_as = Some(if kind == Kind::Failure { ReportKind::DmarcFailure } else { ReportKind::Abuse });
             (mark.state, mark.reason) = (ReportState::Ignored, Some("feedback is kept, and not counted".to_owned()));
             tally.ignored += 1;
+        } else if opened.found.is_empty() && matches!(report.kind, ReportKind::Abuse | ReportKind::Fbl) {
+            // People complain in words of their own.
+            mark.read_as = Some(report.kind);
+            (mark.state, mark.reason) = (ReportState::Ignored, Some("feedback is kept, and not counted".to_owned()));
+            tally.ignored += 1;
         } else if opened.found.is_empty() {
             (mark.state, mark.reason) = (ReportState::Unreadable, Some(told(&opened.unreadable)));
             tally.unreadable += 1;
         } else {
-            self.count(&report, lease.job.attempts, bytes, Arc::new(opened), &mut mark, tally).await?;
+            self.count(&report, &lease.job, bytes, Arc::new(opened), &mut mark, tally).await?;
         }
         if mark.state != ReportState::Read {
             info!(report.id = %id, state = mark.state.word(), reason = mark.reason.as_deref(), "read a report");
@@ -168,13 +261,15 @@ impl Reader {
     async fn count(
         &self,
         report: &Report,
-        attempts: u32,
+        job: &Job,
         bytes: Arc<Vec<u8>>,
         opened: Arc<Opened>,
         mark: &mut Mark,
         tally: &mut Tally,
     ) -> Result<(), Trouble> {
-        let submitter = self.submitter(report, attempts, &bytes, &opened).await?;
+        let submitter = self.submitter(report, job.attempts, &bytes, &opened).await?;
+        // A job that was handed back counts no attempt, but says why.
+        let is_again = job.attempts > 1 || job.last_error.is_some();
         let (mut counted, mut duplicate) = (0, None);
         for (part, found) in opened.found.iter().enumerate() {
             let part = u32::try_from(part).unwrap_or(u32::MAX);
@@ -191,7 +286,7 @@ impl Reader {
                 Claim::Duplicate(holder) => duplicate = Some(holder),
                 Claim::Ours => {
                     let name = format!("{}.{part}", report.id);
-                    let (rows, messages) = self.tell(name, report, &key, attempts > 1, part, &bytes, &opened).await?;
+                    let (rows, messages) = self.tell(name, report, &key, is_again, part, &bytes, &opened).await?;
                     self.ledger.count_aggregate(report.id, part, rows, messages).await?;
                     (tally.rows, tally.messages) = (tally.rows + rows, tally.messages.saturating_add(messages));
                     counted += 1;
@@ -265,29 +360,26 @@ impl Reader {
 
 /// Reads whatever waits, until it is time to stop. `examiner` is asked anew each time: a reload may change it.
 pub(crate) async fn keep_reading(
-    folder: DataFolder,
+    archive: Archive,
     lake: Arc<dyn Lake>,
     examiner: impl Fn() -> Examiner,
+    counts: ReadCounts,
     shutdown: CancellationToken,
 ) {
     let worker = format!("daemon-{}-{}", std::process::id(), now());
-    let mut books: Option<(Ledger, Vault)> = None;
-    let mut has_failed = false;
+    let (mut held, mut has_failed) = (VecDeque::new(), false);
     loop {
-        let done = match &books {
-            None => match open(&folder).await {
-                Ok(opened) => {
-                    books = Some(opened);
-                    continue;
-                }
-                Err(why) => Err(why),
-            },
-            Some((ledger, vault)) => {
-                let (ledger, vault, lake) = (ledger.clone(), vault.clone(), Arc::clone(&lake));
-                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker: worker.clone() };
-                reader.work(&mut Tally::default()).await.map_err(|why| why.to_string())
+        let mut tally = Tally::default();
+        let done = match open(&archive).await {
+            Ok((ledger, vault)) => {
+                let lake = Arc::clone(&lake);
+                let (worker, stop) = (worker.clone(), shutdown.clone());
+                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker, stop };
+                reader.work(&mut held, &mut tally).await.map_err(|why| why.to_string())
             }
+            Err(why) => Err(why),
         };
+        counts.add(&tally);
         match &done {
             Err(why) if !has_failed => warn!(error = %why, "reports cannot be read now; it is tried again"),
             Ok(_) if has_failed => info!("reports are read again"),
@@ -295,7 +387,7 @@ pub(crate) async fn keep_reading(
         }
         has_failed = done.is_err();
         let pause = match done {
-            Ok(true) => std::time::Duration::ZERO,
+            Ok(true) => Duration::ZERO,
             Ok(false) => LOOK,
             Err(_) => AFTER_FAILURE,
         };
@@ -304,15 +396,13 @@ pub(crate) async fn keep_reading(
             () = tokio::time::sleep(pause) => {}
         }
     }
-    if let Some((ledger, _)) = books {
-        ledger.close().await;
-    }
+    archive.close().await;
 }
 
 /// Opens the books.
-async fn open(folder: &DataFolder) -> Result<(Ledger, Vault), String> {
-    let ledger = folder.ledger().await.map_err(|why| why.to_string())?;
-    let vault = folder.vault().await.map_err(|why| why.to_string())?;
+async fn open(archive: &Archive) -> Result<(Ledger, Vault), String> {
+    let ledger = archive.ledger().await.map_err(|why| why.to_string())?;
+    let vault = archive.vault().await.map_err(|why| why.to_string())?;
     Ok((ledger, vault))
 }
 

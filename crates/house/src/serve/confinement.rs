@@ -37,10 +37,12 @@ const NAMES: [&str; 7] = [
 /// What is read of the process itself, and where randomness comes from on old kernels.
 const OURSELVES: [&str; 2] = ["/proc/self", "/dev/urandom"];
 
-/// Takes as many files as the system allows: each conversation is one. Returns for how many conversations they suffice,
-/// so that name servers can be asked even when no more fit in.
-pub(super) fn take_files(sessions: usize) -> usize {
-    let needed = u64::try_from(sessions).unwrap_or(u64::MAX).saturating_add(FILES_BESIDE);
+/// Takes as many files as the system allows: each conversation is one, with an MTA or with a sender of reports. Returns for how
+/// many with MTAs they suffice, so that name servers can be asked even when no more fit in.
+pub(super) fn take_files(sessions: usize, reports: usize) -> usize {
+    let count = |number: usize| u64::try_from(number).unwrap_or(u64::MAX);
+    let beside = count(reports).saturating_add(FILES_BESIDE);
+    let needed = count(sessions).saturating_add(beside);
     let raised = getrlimit(Resource::RLIMIT_NOFILE).and_then(|(soft, hard)| {
         let wanted = needed.max(soft).min(hard);
         setrlimit(Resource::RLIMIT_NOFILE, wanted, hard).map(|()| wanted)
@@ -48,7 +50,7 @@ pub(super) fn take_files(sessions: usize) -> usize {
     match raised {
         Ok(files) if files >= needed => sessions,
         Ok(files) => {
-            let beside = FILES_BESIDE.min(files / 2);
+            let beside = beside.min(files / 2);
             let fit = usize::try_from(files - beside).unwrap_or(usize::MAX).clamp(1, sessions.max(1));
             warn!(
                 limit = files,
@@ -130,6 +132,7 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.extend(config.dns.ca_file.clone());
     paths.extend(config.sign.keys.iter().map(|key| key.path.clone()));
     paths.extend(config.seal.key.as_ref().map(|key| key.path.clone()));
+    paths.extend(config.intake.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
     // systemd hands secrets over in a folder of their own (`LoadCredential=`).
     paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
     paths.extend(NAMES.iter().chain(&OURSELVES).map(PathBuf::from));

@@ -13,6 +13,8 @@ use sekisho_house::{Setting, Streams, run};
 use sekisho_testkit::dns::DnsServer;
 use tempfile::TempDir;
 
+use crate::notebook::NOTEBOOK;
+
 /// The test that every child process runs, and the variable that tells it so.
 const CHILD: &str = "gate::served::a_port_that_is_taken_is_named";
 /// Names the folder of a child's task.
@@ -25,12 +27,13 @@ const PROGRAM: &str = "SEKISHO_PROGRAM";
 const STARTED: Duration = Duration::from_secs(60);
 
 /// A running `sekisho serve`; it is killed when dropped.
-pub(super) struct Served {
+pub(crate) struct Served {
     /// Its configuration, its runtime folder and its log.
     folder: TempDir,
     /// The process.
     child: Child,
-    /// Where it listens for MTAs, in the order of the configuration: those who verify come before those who sign.
+    /// Where it listens for MTAs, in the order of the configuration: those who verify come before those who sign, and both before
+    /// those who send reports.
     milters: Vec<SocketAddr>,
     /// What its process finds in its environment.
     environment: Vec<(String, OsString)>,
@@ -38,18 +41,20 @@ pub(super) struct Served {
 
 impl Served {
     /// Starts it with this configuration, the sockets on free ports.
-    pub(super) fn start(config: &str, dns: &DnsServer) -> Served {
+    pub(crate) fn start(config: &str, dns: &DnsServer) -> Served {
         Served::start_in(config, dns, &[])
     }
 
     /// Starts it with more in its environment.
-    pub(super) fn start_in(config: &str, dns: &DnsServer, environment: &[(&str, &str)]) -> Served {
+    pub(crate) fn start_in(config: &str, dns: &DnsServer, environment: &[(&str, &str)]) -> Served {
         let environment: Vec<(String, OsString)> =
             environment.iter().map(|(name, value)| ((*name).to_owned(), value.into())).collect();
         let folder = tempfile::tempdir().unwrap();
         // Nobody watches, unless the test does.
         let http = if config.contains("[http]") { "" } else { "\n[http]\nlisten = []\n" };
-        fs::write(folder.path().join("sekisho.toml"), format!("{config}{http}")).unwrap();
+        // Nor does anybody send reports.
+        let intake = if config.contains("[intake]") { "" } else { "\n[intake]\nlisten = []\n" };
+        fs::write(folder.path().join("sekisho.toml"), format!("{config}{http}{intake}")).unwrap();
         fs::write(folder.path().join("dns"), dns.address().to_string()).unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
         let child = spawn(folder.path(), &environment);
@@ -59,17 +64,22 @@ impl Served {
     }
 
     /// Returns where the first listener is.
-    pub(super) fn milter(&self) -> SocketAddr {
+    pub(crate) fn milter(&self) -> SocketAddr {
         self.milters[0]
     }
 
     /// Returns where the listener that signs is, where there is one.
-    pub(super) fn signer(&self) -> Option<SocketAddr> {
+    pub(crate) fn signer(&self) -> Option<SocketAddr> {
         self.milters.get(1).copied()
     }
 
+    /// Returns where reports arrive, where it listens for nothing else.
+    pub(crate) fn intake(&self) -> SocketAddr {
+        self.milters[0]
+    }
+
     /// Returns what it counts under a name, its labels included.
-    pub(super) fn metric(&self, name: &str) -> u64 {
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").1;
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
@@ -87,7 +97,7 @@ impl Served {
     }
 
     /// Lets it read its configuration anew, and waits until that is done.
-    pub(super) fn reload(&self) {
+    pub(crate) fn reload(&self) {
         let count = || self.log().matches("reloaded the configuration").count();
         let (before, begun) = (count(), Instant::now());
         assert!(Command::new("kill").args(["-HUP", &self.child.id().to_string()]).status().unwrap().success());
@@ -98,27 +108,30 @@ impl Served {
     }
 
     /// Returns its resident memory in octets: now (`VmRSS`), or the most it ever had (`VmHWM`).
-    pub(super) fn memory(&self, which: &str) -> u64 {
+    pub(crate) fn memory(&self, which: &str) -> u64 {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap();
         let line = status.lines().find_map(|line| line.strip_prefix(which)?.strip_prefix(':')).expect(which);
         line.trim().trim_end_matches(" kB").parse::<u64>().unwrap() << 10
     }
 
     /// Tells whether its process lives.
-    pub(super) fn is_alive(&mut self) -> bool {
+    pub(crate) fn is_alive(&mut self) -> bool {
         self.child.try_wait().unwrap().is_none()
     }
 
     /// Kills it at once, as if the machine had taken its process away.
-    pub(super) fn kill(&mut self) {
+    pub(crate) fn kill(&mut self) {
         self.child.kill().unwrap();
         self.child.wait().unwrap();
     }
 
-    /// Starts it again on the same port; returns how long that took.
-    pub(super) fn restart(&mut self) -> Duration {
+    /// Starts it again, its first listener on the same port; returns how long that took.
+    pub(crate) fn restart(&mut self) -> Duration {
         let config = fs::read_to_string(self.path("sekisho.toml")).unwrap();
-        fs::write(self.path("sekisho.toml"), config.replace("127.0.0.1:0", &self.milter().to_string())).unwrap();
+        let first = self.milter().to_string();
+        if !config.contains(&first) {
+            fs::write(self.path("sekisho.toml"), config.replacen("127.0.0.1:0", &first, 1)).unwrap();
+        }
         let begun = Instant::now();
         self.child = spawn(self.folder.path(), &self.environment);
         assert_eq!(self.wait_until_ready(), self.milters);
@@ -126,14 +139,14 @@ impl Served {
     }
 
     /// Asks it to stop, and returns whether it did so in order.
-    pub(super) fn stop(&mut self) -> bool {
+    pub(crate) fn stop(&mut self) -> bool {
         let told = Command::new("kill").args(["-TERM", &self.child.id().to_string()]).status().unwrap();
         assert!(told.success());
         self.child.wait().unwrap().success()
     }
 
     /// Returns what it logged.
-    pub(super) fn log(&self) -> String {
+    pub(crate) fn log(&self) -> String {
         ["log", "stderr"].map(|name| fs::read_to_string(self.path(name)).unwrap_or_default()).concat()
     }
 
@@ -143,7 +156,7 @@ impl Served {
         loop {
             let said = fs::read_to_string(self.path("log")).unwrap_or_default();
             if said.lines().any(|line| line.starts_with("ready")) {
-                let milters = said.lines().filter(|line| line.contains("(milter)"));
+                let milters = said.lines().filter(|line| line.contains("(milter)") || line.contains("(SMTP)"));
                 return milters.map(|line| line.rsplit(" on ").next().unwrap().parse().unwrap()).collect();
             }
             let ended = self.child.try_wait().unwrap();
@@ -153,7 +166,7 @@ impl Served {
     }
 
     /// Returns a path in its folder.
-    pub(super) fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 }
@@ -201,7 +214,10 @@ fn serve_in_this_process(folder: &Path) {
     let words = ["sekisho", "serve", "--lang", "en", "--config"].map(OsString::from);
     let dns = fs::read_to_string(folder.join("dns")).unwrap();
     let arguments = words.into_iter().chain([folder.join("sekisho.toml").into(), "--dns".into(), dns.into()]);
-    let setting = Setting { runtime_places: vec![folder.join("run")], ..Setting::default() };
+    // Who keeps books says where.
+    let keeps = fs::read_to_string(folder.join("sekisho.toml")).unwrap().contains("[store]");
+    let open_lake = keeps.then_some(NOTEBOOK);
+    let setting = Setting { runtime_places: vec![folder.join("run")], open_lake, ..Setting::default() };
     let streams = Streams {
         stdin: &mut std::io::empty(),
         stdout: &mut std::io::sink(),

@@ -1,0 +1,94 @@
+//! The intake: reports arrive by SMTP, and are kept before anybody hears `250`
+//!
+//! [`listener`] takes connections and bounds them. A [`conversation`] moves octets between a socket and `sekisho-wire`, holds the
+//! clocks, and begins TLS ([`tls`]). A mail that is complete goes to the [`desk`]: its Evidence into the vault and synced, then
+//! its row and its first job into the ledger, many mails in one transaction, and only then it is acknowledged. What cannot be kept
+//! is put off, and its sender comes again. Nothing is ever sent from here but the replies of SMTP.
+
+mod conversation;
+mod desk;
+mod listener;
+mod rates;
+mod tls;
+
+use std::sync::Arc;
+
+use sekisho_wire::smtp::{Limits, Terms, Tls};
+use tokio::sync::watch;
+use tokio_rustls::TlsAcceptor;
+
+use self::desk::Desk;
+use self::rates::Rates;
+use crate::config::{Config, IntakeSection};
+use crate::fault::Fault;
+use crate::gate::Roll;
+use crate::metrics::Metrics;
+use crate::store::Archive;
+pub(crate) use conversation::Broken;
+pub(crate) use desk::{Clerk, Fate};
+pub(crate) use listener::listen;
+
+/// What all listeners share for as long as the daemon runs.
+pub(crate) struct Intake {
+    /// What is in force; a conversation keeps what it began with.
+    house_rules: watch::Sender<Arc<HouseRules>>,
+    /// Who is here.
+    roll: Arc<Roll>,
+    /// How many mails each client brought lately.
+    rates: Rates,
+    /// Where mails are handed in.
+    desk: Desk,
+    /// What is counted.
+    metrics: Arc<Metrics>,
+}
+
+impl Intake {
+    /// Opens the intake of an archive; the clerk has to be set to work.
+    pub(crate) fn new(rules: HouseRules, archive: Archive, metrics: Arc<Metrics>) -> (Arc<Intake>, Clerk) {
+        let (desk, clerk) = Desk::new(archive);
+        let house_rules = watch::Sender::new(Arc::new(rules));
+        let intake = Intake { house_rules, roll: Arc::default(), rates: Rates::default(), desk, metrics };
+        (Arc::new(intake), clerk)
+    }
+
+    /// Puts other rules in force for all conversations that begin from now on.
+    pub(crate) fn replace(&self, rules: Arc<HouseRules>) {
+        self.house_rules.send_replace(rules);
+    }
+
+    /// Returns the rules that are in force.
+    fn rules(&self) -> Arc<HouseRules> {
+        Arc::clone(&self.house_rules.borrow())
+    }
+}
+
+/// What the configuration says about the intake, made ready.
+pub(crate) struct HouseRules {
+    /// What was written.
+    section: IntakeSection,
+    /// What is offered and borne.
+    terms: Arc<Terms>,
+    /// What begins TLS, where it can be had.
+    tls: Option<TlsAcceptor>,
+}
+
+impl HouseRules {
+    /// Makes ready what a configuration says; reads certificate and key. `host` is how this host is called.
+    pub(crate) fn open(config: &Config, host: &str) -> Result<HouseRules, Fault> {
+        let section = config.intake.clone();
+        let tls = section.tls.as_ref().map(tls::acceptor).transpose()?;
+        let offered = match (&tls, section.require_tls) {
+            (None, _) => Tls::None,
+            (Some(_), false) => Tls::Offered,
+            (Some(_), true) => Tls::Required,
+        };
+        let limits = Limits {
+            message_octets: section.message_octets,
+            recipients: section.max_recipients,
+            mails: section.max_mails,
+            ..Limits::default()
+        };
+        let terms = Terms { tls: offered, limits, ..Terms::new(section.host.as_deref().unwrap_or(host)) };
+        Ok(HouseRules { section, terms: Arc::new(terms), tls })
+    }
+}

@@ -1,0 +1,389 @@
+//! One connection of a sender: octets between the socket and the session, and the clocks beside them
+//!
+//! A sender has to say something whole in time: single octets buy none. Content has a time of its own, and the memory that
+//! it waits in comes out of one stock for all conversations.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::io;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use sekisho_core::visible::Visible;
+use sekisho_ledger::{Envelope, ReportKind};
+use sekisho_wire::smtp::{Decision, Event, Farewell, Outcome, Peer, Session, Trust};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, timeout, timeout_at};
+use tokio_util::sync::CancellationToken;
+use tracing::{debug, info};
+
+use super::desk::{Fate, Kept};
+use super::{HouseRules, Intake};
+use crate::gate::{Portion, Seat};
+
+/// How long memory is kept for a sender that says nothing.
+const BRISK: Duration = Duration::from_secs(3);
+/// How long TLS may take to begin.
+const HANDSHAKE: Duration = Duration::from_secs(30);
+/// What a sender hears whose mail could not be kept.
+const LATER: &str = "the report cannot be kept now: come again";
+/// What a sender hears that brings more than it may.
+const TOO_FAST: &str = "too many mails in a minute: come again";
+
+/// What ends a part of a conversation.
+enum Pause {
+    /// It is over.
+    Over,
+    /// TLS is to begin.
+    StartTls,
+}
+
+/// Why a conversation could not go on.
+#[derive(Debug)]
+pub(crate) enum Broken {
+    /// The socket.
+    Socket(io::Error),
+    /// The sender went away in the middle of a mail.
+    Cut,
+    /// The sender said nothing whole for too long, or did not listen.
+    Silent,
+    /// TLS did not begin.
+    Tls(io::Error),
+}
+
+impl Broken {
+    /// The stable words for counters.
+    pub(crate) const KINDS: [&str; 5] = ["socket", "cut", "silent", "tls", "panic"];
+
+    /// Returns the stable word.
+    pub(super) fn kind(&self) -> &'static str {
+        match self {
+            Broken::Socket(_) => "socket",
+            Broken::Cut => "cut",
+            Broken::Silent => "silent",
+            Broken::Tls(_) => "tls",
+        }
+    }
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Broken::Socket(why) => write!(f, "the connection failed: {why}"),
+            Broken::Cut => f.write_str("the sender went away in the middle of a mail"),
+            Broken::Silent => f.write_str("the sender said nothing whole for too long"),
+            Broken::Tls(why) => write!(f, "TLS did not begin: {why}"),
+        }
+    }
+}
+
+impl From<io::Error> for Broken {
+    fn from(why: io::Error) -> Broken {
+        Broken::Socket(why)
+    }
+}
+
+/// Follows one conversation to its end.
+pub(super) async fn converse(
+    mut stream: TcpStream,
+    client: IpAddr,
+    house: &Intake,
+    rules: &HouseRules,
+    seat: &Seat,
+    shutdown: &CancellationToken,
+) -> Result<(), Broken> {
+    let mut conversation = Conversation::new(client, house, rules, seat);
+    match conversation.follow(&mut stream, shutdown).await? {
+        Pause::Over => return Ok(()),
+        Pause::StartTls => {}
+    }
+    let Some(acceptor) = &rules.tls else { return Ok(()) };
+    let begun = timeout(HANDSHAKE, acceptor.accept(stream)).await.map_err(|_| Broken::Silent)?;
+    let mut stream = begun.map_err(Broken::Tls)?;
+    conversation.session.tls_begun();
+    conversation.heard = Instant::now();
+    conversation.follow(&mut stream, shutdown).await?;
+    // A goodbye that nobody hears is none the worse.
+    let _ = timeout(HANDSHAKE, stream.shutdown()).await;
+    Ok(())
+}
+
+/// A conversation with a sender.
+struct Conversation<'a> {
+    /// What all conversations share.
+    house: &'a Intake,
+    /// The rules that it began with.
+    rules: &'a HouseRules,
+    /// Its place among the others.
+    seat: &'a Seat,
+    /// Who connected.
+    client: IpAddr,
+    /// Whether that is an MTA of ours.
+    is_relay: bool,
+    /// What was said so far.
+    session: Session<ReportKind>,
+    /// What is to be said.
+    outbox: Vec<u8>,
+    /// The content of the mail under way.
+    spool: Spool,
+    /// When the sender last said something whole.
+    heard: Instant,
+    /// When the content began to come that is still coming.
+    content_since: Option<Instant>,
+}
+
+/// The content of a mail as far as it came.
+struct Spool {
+    /// The octets.
+    octets: Vec<u8>,
+    /// What they take of the memory that all conversations share.
+    portion: Portion,
+    /// Whether there was no memory left for them.
+    is_spilt: bool,
+}
+
+impl Spool {
+    /// Begins anew.
+    fn clear(&mut self) {
+        self.octets = Vec::new();
+        // Nothing at all is never refused.
+        self.is_spilt = !self.portion.hold(0);
+    }
+
+    /// Adds a piece, where there is memory for it.
+    fn add(&mut self, piece: &[u8]) {
+        if self.is_spilt {
+            return;
+        }
+        self.octets.extend_from_slice(piece);
+        if !self.portion.hold(self.octets.capacity()) {
+            self.clear();
+            self.is_spilt = true;
+        }
+    }
+}
+
+impl<'a> Conversation<'a> {
+    /// Begins a conversation.
+    fn new(client: IpAddr, house: &'a Intake, rules: &'a HouseRules, seat: &'a Seat) -> Conversation<'a> {
+        let is_relay = rules.section.is_relay(client);
+        let mut outbox = Vec::new();
+        let peer = Peer { address: Some(client), ..Peer::default() };
+        let trust = Trust { xforward: is_relay, xclient: false };
+        let session = Session::new(rules.terms.clone(), peer, trust, &mut outbox);
+        let spool = Spool { octets: Vec::new(), portion: Portion::of(seat.stock()), is_spilt: false };
+        let heard = Instant::now();
+        Conversation { house, rules, seat, client, is_relay, session, outbox, spool, heard, content_since: None }
+    }
+
+    /// Follows the sender until it is over, or TLS is to begin.
+    async fn follow<S>(&mut self, stream: &mut S, shutdown: &CancellationToken) -> Result<Pause, Broken>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        loop {
+            let pause = self.answer().await;
+            self.write(stream).await?;
+            if let Some(pause) = pause {
+                return Ok(pause);
+            }
+            let in_mail = self.session.envelope().is_some();
+            let read = tokio::select! {
+                read = self.read(stream) => read?,
+                () = shutdown.cancelled(), if !in_mail => return self.part(Farewell::Shutdown, stream).await,
+            };
+            match read {
+                Some(0) if in_mail => return Err(Broken::Cut),
+                Some(0) => return Ok(Pause::Over),
+                Some(count) => self.session.filled(count),
+                None => {
+                    self.part(Farewell::Silence, stream).await?;
+                    return Err(Broken::Silent);
+                }
+            }
+        }
+    }
+
+    /// Answers what came. Mails that are complete are kept before that is said.
+    async fn answer(&mut self) -> Option<Pause> {
+        loop {
+            let said = self.outbox.len();
+            let event = self.session.next(&mut self.outbox);
+            if self.outbox.len() > said {
+                self.heard = Instant::now();
+                self.seat.beat();
+            }
+            match event? {
+                Event::Recipient(mailbox) => {
+                    let kind = self.rules.section.kind(&mailbox.local_part(), mailbox.domain());
+                    let decision = self.decide(kind);
+                    self.session.answer_recipient(decision, &mut self.outbox);
+                }
+                Event::MailBegun => self.begin_content(),
+                Event::Content(piece) => self.spool.add(piece),
+                Event::Aborted => self.end_content(),
+                Event::MailEnded => self.keep().await,
+                Event::StartTls => return Some(Pause::StartTls),
+                Event::Close => return Some(Pause::Over),
+            }
+        }
+    }
+
+    /// Decides on a recipient.
+    fn decide(&mut self, kind: Option<ReportKind>) -> Decision<'static, ReportKind> {
+        let counts = &self.house.metrics.intake.recipients_refused;
+        let Some(kind) = kind else {
+            counts.count("unknown");
+            return Decision::Unknown;
+        };
+        let is_first = self.session.envelope().is_none_or(|envelope| envelope.recipients.is_empty());
+        if is_first && !self.may_bring() {
+            counts.count("rate");
+            return Decision::TryLater(TOO_FAST);
+        }
+        Decision::Wanted(kind)
+    }
+
+    /// Tells whether whoever sends may bring one more mail now. A relay of ours is not counted for what it does not know.
+    fn may_bring(&self) -> bool {
+        let forwarded = self.session.forwarded().and_then(|peer| peer.address);
+        let counted = forwarded.or_else(|| (!self.is_relay).then_some(self.client));
+        let limit = self.rules.section.mails_per_minute;
+        counted.is_none_or(|client| self.house.rates.admit(client, limit, std::time::Instant::now()))
+    }
+
+    /// Notes that content comes.
+    fn begin_content(&mut self) {
+        self.spool.clear();
+        self.content_since = Some(Instant::now());
+        self.seat.set_hearing(true);
+    }
+
+    /// Notes that no content comes any more.
+    fn end_content(&mut self) {
+        self.spool.clear();
+        self.content_since = None;
+        self.seat.set_hearing(false);
+    }
+
+    /// Keeps a mail that is complete, and says what became of it.
+    async fn keep(&mut self) {
+        self.seat.set_ours(true);
+        let mail = std::mem::take(&mut self.spool.octets);
+        let (size, envelopes) = (mail.len(), self.envelopes());
+        let kinds: Vec<ReportKind> = envelopes.iter().map(|(kind, _)| *kind).collect();
+        let kept = match self.spool.is_spilt {
+            true => None,
+            false => self.house.desk.take(mail, envelopes).await.ok(),
+        };
+        match &kept {
+            Some(kept) => {
+                kept.iter().for_each(|kept| self.note(kept, size));
+                let ids: Vec<&str> = kept.iter().map(|kept| &*kept.id).collect();
+                self.session.answer_mail(Outcome::Stored(&ids.join(" ")), &mut self.outbox);
+            }
+            None => {
+                kinds.iter().for_each(|kind| self.house.metrics.intake.count(*kind, Fate::Later));
+                debug!(client.ip = %self.client, size, "put a report off");
+                self.session.answer_mail(Outcome::TryLater(LATER), &mut self.outbox);
+            }
+        }
+        self.end_content();
+        self.seat.set_ours(false);
+        self.heard = Instant::now();
+    }
+
+    /// Writes down what was kept.
+    fn note(&self, kept: &Kept, size: usize) {
+        self.house.metrics.intake.count(kept.kind, kept.fate);
+        let sender = self.session.envelope().and_then(|envelope| envelope.mail_from.as_ref());
+        info!(
+            report.id = %kept.id,
+            report.kind = kept.kind.word(),
+            outcome = kept.fate.as_str(),
+            client.ip = %self.sender_address(),
+            helo = %Visible(self.helo().as_bytes()),
+            sender.domain = %Visible(sender.map(|sender| sender.domain()).unwrap_or_default().as_bytes()),
+            size,
+            tls = self.session.is_tls(),
+            "took a report"
+        );
+    }
+
+    /// Returns who brought the mail and for whom, once for each kind of recipient.
+    fn envelopes(&self) -> Vec<(ReportKind, Envelope)> {
+        let Some(envelope) = self.session.envelope() else { return Vec::new() };
+        let mut seen = BTreeSet::new();
+        let firsts = envelope.recipients.iter().filter(|recipient| seen.insert(recipient.kind.word()));
+        firsts
+            .map(|recipient| {
+                let envelope = Envelope {
+                    client: self.sender_address(),
+                    helo: self.helo().to_owned(),
+                    mail_from: Some(envelope.mail_from.as_ref().map_or_else(String::new, ToString::to_string)),
+                    recipient: recipient.mailbox.to_string(),
+                };
+                (recipient.kind, envelope)
+            })
+            .collect()
+    }
+
+    /// Returns the address that the mail came from into this house; empty where that is not known. An MTA on this very host that
+    /// is no listed relay tells nothing: its own address must not stand for the sender's, which names like `ip4:127.0.0.1`
+    /// in SPF records would vouch for.
+    fn sender_address(&self) -> String {
+        if let Some(forwarded) = self.session.forwarded() {
+            return forwarded.address.map(|address| address.to_canonical().to_string()).unwrap_or_default();
+        }
+        if self.is_relay || self.client.is_loopback() { String::new() } else { self.client.to_string() }
+    }
+
+    /// Returns what the sender called itself; a relay's own name is not the sender's.
+    fn helo(&self) -> &str {
+        match self.session.forwarded() {
+            Some(forwarded) => forwarded.helo.as_deref().unwrap_or_default(),
+            None if self.is_relay => "",
+            None => self.session.hello().map(|(_, name)| name).unwrap_or_default(),
+        }
+    }
+
+    /// Reads what comes; nothing where it does not come in time.
+    async fn read<S: AsyncRead + Unpin>(&mut self, stream: &mut S) -> Result<Option<usize>, Broken> {
+        let begun = Instant::now();
+        let (idle, data) = (self.rules.section.idle, self.rules.section.data);
+        let deadline = match self.content_since {
+            Some(since) => (since + data).min(begun + idle),
+            None => self.heard + idle,
+        };
+        if let Ok(read) = timeout_at(deadline.min(begun + BRISK), stream.read(self.session.room())).await {
+            return Ok(Some(read?));
+        }
+        self.session.doze();
+        match timeout_at(deadline, stream.read(self.session.room())).await {
+            Ok(read) => Ok(Some(read?)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    /// Writes what is to be said.
+    async fn write<S: AsyncWrite + Unpin>(&mut self, stream: &mut S) -> Result<(), Broken> {
+        if self.outbox.is_empty() {
+            return Ok(());
+        }
+        let written = timeout(self.rules.section.idle, async {
+            stream.write_all(&self.outbox).await?;
+            stream.flush().await
+        });
+        written.await.map_err(|_| Broken::Silent)??;
+        self.outbox.clear();
+        Ok(())
+    }
+
+    /// Ends the conversation from here.
+    async fn part<S: AsyncWrite + Unpin>(&mut self, why: Farewell, stream: &mut S) -> Result<Pause, Broken> {
+        self.session.close(why, &mut self.outbox);
+        self.write(stream).await?;
+        Ok(Pause::Over)
+    }
+}
