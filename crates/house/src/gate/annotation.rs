@@ -32,11 +32,7 @@ pub(super) struct Swamped {
 
 /// Returns which fields speak in our name and have to go, from the last to the first: whoever deletes from the front
 /// shifts the places of the others (CVE-2022-48521). `kept` are the names of earlier filters of ours, whose fields stay.
-pub(super) fn forgeries(
-    header: &Header<'_>,
-    authserv_id: &str,
-    kept: &[String],
-) -> Result<Vec<Deletion>, Swamped> {
+pub(super) fn forgeries(header: &Header<'_>, authserv_id: &str, kept: &[String]) -> Result<Vec<Deletion>, Swamped> {
     let fields = header.fields();
     let mut places = forged(header, authserv_id);
     places.retain(|at| !fields.get(*at).is_some_and(|field| is_kept(field, kept)));

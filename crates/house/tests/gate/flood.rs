@@ -74,7 +74,12 @@ fn a_flood_of_forged_results_is_refused_and_stalls_neither_mails_nor_watchers_no
                         continue;
                     }
                     let text = String::from_utf8_lossy(answer.get(4..).unwrap_or_default()).into_owned();
-                    assert!(text.starts_with("y550 5.7.1 Refused: more than 1000 fields"), "{} octets: {}", answer.len(), text.get(..100).unwrap_or(&text));
+                    assert!(
+                        text.starts_with("y550 5.7.1 Refused: more than 1000 fields"),
+                        "{} octets: {}",
+                        answer.len(),
+                        text.get(..100).unwrap_or(&text)
+                    );
                     refused.fetch_add(1, Ordering::Relaxed);
                 }
             });
