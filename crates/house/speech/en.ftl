@@ -203,6 +203,16 @@ why-denied = no permission
 why-directory = it is a folder
 why-exists = it exists already
 why-in-use = something else listens there already
+why-not-here = this host has no such address
+why-held = another process holds it, probably another `sekisho serve`; stop that one first
+why-not-ours = its content is not what belongs there; move it away
+why-full = no space is left on the device; make room
+why-read-only = the file system is read-only
+why-no-directory = a part of the path is no folder
+why-system = the system refuses ({ $text })
+why-key-denied = user { $user }, whom the daemon runs as, may not read it; hand it over by systemd's `LoadCredential=`, or let a group of that user read it (docs/signing.md)
+fault-syntax = this is not TOML from here on; mend the line or put a `#` before it
+fault-type = this value is of the wrong kind; `sekisho config show` shows how the option is written
 why-other = { $text }
 why-not-address = write an IP address, such as 192.0.2.1 or 2001:db8::1
 why-not-path = write one address, such as bounce@example.org, or '' for the null path
@@ -261,7 +271,7 @@ why-record-not-for-mail = the record does not allow this key for mail
 why-record-strict = the record says by `t=s` that the key is for its own domain alone, and `subdomains` is on
 why-record-testing = the record says by `t=y` that the domain is only testing
 why-record-unavailable = the DNS does not answer
-why-record-publish = publish { $record }
+why-record-publish = publish
 why-sign-from = it has no From field
 why-sign-several = it has more than one From field
 why-sign-mbox = it begins as an mbox does; sign its mails one by one, without the `From ` line

@@ -193,6 +193,16 @@ why-denied = 権限がない
 why-directory = フォルダーである
 why-exists = すでに存在する
 why-in-use = すでに別のプログラムが待ち受けている
+why-not-here = このホストにそのアドレスはない
+why-held = 別のプロセスが使用中（おそらく別の `sekisho serve`）: 先にそれを止める
+why-not-ours = 中身がここにあるべきものと違う: 別の場所へ移す
+why-full = 空き容量がない: 容量を空ける
+why-read-only = ファイルシステムが読み取り専用
+why-no-directory = パスの途中がフォルダーではない
+why-system = システムが拒否（{ $text }）
+why-key-denied = デーモンの利用者（UID { $user }）に読み取り権限がない: systemd の `LoadCredential=` で渡すか、その利用者のグループに読み取りを許す（docs/signing.md）
+fault-syntax = ここから TOML として読めない: 行を直すか、先頭に `#` を付けて無効にする
+fault-type = 値の種類が違う: 書き方は `sekisho config show` で確認
 why-other = { $text }
 why-not-address = IP アドレスを指定（例: 192.0.2.1、2001:db8::1）
 why-not-path = アドレスを一つ指定（例: bounce@example.org、空のパスは ''）
@@ -251,7 +261,7 @@ why-record-not-for-mail = レコードがこの鍵をメールに許可してい
 why-record-strict = レコードの `t=s` はこのドメイン自体に限ると示すが、`subdomains` が有効
 why-record-testing = レコードの `t=y` はドメインが試験中であると示す
 why-record-unavailable = DNS が応答しない
-why-record-publish = 公開するレコード: { $record }
+why-record-publish = 公開するレコード
 why-sign-from = From フィールドがない
 why-sign-several = From フィールドが複数ある
 why-sign-mbox = mbox の形式で始まっている（`From ` の行を除き、1 通ずつ署名する）

@@ -105,7 +105,7 @@ impl Config {
         let place = path.unwrap_or(Path::new("sekisho.toml"));
         let raw = RawConfig::parse(text)
             .map_err(|faults| faults.into_iter().map(|fault| fault.at(place)).collect::<Vec<_>>())?;
-        let RawConfig { sections, lines } = raw;
+        let RawConfig { sections, lines, unknown: mut all } = raw;
         let mut faults = Vec::new();
         let config = Config {
             dns: DnsSection::check(sections.dns, &mut faults),
@@ -123,10 +123,12 @@ impl Config {
             path: path.map(Path::to_owned),
             lines,
         };
-        if faults.is_empty() {
+        all.extend(faults.into_iter().map(|(at, fault)| raw::LineFault::of(text, at, fault)));
+        if all.is_empty() {
             return Ok(config);
         }
-        Err(faults.into_iter().map(|(at, fault)| raw::LineFault::of(text, at, fault).at(place)).collect())
+        all.sort_by_key(raw::LineFault::line);
+        Err(all.into_iter().map(|fault| fault.at(place)).collect())
     }
 
     /// Names the line of the option that is to blame for a fault, where the file sets it.

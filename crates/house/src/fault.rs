@@ -22,6 +22,8 @@ pub(crate) struct Fault {
     message: &'static str,
     /// What the message names.
     arguments: Vec<(&'static str, Value)>,
+    /// Words of ours that stand in place of the message, whole however long they are.
+    whole: Option<String>,
     /// Why it came to that.
     cause: Option<Box<Fault>>,
 }
@@ -29,7 +31,7 @@ pub(crate) struct Fault {
 impl Fault {
     /// Names a message and its arguments.
     pub(crate) fn new<const N: usize>(message: &'static str, arguments: [(&'static str, Value); N]) -> Fault {
-        Fault { message, arguments: arguments.into(), cause: None }
+        Fault { message, arguments: arguments.into(), whole: None, cause: None }
     }
 
     /// Names what was to be done with a file, and why the system refused.
@@ -45,9 +47,21 @@ impl Fault {
             io::ErrorKind::IsADirectory => "why-directory",
             io::ErrorKind::AlreadyExists => "why-exists",
             io::ErrorKind::AddrInUse => "why-in-use",
-            _ => return Fault::quote(error.to_string()),
+            io::ErrorKind::AddrNotAvailable => "why-not-here",
+            // Nothing here waits for files: it is a lock that somebody else has.
+            io::ErrorKind::WouldBlock => "why-held",
+            io::ErrorKind::InvalidData => "why-not-ours",
+            io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "why-full",
+            io::ErrorKind::ReadOnlyFilesystem => "why-read-only",
+            io::ErrorKind::NotADirectory => "why-no-directory",
+            _ => return Fault::new("why-system", [("text", error.to_string().into())]),
         };
         Fault::new(message, [])
+    }
+
+    /// Says something of ours that has to be copied, and is never cut.
+    pub(crate) fn whole(text: String) -> Fault {
+        Fault { whole: Some(text), ..Fault::new("why-other", []) }
     }
 
     /// Repeats somebody else's words.
@@ -63,14 +77,19 @@ impl Fault {
 
     /// Says the fault and its causes in one line.
     pub(crate) fn say(&self, talk: &Talk) -> String {
-        let mut said = talk.say(self.message, &self.arguments);
+        let mut said = self.say_alone(talk);
         let mut cause = &self.cause;
         while let Some(fault) = cause {
             said.push_str(": ");
-            said.push_str(&talk.say(fault.message, &fault.arguments));
+            said.push_str(&fault.say_alone(talk));
             cause = &fault.cause;
         }
         said
+    }
+
+    /// Says the fault without its causes.
+    fn say_alone(&self, talk: &Talk) -> String {
+        self.whole.clone().unwrap_or_else(|| talk.say(self.message, &self.arguments))
     }
 }
 

@@ -1,5 +1,6 @@
 //! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,8 +13,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
+use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
@@ -60,8 +60,8 @@ async fn metrics(State(front): State<Arc<Front>>) -> impl IntoResponse {
 /// Answers requests until `shutdown`.
 pub(crate) async fn listen(listener: TcpListener, front: Arc<Front>, shutdown: CancellationToken) {
     let router = router(front);
-    let permits = Arc::new(Semaphore::new(CONNECTIONS));
     let mut connections = JoinSet::new();
+    let mut seats = Seats::default();
     loop {
         let taken = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -78,19 +78,36 @@ pub(crate) async fn listen(listener: TcpListener, front: Arc<Front>, shutdown: C
                 }
             }
         };
-        let Ok(permit) = Arc::clone(&permits).try_acquire_owned() else {
-            debug!(limit = CONNECTIONS, "refused a connection by HTTP beyond the limit");
-            continue;
-        };
+        seats.make_room();
         let service = TowerToHyperService::new(router.clone());
-        connections.spawn(async move {
+        seats.take(connections.spawn(async move {
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
             let served = timeout(LIFE, server.serve_connection(TokioIo::new(stream), service)).await;
             if let Ok(Err(why)) = served {
                 debug!(error = %why, "ended a connection by HTTP");
             }
-            drop(permit);
-        });
+        }));
+    }
+}
+
+/// The connections, the oldest first.
+#[derive(Default)]
+struct Seats(VecDeque<AbortHandle>);
+
+impl Seats {
+    /// Lets the oldest connection make room where there is none: an answer takes a millisecond, so that whoever has been
+    /// here for long holds a connection open, and must not keep out those who watch.
+    fn make_room(&mut self) {
+        self.0.retain(|seat| !seat.is_finished());
+        while self.0.len() >= CONNECTIONS {
+            self.0.pop_front().iter().for_each(AbortHandle::abort);
+            debug!(limit = CONNECTIONS, "ended the oldest connection by HTTP to make room");
+        }
+    }
+
+    /// Notes a connection.
+    fn take(&mut self, seat: AbortHandle) {
+        self.0.push_back(seat);
     }
 }

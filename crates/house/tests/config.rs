@@ -19,12 +19,42 @@ fn every_fault_is_named_with_its_line_and_the_nearest_name() {
     let said = folder.call("config check --config @values.toml --lang ja");
     assert_eq!(
         said.stderr,
-        "sekisho: DIR/values.toml:3: `nowhere` は DNS サーバーの指定ではない: アドレスがない\n\
-         sekisho: DIR/values.toml:2: `dns.timeout_seconds` は 1 から 600 まで: 0 は範囲外\n\
-         sekisho: DIR/values.toml:7: `check.max_signatures` は 1 から 100 まで: -1 は範囲外\n\
+        "sekisho: DIR/values.toml:2: `dns.timeout_seconds` は 1 から 600 まで: 0 は範囲外\n\
+         sekisho: DIR/values.toml:3: `nowhere` は DNS サーバーの指定ではない: アドレスがない\n\
          sekisho: DIR/values.toml:6: `de` という言語はない: `ja` か `en` を指定\n\
+         sekisho: DIR/values.toml:7: `check.max_signatures` は 1 から 100 まで: -1 は範囲外\n\
          sekisho: DIR/values.toml:10: `a..b` はドメイン名ではない: 点が連続しているか、点で始まっている\n"
     );
+}
+
+#[test]
+fn what_is_unknown_hides_no_other_fault_and_what_others_say_stands_in_a_sentence_of_ours() {
+    let folder = Folder::new();
+    folder.write("both.toml", "[dns]\ntimeout_seconds = 0\ntimout = 5\n[check]\nlang = \"de\"\n[chekc]\n");
+    let said = folder.call("config check --config @both.toml").stderr;
+    let lines: Vec<&str> = said.lines().filter_map(|line| line.split(':').nth(2)).collect();
+    assert_eq!(lines, ["2", "3", "5", "6"], "{said}");
+    folder.write("syntax.toml", "[dns]\ntimeout_seconds =\n");
+    let said = folder.call("config check --config @syntax.toml --lang ja").stderr;
+    assert!(said.starts_with("sekisho: DIR/syntax.toml:2: ここから TOML として読めない: 行を直すか"), "{said}");
+    folder.write("type.toml", "[dns]\ntimeout_seconds = \"5\"\n");
+    let said = folder.call("config check --config @type.toml --lang ja").stderr;
+    assert!(said.starts_with("sekisho: DIR/type.toml:2: 値の種類が違う: "), "{said}");
+}
+
+#[test]
+fn a_folder_that_another_daemon_holds_is_said_to_be_held() {
+    let folder = Folder::new();
+    let held = std::fs::File::create(folder.path("in-work")).unwrap();
+    held.lock().unwrap();
+    let run = folder.path("");
+    folder.write(
+        "x.toml",
+        format!("[gate]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = []\n[serve]\nruntime_folder = {run:?}\n"),
+    );
+    let said = folder.call("serve --config @x.toml --dns 127.0.0.1:9 --lang ja");
+    let expected = "sekisho: DIR/ に処理中メールの記録を置けない: 別のプロセスが使用中（おそらく別の `sekisho serve`）: 先にそれを止める\n";
+    assert_eq!((said.exit, said.stderr.as_str()), (2, expected));
 }
 
 #[test]
@@ -107,9 +137,9 @@ fn faults_in_lists_of_tables_are_named_with_their_lines() {
          8: a sender needs `networks` or `users`, or both; where both are given, both must fit\n\
          10: `a;b` is not a domain name: only letters, digits, hyphens, underscores and dots may stand in it\n\
          11: `sign.senders.domains` is missing here\n\
+         11: a sender needs `networks` or `users`, or both; where both are given, both must fit\n\
          12: `192.0.2.1/24` is not a network; write `192.0.2.0/24`, `2001:db8::/32` or one address, without bits behind the prefix\n\
-         13: `@` is not a login; write a login, `@example.org` for all logins of a domain, or `*` for all\n\
-         11: a sender needs `networks` or `users`, or both; where both are given, both must fit\n"
+         13: `@` is not a login; write a login, `@example.org` for all logins of a domain, or `*` for all\n"
     );
 }
 
@@ -144,6 +174,17 @@ fn a_key_without_its_record_ends_the_start() {
     assert_eq!(said.exit, 2);
     let expected = "sekisho: DIR/x.toml:8: `s._domainkey.example.org` がこの鍵での署名を許していない: 鍵のレコードがない: 公開するレコード: s._domainkey.example.org. IN TXT \"v=DKIM1; k=ed25519; p=";
     assert!(said.stderr.starts_with(expected), "{}", said.stderr);
+}
+
+#[test]
+fn a_long_record_is_there_whole_since_it_has_to_be_copied() {
+    let folder = Folder::new();
+    let record = folder.call("sign --new-key rsa2048 --domain example.org --selector s --out @rsa.pem").stdout;
+    let key = format!("domain = \"example.org\"\nselector = \"s\"\nkey = {:?}\n", folder.path("rsa.pem"));
+    folder.write("x.toml", format!("[gate]\nlisten = []\n[sign]\nlisten = [\"127.0.0.1:0\"]\n[[sign.keys]]\n{key}"));
+    let server = sekisho_testkit::dns::DnsServer::start(sekisho_core::zone::Zone::parse("").unwrap());
+    let said = folder.call(&format!("serve --config @x.toml --dns {}", server.address())).stderr;
+    assert!(record.len() > 400 && said.ends_with(&format!("publish: {}\n", record.trim_end())), "{said}\n{record}");
 }
 
 #[test]

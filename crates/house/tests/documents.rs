@@ -230,3 +230,69 @@ fn the_readmes_way_to_sign_works_as_printed() {
         }
     }
 }
+
+/// Returns the arguments of each line that is logged in some code, without the text in them.
+fn logged(code: &str) -> Vec<String> {
+    let mut all = Vec::new();
+    for level in ["info!(", "warn!(", "error!(", "debug!("] {
+        for rest in code.split(level).skip(1) {
+            let (mut depth, mut is_text, mut is_escaped, mut bare) = (1, false, false, String::new());
+            for c in rest.chars() {
+                match c {
+                    _ if is_escaped => is_escaped = false,
+                    '\\' if is_text => is_escaped = true,
+                    '"' => is_text = !is_text,
+                    _ if is_text => {}
+                    '(' | '[' | '{' => depth += 1,
+                    ')' | ']' | '}' => depth -= 1,
+                    _ => {}
+                }
+                if depth == 0 {
+                    break;
+                }
+                if !is_text {
+                    bare.push(c);
+                }
+            }
+            all.push(bare);
+        }
+    }
+    all
+}
+
+/// Lists the source files below a folder, without those that are tests alone.
+fn sources(folder: &Path, found: &mut Vec<String>) {
+    for entry in std::fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()) {
+        if entry.is_dir() {
+            sources(&entry, found);
+        } else if entry.extension().is_some_and(|kind| kind == "rs")
+            && entry.file_name().is_some_and(|it| it != "tests.rs")
+        {
+            let text = std::fs::read_to_string(&entry).unwrap();
+            found.push(text.split("#[cfg(test)]\nmod tests {").next().unwrap().to_owned());
+        }
+    }
+}
+
+#[test]
+fn the_fields_of_the_log_are_those_of_the_code() {
+    let is_name = |word: &&str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_lowercase() || b"._".contains(&b));
+    let mut all = Vec::new();
+    sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut all);
+    let lines: Vec<String> = all.iter().flat_map(|code| logged(code)).collect();
+    let written: BTreeSet<&str> = lines
+        .iter()
+        .flat_map(|line| line.split(','))
+        .filter_map(|part| part.split_once(" = ").map(|(name, _)| name.trim()).filter(is_name))
+        .collect();
+    let page = read("docs/operations.md");
+    let (_, table) = page.split_once("\n## Logs\n").unwrap();
+    let (table, _) = table.split_once("\n## ").unwrap();
+    let told: BTreeSet<&str> = table
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .collect();
+    assert!(written.len() > 40, "{written:?}");
+    assert_eq!(told, written);
+}

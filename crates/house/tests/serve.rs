@@ -7,6 +7,7 @@ mod mta;
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::os::unix::fs::PermissionsExt;
 use std::os::unix::net::UnixDatagram;
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -71,7 +72,7 @@ impl Daemon {
         });
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut daemon = Daemon { child, gate: nowhere, http: nowhere, said, reader: Some(reader) };
-        daemon.gate = daemon.listening("(milter) on ");
+        daemon.gate = daemon.listening("(milter)");
         daemon.http = daemon.listening("(HTTP) on ");
         daemon.until("it is ready", |daemon| daemon.get("/readyz").0 == 200);
         daemon
@@ -363,6 +364,44 @@ fn it_becomes_another_user_and_the_kernel_holds_it() {
     assert!(held.count() >= 2);
     daemon.told("confined: system calls");
     assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
+}
+
+#[test]
+fn idle_watchers_keep_nobody_from_looking() {
+    let (folder, dns) = surroundings(ANYWHERE);
+    let daemon = Daemon::start(&folder, &dns, &[]);
+    let idle: Vec<TcpStream> = (0..100).map(|_| TcpStream::connect(daemon.http).unwrap()).collect();
+    for _ in 0..100 {
+        assert_eq!((daemon.get("/healthz").0, daemon.get("/readyz").0), (200, 200));
+    }
+    drop(idle);
+}
+
+#[test]
+fn a_key_that_only_root_may_read_is_named_at_a_reload_and_the_old_ones_stay() {
+    if !nix::unistd::geteuid().is_root() {
+        say("NOT RUN: only root can become another user");
+        return;
+    }
+    let folder = Folder::new();
+    let record = folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem").stdout;
+    let dns = DnsServer::start(Zone::parse(&format!("{ZONE}{record}")).unwrap());
+    let keys = format!("[[sign.keys]]\ndomain = \"example.org\"\nselector = \"s\"\nkey = {:?}\n", folder.path("s.pem"));
+    let senders = "[[sign.senders]]\nnetworks = [\"192.0.2.0/24\"]\ndomains = [\"example.org\"]\n";
+    let sign = format!("[sign]\nlisten = [\"127.0.0.1:0\"]\n{keys}{senders}");
+    let watched = "[gate]\nlisten = []\n[http]\nlisten = [\"127.0.0.1:0\"]\n[serve]\nuser = \"nobody\"\n";
+    folder.write("config.toml", format!("{watched}{sign}"));
+    let open = std::fs::Permissions::from_mode;
+    std::fs::set_permissions(folder.path(""), open(0o755)).unwrap();
+    std::fs::set_permissions(folder.path("config.toml"), open(0o644)).unwrap();
+    std::fs::set_permissions(folder.path("s.pem"), open(0o600)).unwrap();
+    let daemon = Daemon::start(&folder, &dns, &[]);
+    daemon.signal(Signal::SIGHUP);
+    daemon.until("a refusal", |daemon| daemon.metric("sekisho_reloads_total{result=\"refused\"}") == 1);
+    let told = daemon.told("the old one stays in force");
+    assert!(told.contains("s.pem") && told.contains("LoadCredential=") && told.contains("docs/signing.md"), "{told}");
+    let mut mta = Mta::connect(daemon.gate).unwrap();
+    assert!(mta.mail().unwrap().contains("DKIM-Signature"));
 }
 
 #[test]

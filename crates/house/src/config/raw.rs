@@ -32,6 +32,8 @@ pub(super) struct RawConfig {
     pub(super) sections: RawSections,
     /// The line of each, by `section.option` or `section.list[0].option`.
     pub(super) lines: BTreeMap<String, usize>,
+    /// What is not known.
+    pub(super) unknown: Vec<LineFault>,
 }
 
 /// The sections as they were written.
@@ -114,6 +116,11 @@ impl LineFault {
         LineFault { line: line(text, at.start), fault }
     }
 
+    /// Returns the line.
+    pub(super) fn line(&self) -> usize {
+        self.line
+    }
+
     /// Names the file too.
     pub(super) fn at(self, path: &Path) -> Fault {
         Fault::new("fault-line", [("path", shown(path)), ("line", self.line.to_string().into())]).because(self.fault)
@@ -121,18 +128,23 @@ impl LineFault {
 }
 
 impl RawConfig {
-    /// Reads a file's text and names everything that is not known; a value of the wrong type is named first come first.
+    /// Reads a file's text, and what is not known in it. Of values of the wrong type the first one is named, beside
+    /// everything that is not known.
     pub(super) fn parse(text: &str) -> Result<RawConfig, Vec<LineFault>> {
-        let refused = |error: toml::de::Error| {
-            let at = error.span().unwrap_or_default();
-            vec![LineFault::of(text, at, Fault::quote(error.message().to_owned()))]
+        let refused = |message, error: &toml::de::Error| {
+            let why = Fault::new(message, []).because(Fault::quote(error.message().to_owned()));
+            LineFault::of(text, error.span().unwrap_or_default(), why)
         };
-        let table = DeTable::parse(text).map_err(refused)?;
-        let (lines, unknown) = survey(table.get_ref(), text);
-        if !unknown.is_empty() {
-            return Err(unknown);
+        let table = DeTable::parse(text).map_err(|error| vec![refused("fault-syntax", &error)])?;
+        let (lines, mut unknown) = survey(table.get_ref(), text);
+        match toml::from_str(text) {
+            Ok(sections) => Ok(RawConfig { sections, lines, unknown }),
+            Err(error) => {
+                unknown.push(refused("fault-type", &error));
+                unknown.sort_by_key(|fault| fault.line);
+                Err(unknown)
+            }
         }
-        Ok(RawConfig { sections: toml::from_str(text).map_err(refused)?, lines })
     }
 }
 
@@ -306,7 +318,7 @@ mod tests {
     use super::*;
 
     fn refusals(text: &str) -> Vec<String> {
-        let faults = RawConfig::parse(text).unwrap_err();
+        let faults = RawConfig::parse(text).map_or_else(|faults| faults, |raw| raw.unknown);
         faults.into_iter().map(|fault| fault.at(Path::new("x.toml")).to_string()).collect()
     }
 
@@ -349,5 +361,7 @@ mod tests {
         assert!(refusals("[dns]\n[sign.keys]\ndomain = \"a\"\n")[0].starts_with("x.toml:2: "));
         assert!(refusals("[[sign.keys]]\n[[sign.keys]]\ndomain = 3\n")[0].starts_with("x.toml:3: "));
         assert!(refusals("\n[[sign]]\n")[0].starts_with("x.toml:2: "));
+        let both = refusals("[check]\nmax_signatures = \"three\"\nmax_signature = 3\n[dsn]\n");
+        assert_eq!(both.iter().map(|fault| &fault[..9]).collect::<Vec<_>>(), ["x.toml:2:", "x.toml:3:", "x.toml:4:"]);
     }
 }

@@ -38,7 +38,8 @@ where
     let act = decision.act;
     // What is put off comes again, and what is refused reaches nobody: neither is a copy.
     let is_delivered = !matches!(act, Act::Refuse | Act::PutOff);
-    let recipients = session.envelope().recipients.len();
+    // All of them, also those whose addresses are not kept.
+    let recipients = session.envelope().recipient_count;
     let threshold = gate.section.replay_copies;
     let copies = if is_delivered { gate.copies.count(&judged.verdict, &header, recipients, threshold) } else { None };
     let noted = Noted { decision, copies, forged: forged.as_ref().map_or_else(|why| why.fields, Vec::len) };
@@ -100,6 +101,7 @@ fn write_down(gate: &Gate, session: &Session, judged: &Judged, noted: Noted) -> 
         id: &id,
         queue_id: session.macros().get("i").unwrap_or_default(),
         recipients: &session.envelope().recipients,
+        recipient_count: session.envelope().recipient_count,
         copies: copies.map(|(copies, _)| copies),
         decision,
     };

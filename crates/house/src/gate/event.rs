@@ -47,8 +47,10 @@ pub(super) struct Delivery<'a> {
     pub(super) id: &'a str,
     /// The MTA's name for the mail.
     pub(super) queue_id: &'a [u8],
-    /// The recipients.
+    /// The recipients, as many as are kept.
     pub(super) recipients: &'a [Box<[u8]>],
+    /// How many there are.
+    pub(super) recipient_count: usize,
     /// How many copies there were, where it looks replayed.
     pub(super) copies: Option<u32>,
     /// What was done.
@@ -113,7 +115,7 @@ impl Clerk {
                 .flatten()
                 .map(DomainName::to_string)
                 .collect(),
-            recipients: u32::try_from(delivery.recipients.len()).unwrap_or(u32::MAX),
+            recipients: u32::try_from(delivery.recipient_count).unwrap_or(u32::MAX),
             size: judged.octets,
             author_result: verdict.author.result.to_string(),
             author_domain: text(verdict.author.domain.as_ref()),

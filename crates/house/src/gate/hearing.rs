@@ -305,6 +305,11 @@ mod tests {
 
     /// Lets a gate attend to a mail, and returns the replies behind the agreement.
     fn attended(config: &str, header: &[&[u8]], folder: &std::path::Path) -> String {
+        ended_by(b"E", config, header, folder).0
+    }
+
+    /// The same, where the MTA ends the mail by that command; returns also how many mails were abandoned.
+    fn ended_by(end: &[u8], config: &str, header: &[&[u8]], folder: &std::path::Path) -> (String, u64) {
         let source = Source::Zone(Zone::parse("").unwrap());
         let in_work = Arc::new(InWork::open(folder, 0).unwrap());
         let lasting = Lasting { in_work, host: "mx.example.net".to_owned(), ..Lasting::for_testing() };
@@ -315,7 +320,7 @@ mod tests {
             let fields: Vec<Vec<u8>> = header.iter().map(|field| [b"L", *field, b"\0"].concat()).collect();
             let first: [&[u8]; 4] =
                 [b"O\0\0\0\x06\0\0\x01\xff\0\x1f\xff\xff", b"Cx\x004\x12\x34192.0.2.1\0", b"M<a@b>\0", b"R<c@d>\0"];
-            let last: [&[u8]; 4] = [b"N", b"Bx\r\n", b"E", b"Q"];
+            let last: [&[u8]; 4] = [b"N", b"Bx\r\n", end, b"Q"];
             for packet in first.into_iter().chain(fields.iter().map(Vec::as_slice)).chain(last) {
                 mta.write_all(&u32::try_from(packet.len()).unwrap().to_be_bytes()).await.unwrap();
                 mta.write_all(packet).await.unwrap();
@@ -333,8 +338,39 @@ mod tests {
             drop(conversation);
             let mut said = Vec::new();
             mta.read_to_end(&mut said).await.unwrap();
-            String::from_utf8_lossy(&said.split_off(17)).replace('\0', ".")
+            (
+                String::from_utf8_lossy(&said.split_off(17.min(said.len()))).replace('\0', "."),
+                gate.metrics.abandoned.get(),
+            )
         })
+    }
+
+    #[test]
+    fn a_mail_that_its_mta_takes_back_is_abandoned_judged_or_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = [&b"X\0"[..], &[b'x'; 900]].concat();
+        let mails: [&[&[u8]]; 3] = [&[b"From\0 a@b.example"], &[b"X-Fail\0 x"], &[&long, &long]];
+        for mail in mails {
+            assert_eq!(ended_by(b"A", "", mail, folder.path()).1, 1);
+            assert_eq!(ended_by(b"E", "", mail, folder.path()).1, 0);
+        }
+    }
+
+    #[test]
+    fn a_mail_that_a_process_died_at_is_not_judged_and_where_verdicts_decide_it_is_put_aside() {
+        let folder = tempfile::tempdir().unwrap();
+        let [first, second, third] = [(); 3].map(|()| [&b"From\0 a@b.example"[..], b"X\0 1"]);
+        InWork::open(folder.path(), 0).unwrap().die_at(b"From: a@b.example\r\nX: 1\r\n");
+        let said = attended("", &first, folder.path());
+        assert!(said.contains("dmarc=temperror reason=\"the filter died while it was in work\""), "{said}");
+        assert!(!said.contains("X-Sekisho-Quarantine") && said.ends_with("c"), "{said}");
+        let said = attended("[gate]\nmode = 'enforce'", &second, folder.path());
+        assert!(said.contains("X-Sekisho-Quarantine") && said.ends_with("c"), "{said}");
+        let said = attended("[gate]\nmode = 'enforce'\nquarantine = 'hold'", &third, folder.path());
+        assert!(said.contains("qSekisho: nobody could judge this mail") && said.ends_with("c"), "{said}");
+        // Another mail is judged as ever.
+        let said = attended("", &[b"From\0 a@b.example", b"X\0 2"], folder.path());
+        assert!(said.contains("dmarc=none"), "{said}");
     }
 
     #[test]

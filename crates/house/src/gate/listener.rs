@@ -62,7 +62,7 @@ pub(crate) async fn listen(listener: TcpListener, role: Role, house: Arc<Front>,
     })
     .await;
     if finished.is_err() {
-        warn!(session.count = conversations.len(), "cut off conversations that did not end in time");
+        warn!(sessions = conversations.len(), "cut off conversations that did not end in time");
     }
 }
 

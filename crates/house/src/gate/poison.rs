@@ -127,6 +127,14 @@ impl InWork {
         Note { of: self, slot, written: written(Holds::Work, now, mark), is_written: false, stands: false }
     }
 
+    /// Leaves what a process leaves that dies at work on a mail with this header.
+    #[cfg(test)]
+    pub(super) fn die_at(&self, header: &[u8]) {
+        let mut note = self.note(&mark(header), 0);
+        note.write();
+        std::mem::forget(note);
+    }
+
     /// Returns the free slots; a task that panicked meanwhile has left them whole.
     fn free(&self) -> MutexGuard<'_, Vec<u32>> {
         self.free.lock().unwrap_or_else(PoisonError::into_inner)

@@ -26,3 +26,19 @@ fn a_reload_forgets_no_copies() {
     assert_eq!((is_suspected(), counted()), (true, 2));
     assert!(served.log().contains("replay.copies=4 replay.mails=2"), "{}", served.log());
 }
+
+#[test]
+fn every_recipient_is_a_copy_also_those_whose_addresses_are_not_kept() {
+    let dns = DnsServer::start(zone());
+    let served = Served::start(&format!("{MONITOR}replay_copies = 3000\n"), &dns);
+    let mail = signed_by("victim.example", &claim("", "", "Buy this.\r\n"));
+    let many: Vec<String> = (0..2000).map(|number| format!("{number}.{}@receiver.test", "x".repeat(50))).collect();
+    let many: Vec<&str> = many.iter().map(String::as_str).collect();
+    let mut mta = Mta::new(served.milter());
+    let told = |mta: &mut Mta| {
+        let seen = mta.deliver(&Delivery { recipients: &many, ..Delivery::of(&mail) }).unwrap();
+        String::from_utf8(seen.mail).unwrap().contains("replay suspected")
+    };
+    assert_eq!([told(&mut mta), told(&mut mta)], [false, true]);
+    assert!(served.log().contains("replay.copies=4000"), "{}", served.log());
+}

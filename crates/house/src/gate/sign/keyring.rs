@@ -7,6 +7,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use jiff::Timestamp;
+use nix::unistd::geteuid;
 use sekisho_core::name::DomainName;
 use sekisho_mail::body::{BodyHasher, BodyPlan};
 use sekisho_mail::dkim::sign::Signer;
@@ -106,7 +107,14 @@ fn signer(section: &SignSection, table: &KeyTable) -> Result<Signer, Fault> {
 
 /// Reads a key file, unless others could read it as well.
 pub(crate) fn read_key(path: &Path) -> Result<SigningKey, Fault> {
-    let refused = |error: io::Error| Fault::io("fault-read", path, &error);
+    let refused = |error: io::Error| match error.kind() {
+        // At the start it may have been root who read it: a reload is not.
+        io::ErrorKind::PermissionDenied => {
+            let user = Fault::new("why-key-denied", [("user", u64::from(geteuid().as_raw()).into())]);
+            Fault::new("fault-read", [("path", shown(path))]).because(user)
+        }
+        _ => Fault::io("fault-read", path, &error),
+    };
     let file = File::open(path).map_err(refused)?;
     let mode = file.metadata().map_err(refused)?.permissions().mode() & 0o777;
     if mode & TOO_OPEN != 0 {

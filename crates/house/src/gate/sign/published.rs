@@ -121,7 +121,7 @@ fn doubt(case: &Case<'_>, compared: Result<Published, Mismatch>) -> Option<Doubt
     let mut cause = Fault::new(why, []);
     if weight == Weight::InVain {
         let record = case.key.dns_record(case.selector, case.domain);
-        cause = cause.because(Fault::new("why-record-publish", [("record", record.into())]));
+        cause = cause.because(Fault::new("why-record-publish", []).because(Fault::whole(record)));
     }
     let name = format!("{}._domainkey.{}", case.selector, case.domain);
     let fault = Fault::new("fault-key-record", [("name", name.into())]).because(cause);

@@ -507,7 +507,7 @@ fn a_key_is_compared_with_its_record_before_anything_is_signed() {
     let says = |why: &str| {
         vec![format!("{}:7: `ed._domainkey.example.org` does not let this key sign: {why}", path.display())]
     };
-    let in_vain = |why: &str| says(&format!("{why}: publish {}", ed.trim_end()));
+    let in_vain = |why: &str| says(&format!("{why}: publish: {}", ed.trim_end()));
     let several = format!("{ed}{}", ed.replace("v=DKIM1; ", ""));
     let strict = ed.replace("; p=", "; t=s; p=");
     for (zone, why) in [
