@@ -203,6 +203,10 @@ impl Daemon {
             watchers.spawn(http::listen(listener, Arc::clone(&self.front), no_more_questions.clone()));
         }
         if let Some((folder, lake)) = self.reading.take() {
+            let (front, metrics) = (Arc::clone(&self.front), Arc::clone(&self.front.metrics));
+            let (books, rows) = (folder.clone(), Arc::clone(&lake));
+            let reporter = move || front.gate().reporter();
+            watchers.spawn(reports::keep_sending(books, rows, reporter, metrics, no_more_questions.clone()));
             let front = Arc::clone(&self.front);
             let examiner = move || front.gate().examiner();
             watchers.spawn(reports::keep_reading(folder, lake, examiner, no_more_questions.clone()));
@@ -335,7 +339,7 @@ fn in_work(config: &Config, places: &[PathBuf]) -> Result<InWork, Fault> {
 }
 
 /// Returns the name of this host.
-fn host() -> String {
+pub(crate) fn host() -> String {
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     if host.is_empty() { "localhost".to_owned() } else { host }
 }

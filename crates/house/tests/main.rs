@@ -17,6 +17,7 @@ mod gate;
 mod hostile;
 mod mailbox;
 mod notebook;
+mod out;
 mod replay;
 mod reports;
 mod rounds;
