@@ -384,3 +384,51 @@ show-domains = domains
 show-mails = mails
 show-pass = pass
 show-more = … and { $number } more sources (--json shows all)
+
+## sekisho report out
+
+why-not-day = not a day: write it as `2026-11-21`
+fault-relay = `{ $value }` is no SMTP server; write `HOST:PORT`
+fault-address = `{ $value }` is no mail address in ASCII
+fault-out-unset = nothing can be sent: set `reports.relay` and `reports.from`
+fault-out-books = the reports cannot be prepared
+fault-out-no-key = reports would fail DMARC: there is no key for { $domain } in [[sign.keys]] (`sekisho sign --new-key` makes one)
+fault-out-no-policy = reports have to pass DMARC, and { $domain } has no DMARC record
+fault-out-fails = reports from { $domain } would fail DMARC
+fault-out-dns = the DNS does not tell whether reports from { $domain } would pass DMARC
+out-nobody-asks = its record asks nobody for reports
+out-no-record = there is no single policy record any more
+out-no-mail = no mail of that day can be reported on
+out-only-reports = its mails were reports to us, and reports about reports would never end
+out-odd-name = the name cannot stand in a report
+out-dns = the DNS does not answer
+out-scheme = this is no `mailto:`
+out-address = this is no address that can be written to
+out-no-consent = does not agree: there is no record at { $name }
+out-elsewhere = wants it at another host, which is not allowed
+out-too-many = only { $most } recipients get a report (`reports.max_recipients`)
+out-too-large = too large: { $size } KB, and { $most } KB are allowed
+out-head = { $day }: { $reports ->
+    [one] 1 report
+   *[other] { $reports } reports
+} would be sent, { $others } would not
+out-unset = nothing is sent: `reports.relay` is not set
+out-passes = they would pass DMARC: signed by { $domain }, aligned
+out-passes-spf = they would pass DMARC: signed by { $domain }, aligned; SPF of the relay: { $spf }
+out-report = { $domain }: { $rows ->
+    [one] 1 row
+   *[other] { $rows } rows
+}, { $messages ->
+    [one] 1 mail
+   *[other] { $messages } mails
+}, { $size } KB, { $file }
+out-not = { $domain }: not sent: { $why }
+out-to = to { $to }
+out-not-to = not to { $to }: { $why }
+out-sent = { $sent ->
+    [one] 1 mail with a report was sent
+   *[other] { $sent } mails with reports were sent
+}
+out-skipped = { $number } are not sent (sekisho report out --list says why)
+out-failed = { $number } are refused for good (sekisho report out --list says why)
+out-later = { $number } could not be sent now; they are tried again, by the daemon or by the next call

@@ -9,6 +9,7 @@ use std::time::Duration;
 use clap::builder::{OsStringValueParser, TypedValueParser};
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
+use jiff::civil::{Date, date};
 use sekisho_core::name::DomainName;
 use sekisho_core::speech::Lang;
 use sekisho_ledger::ReportState;
@@ -66,7 +67,7 @@ pub(crate) enum Command {
     Held(HeldArguments),
     /// Ask what was kept, in SQL: verdicts, facts, rows of reports.
     Lake(LakeArguments),
-    /// Reports that others send us: take them in, list them, show what they tell.
+    /// Reports that others send us: take them in, list them, show what they tell. And those that we send.
     Report(ReportArguments),
     /// Serve: judge every mail that an MTA shows by the milter protocol.
     Serve(ServeArguments),
@@ -318,7 +319,10 @@ Examples:
   Show who sends in the name of a domain:
     sekisho report show example.org
 
-Exit status: 0 done, 1 something could not be read or nothing was found, 2 could not be done.";
+  Show which reports we would send about yesterday, and to whom:
+    sekisho report out --dry-run
+
+Exit status: 0 done, 1 something could not be read or sent, or nothing was found, 2 could not be done.";
 
 /// The options of `sekisho report`.
 #[derive(Clone, Debug, Args)]
@@ -378,6 +382,50 @@ pub(crate) enum ReportCommand {
         #[arg(long)]
         unproven: bool,
     },
+    /// Send our own reports about a day, or show what would be sent, and to whom.
+    Out(OutArguments),
+}
+
+/// The options of `sekisho report out`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OutArguments {
+    /// Send nothing: show each report that would be sent, to whom, and why another one would not.
+    #[arg(long, conflicts_with = "list")]
+    pub(crate) dry_run: bool,
+
+    /// List the reports of ours, the newest first, and what became of them.
+    #[arg(long)]
+    pub(crate) list: bool,
+
+    /// The day to report on, in UTC [default: yesterday].
+    #[arg(long, value_name = "YYYY-MM-DD", value_parser = parse_day)]
+    pub(crate) day: Option<Date>,
+
+    /// Only the report on this policy domain.
+    #[arg(long, value_name = "DOMAIN", value_parser = parse_domain)]
+    pub(crate) domain: Option<DomainName>,
+
+    /// Show the reports themselves.
+    #[arg(long, requires = "dry_run", conflicts_with = "json")]
+    pub(crate) xml: bool,
+
+    /// Write the reports into this folder, each as the file that would be attached.
+    #[arg(long, value_name = "DIR", requires = "dry_run")]
+    pub(crate) folder: Option<PathBuf>,
+
+    /// List at most so many.
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, requires = "list", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    pub(crate) limit: u16,
+
+    /// Ask this server: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+    #[arg(long, value_name = "SERVER")]
+    pub(crate) dns: Option<String>,
+}
+
+/// Reads a day.
+fn parse_day(text: &str) -> Result<Date, Fault> {
+    let day = text.parse().ok().filter(|day| *day >= date(1970, 1, 1));
+    day.ok_or_else(|| Fault::new("why-not-day", []))
 }
 
 /// Reads the state of a report.

@@ -20,6 +20,7 @@ use self::http::HttpSection;
 pub(crate) use self::intake::{IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
 use self::raw::RawConfig;
+pub(crate) use self::reports::{RelayTls, ReportsSection, SmtpRelay};
 pub(crate) use self::seal::SealSection;
 use self::serve::ServeSection;
 pub(crate) use self::sign::SignSection;
@@ -43,6 +44,7 @@ mod log;
 mod nearest;
 pub(crate) mod network;
 mod raw;
+mod reports;
 pub(crate) mod seal;
 mod serve;
 mod show;
@@ -80,6 +82,8 @@ pub(crate) struct Config {
     pub(crate) seal: SealSection,
     /// What is kept, and where.
     pub(crate) store: StoreSection,
+    /// The reports that we send.
+    pub(crate) reports: ReportsSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -120,6 +124,7 @@ impl Config {
             serve: ServeSection::check(sections.serve, &mut faults),
             seal: SealSection::check(sections.seal, &mut faults),
             store: StoreSection::check(sections.store, &mut faults),
+            reports: ReportsSection::check(sections.reports, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };

@@ -185,7 +185,7 @@ mod tests {
     use std::io::Write;
 
     use jiff::civil::Date;
-    use sekisho_core::sums::Reported;
+    use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 
     use super::*;
     use crate::lake::{Form, LakeError, LakeTable};
@@ -231,6 +231,14 @@ mod tests {
         }
 
         fn reported(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
+            Ok(Vec::new())
+        }
+
+        fn policy_domains(&self, _: Date) -> Result<Vec<PolicyDomain>, LakeError> {
+            Ok(Vec::new())
+        }
+
+        fn report_rows(&self, _: &str, _: Date) -> Result<Vec<ReportRow>, LakeError> {
             Ok(Vec::new())
         }
     }

@@ -38,10 +38,10 @@ use tokio::sync::watch;
 
 use self::event::Clerk;
 use self::turns::Turns;
-use crate::config::{Config, GateSection, Relay, network};
+use crate::config::{Config, GateSection, Relay, ReportsSection, network};
 use crate::events::Events;
 use crate::metrics::Metrics;
-use crate::reports::Examiner;
+use crate::reports::{Examiner, Reporter};
 pub(crate) use conversation::Broken;
 pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
@@ -129,6 +129,8 @@ pub(crate) struct Gate {
     turns: Arc<Turns>,
     /// Our name, where neither configuration nor MTA says one.
     host: String,
+    /// The reports that we send.
+    reports: ReportsSection,
 }
 
 impl Gate {
@@ -137,7 +139,14 @@ impl Gate {
         let Lasting { in_work, metrics, copies, turns, host, events, secret } = lasting;
         let (policy, timeout, section) = (Arc::new(config.policy()), config.dns.timeout, config.gate.clone());
         let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
-        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, copies, turns, host }
+        let reports = config.reports.clone();
+        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, copies, turns, host, reports }
+    }
+
+    /// Returns who sends reports of ours, where the configuration says that somebody does.
+    pub(crate) fn reporter(&self) -> Option<Reporter> {
+        let is_sending = self.reports.relay.is_some();
+        is_sending.then(|| Reporter::of(&self.reports, Arc::clone(&self.office), self.examiner(), &self.host))?
     }
 
     /// Returns who judges the mails that bring reports: as the gate does, but for its own rules.

@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use sekisho_core::event::Event;
-use sekisho_core::sums::Reported;
+use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 
 /// Where Events are kept and asked about. Whoever opened it to read cannot keep any.
 pub trait Lake: Send + Sync {
@@ -63,7 +63,25 @@ pub trait Lake: Send + Sync {
     ///
     /// Where the lake cannot be asked.
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError>;
+
+    /// Returns the policy domains whose mail was judged on a day.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError>;
+
+    /// Returns the rows of our aggregate report on a policy domain and a day, those with most mails first: at most
+    /// [`MOST_ROWS`], and one more where there are more.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError>;
 }
+
+/// The most rows of a report of ours: who forges mail from many addresses shall not make us write without end.
+pub const MOST_ROWS: usize = 25_000;
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -41,7 +41,7 @@ mod speech;
 mod store;
 mod terminal;
 
-pub use crate::lake::{Form, Lake, LakeError, LakeTable, OpenLake};
+pub use crate::lake::{Form, Lake, LakeError, LakeTable, MOST_ROWS, OpenLake};
 
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, mut streams: Streams<'_>) -> u8

@@ -15,7 +15,7 @@ use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcRe
 
 use crate::gate::{Act, Broken, Fate, Full, SEALS, Unfit};
 use crate::intake;
-use crate::reports::Tally;
+use crate::reports::{RESULTS, Tally};
 
 /// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
 const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
@@ -78,6 +78,8 @@ pub(crate) struct Metrics {
     pub(crate) intake: IntakeCounts,
     /// What became of reports.
     pub(crate) read: ReadCounts,
+    /// What became of the reports that we send.
+    pub(crate) reports_out: Words,
     /// What the process takes.
     process: Process,
 }
@@ -202,6 +204,12 @@ impl Metrics {
             events: EventCounts::new(&registry),
             intake: IntakeCounts::new(&registry),
             read: ReadCounts::new(&registry),
+            reports_out: words(
+                "sekisho_reports_out_total",
+                "Reports of ours, by what became of them.",
+                "result",
+                &mut RESULTS.into_iter(),
+            ),
             process: Process {
                 memory: gauge(&registry, "process_resident_memory_bytes", "Resident memory in bytes."),
                 files: gauge(&registry, "process_open_fds", "Open file descriptors."),

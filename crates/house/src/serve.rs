@@ -249,6 +249,11 @@ impl Daemon {
             watchers.spawn_on(clerk.work(no_more_questions.clone()), &self.mails);
         }
         if let Some((archive, lake)) = self.reading.take() {
+            let (front, metrics) = (Arc::clone(&self.front), Arc::clone(&self.front.metrics));
+            let (books, rows) = (archive.clone(), Arc::clone(&lake));
+            let reporter = move || front.gate().reporter();
+            let sending = reports::keep_sending(books, rows, reporter, metrics, no_more_questions.clone());
+            watchers.spawn_on(sending, &self.mails);
             let (front, counts) = (Arc::clone(&self.front), self.front.metrics.read.clone());
             let examiner = move || front.gate().examiner();
             let reading = reports::keep_reading(archive, lake, examiner, counts, no_more_questions.clone());
@@ -426,7 +431,7 @@ fn in_work(config: &Config, places: &[PathBuf]) -> Result<InWork, Fault> {
 }
 
 /// Returns the name of this host.
-fn host() -> String {
+pub(crate) fn host() -> String {
     let host = nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default();
     if host.is_empty() { "localhost".to_owned() } else { host }
 }

@@ -12,7 +12,7 @@ use aws_lc_rs::rand;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use sekisho_core::event::Event;
-use sekisho_core::sums::Reported;
+use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_ledger::vault::VaultError;
 use sekisho_ledger::{Ledger, OpenError, Vault};
 use tokio::sync::Mutex as AsyncMutex;
@@ -213,6 +213,14 @@ impl Lake for Patient {
 
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
         self.lake()?.reported(domain, first, last, unproven)
+    }
+
+    fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {
+        self.lake()?.policy_domains(day)
+    }
+
+    fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError> {
+        self.lake()?.report_rows(domain, day)
     }
 }
 

@@ -18,6 +18,7 @@ mod hostile;
 mod intake;
 mod mailbox;
 mod notebook;
+mod out;
 mod replay;
 mod reports;
 mod rounds;

@@ -1,5 +1,6 @@
 //! A lake for tests: one JSON object a line in a file, and failures at will
 
+use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
 use std::io::Write;
 use std::path::{Path, PathBuf};
@@ -7,8 +8,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
-use sekisho_core::event::Event;
-use sekisho_core::sums::Reported;
+use sekisho_core::event::{Event, MailEvent};
+use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_house::{Form, Lake, LakeError, LakeTable, OpenLake};
 
 /// What opens it, as the house opens a lake.
@@ -17,7 +18,47 @@ pub(crate) const NOTEBOOK: OpenLake = OpenLake { write: Notebook::write, read: N
 /// The lines of a folder.
 pub(crate) struct Notebook(PathBuf, Option<File>);
 
+/// Makes the row of one mail, as the lake's own question does.
+fn row(mail: MailEvent) -> ReportRow {
+    let disposition = match (&*mail.decision, &*mail.dmarc_result) {
+        ("refuse", _) => "reject",
+        ("quarantine-header" | "quarantine-hold", _) => "quarantine",
+        (_, "pass") => "pass",
+        _ => "none",
+    };
+    ReportRow {
+        source_ip: mail.client_ip.unwrap_or_default(),
+        disposition: disposition.to_owned(),
+        override_type: mail.override_type,
+        override_comment: mail.override_comment,
+        dkim_aligned: mail.dkim_aligned,
+        spf_aligned: mail.spf_aligned,
+        header_from: mail.author_domain,
+        envelope_from: mail.mail_from_domain,
+        envelope_to: <[String; 1]>::try_from(mail.recipient_domains).ok().map(|[domain]| domain),
+        spf_domain: mail.spf_domain,
+        spf_result: mail.spf_result,
+        dkim: mail.dkim,
+        mails: 1,
+    }
+}
+
 impl Notebook {
+    /// Returns the mails of a day that somebody judged.
+    fn mails(&self, day: Date) -> Vec<MailEvent> {
+        let of_day = |at: i64| Timestamp::from_microsecond(at).unwrap().to_zoned(TimeZone::UTC).date() == day;
+        let mails = self.events().into_iter().filter_map(|event| match event {
+            Event::Mail(mail) if of_day(mail.at) && mail.unjudged.is_none() => Some(*mail),
+            _ => None,
+        });
+        mails.collect()
+    }
+
+    /// Keeps Events in a data folder, as a daemon would have done.
+    pub(crate) fn keep(data: &Path, events: &[Event]) {
+        Notebook::write(&data.join("lake")).unwrap().append(events).unwrap();
+    }
+
     /// Opens the lines of a lake's folder, for one process alone to write to.
     fn write(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
         let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
@@ -111,5 +152,28 @@ impl Lake for Notebook {
             _ => None,
         };
         Ok(self.events().iter().filter_map(reported).collect())
+    }
+
+    fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {
+        let mut domains = BTreeMap::new();
+        for mail in self.mails(day) {
+            mail.policy_domain.into_iter().for_each(|domain| *domains.entry(domain).or_default() += 1);
+        }
+        Ok(domains.into_iter().map(|(policy_domain, mails)| PolicyDomain { policy_domain, mails }).collect())
+    }
+
+    fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError> {
+        let mut rows: Vec<ReportRow> = Vec::new();
+        for mail in self.mails(day) {
+            if mail.policy_domain.as_deref() != Some(domain) || mail.decision == "tempfail" {
+                continue;
+            }
+            let row = row(mail);
+            match rows.iter_mut().find(|known| ReportRow { mails: 1, ..(**known).clone() } == row) {
+                Some(known) => known.mails += 1,
+                None => rows.push(row),
+            }
+        }
+        Ok(rows)
     }
 }

@@ -15,6 +15,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
@@ -22,11 +23,13 @@ use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::zone::Zone;
 use sekisho_house::{Setting, Streams, run};
 use sekisho_testkit::dns::DnsServer;
+use sekisho_testkit::sink::Sink;
 use serde_json::Value;
 
 use self::mta::Mta;
 use crate::command::{Folder, ZONE};
 use crate::notebook::{NOTEBOOK, Notebook};
+use crate::out::House;
 
 /// The test that a child process runs, and the variables that tell it so.
 const CHILD: &str = "serve::signals_reload_it_while_mails_flow_and_stop_it_in_order";
@@ -516,6 +519,27 @@ fn reports_that_are_taken_in_beside_the_daemon_are_read_by_it() {
     daemon.until("its rows are kept", |_| rows(&data) == 2);
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.ended());
+}
+
+#[test]
+fn the_reports_of_a_day_that_is_over_are_sent_by_the_daemon_once() {
+    let sink = Sink::start();
+    let over = Timestamp::now().checked_sub(SignedDuration::from_hours(25)).unwrap();
+    let house = House::in_order(sink.address(), &over.to_zoned(TimeZone::UTC).date().to_string());
+    let config = std::fs::read_to_string(&house.config).unwrap();
+    house.folder.write("config.toml", format!("{ANYWHERE}{config}"));
+    for run in 0..2 {
+        let mut daemon = Daemon::start(&house.folder, &house.dns, &[]);
+        daemon.told("planned the reports of a day");
+        assert!(sink.wait_for(2, STALLED));
+        if run == 0 {
+            daemon.until("they are counted", |daemon| daemon.metric("sekisho_reports_out_total{result=\"sent\"}") == 2);
+        }
+        daemon.signal(Signal::SIGTERM);
+        assert!(daemon.ended());
+    }
+    assert_eq!(sink.count(), 2);
+    assert!(sink.counts_by("Message-ID").values().all(|count| *count == 1));
 }
 
 /// Returns the mail that an Event tells of.

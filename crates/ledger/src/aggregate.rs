@@ -68,6 +68,21 @@ impl Ledger {
         .await
     }
 
+    /// Returns how many mails with reports somebody handed to our SMTP intake in a time, as its mails prove.
+    pub async fn mails_of_submitter(&self, submitter: &str, from: i64, before: i64) -> Result<u64, Fault> {
+        /// A mail with several reports is one; sums are cast: the engines differ in what they return.
+        const MAILS: &str = "SELECT CAST(COUNT(DISTINCT r.id) AS BIGINT) AS mails FROM reports r \
+            JOIN aggregate_reports a ON a.report = r.id \
+            WHERE a.authenticated = 1 AND a.submitter = $1 AND r.channel = 'smtp' AND r.received_at >= $2 AND r.received_at < $3";
+        in_time(async {
+            let mut turn = self.reading().await?;
+            let submitter = text_of(submitter, 255).into_owned();
+            let row = sqlx::query(MAILS).bind(submitter).bind(from).bind(before).fetch_one(turn.on()).await?;
+            turn.end(count(&row, "mails")?).await
+        })
+        .await
+    }
+
     /// Returns what counts of a report, in the order of its parts.
     pub async fn aggregates_of(&self, report: Id) -> Result<Vec<AggregateRead>, Fault> {
         /// Its parts.

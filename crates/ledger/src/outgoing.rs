@@ -253,6 +253,8 @@ words! {
     OutgoingState, "state of a report of ours" {
         /// It waits for its job.
         Planned = "planned",
+        /// It is made, and goes out in a row for each recipient.
+        Made = "made",
         /// A server took it.
         Sent = "sent",
         /// A server took it, and it came back.

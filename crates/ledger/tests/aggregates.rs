@@ -1,8 +1,8 @@
 //! Reports that count: one for each key
 
-use sekisho_ledger::{AggregateKey, Claim, ReportKind};
+use sekisho_ledger::{AggregateKey, Channel, Claim, ReportKind};
 
-use crate::books::{NOW, id, on_both};
+use crate::books::{NOW, id, intake, on_both};
 
 /// Returns a key; who sends it is authenticated.
 fn key() -> AggregateKey {
@@ -32,6 +32,26 @@ fn a_key_belongs_to_the_first_report_and_stays_with_it() {
         assert_eq!(read.len(), 1);
         assert_eq!((&read[0].key, read[0].rows, read[0].messages), (&key(), 10, 1000));
         assert_eq!(ledger.aggregates_of(second).await.unwrap(), []);
+    });
+}
+
+#[test]
+fn mails_with_reports_are_counted_by_who_sent_them_to_our_intake() {
+    on_both(async |books| {
+        let ledger = books.open().await;
+        let (by_smtp, mut by_file) = (intake(b"one"), intake(b"two"));
+        by_file.report.channel = Channel::File;
+        let (smtp, file) = (by_smtp.report.id, by_file.report.id);
+        ledger.receive_all(&[by_smtp, by_file]).await.unwrap();
+        for (report, part, report_id) in [(smtp, 0, "1"), (smtp, 1, "2"), (file, 0, "3")] {
+            let key = AggregateKey { report_id: report_id.to_owned(), ..key() };
+            assert_eq!(ledger.claim_aggregate(&key, report, part, NOW).await.unwrap(), Claim::Ours);
+        }
+        let mails =
+            async |submitter: &str, from, before| ledger.mails_of_submitter(submitter, from, before).await.unwrap();
+        assert_eq!(mails("reporter.test", NOW, NOW + 1).await, 1);
+        assert_eq!(mails("reporter.test", NOW + 1, NOW + 2).await, 0);
+        assert_eq!(mails("other.test", NOW, NOW + 1).await, 0);
     });
 }
 

@@ -12,7 +12,7 @@ use std::sync::Arc;
 
 use sekisho_core::facts::{Facts, Kind, Missing, Outcome, Question};
 use sekisho_core::name::DomainName;
-use sekisho_core::step::{Trace, Value};
+use sekisho_core::step::{Check, Trace, Value};
 
 use self::record::{Alignment, Found, Record, Standing};
 use self::walk::Walk;
@@ -85,6 +85,11 @@ pub fn opening(facts: &Facts, author: &Author) -> Option<Missing> {
     let needs_walk = matches!(walk::read(facts, Some(&first)), Found::Absent | Found::Several(_));
     let missing = if needs_walk { walk::unanswered(facts, domain) } else { Vec::new() };
     Some(Missing(missing)).filter(|missing| !missing.0.is_empty())
+}
+
+/// Returns the organizational domain of a name (§4.10.2), or nothing where the DNS failed before it could be told.
+pub fn organizational_domain(facts: &Facts, name: &DomainName) -> Result<Option<DomainName>, Missing> {
+    Ok(walk::walk(facts, name, &mut Trace::new(Check::Dmarc))?.organization)
 }
 
 /// A judgement under way.

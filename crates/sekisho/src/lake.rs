@@ -7,7 +7,7 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use jiff::civil::Date;
 use sekisho_core::event::Event;
-use sekisho_core::sums::Reported;
+use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_house::{Form, LakeError, LakeTable, OpenLake};
 use sekisho_lake::questions::Days;
 use sekisho_lake::{Lake, Settings, print};
@@ -141,5 +141,13 @@ impl sekisho_house::Lake for Embedded {
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
         let asked = self.lake.reported(domain, Days { first, last }, unproven);
         self.wait(asked).map_err(|why| told(&why))
+    }
+
+    fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {
+        self.wait(self.lake.policy_domains(day)).map_err(|why| told(&why))
+    }
+
+    fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError> {
+        self.wait(self.lake.report_rows(domain, day)).map_err(|why| told(&why))
     }
 }

@@ -18,6 +18,7 @@ use super::http::RawHttp;
 use super::intake::RawIntake;
 use super::log::RawLog;
 use super::nearest::nearest;
+use super::reports::RawReports;
 use super::seal::RawSeal;
 use super::serve::RawServe;
 use super::sign::RawSign;
@@ -64,6 +65,8 @@ pub(super) struct RawSections {
     pub(super) seal: RawSeal,
     /// `[store]`
     pub(super) store: RawStore,
+    /// `[reports]`
+    pub(super) reports: RawReports,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -84,6 +87,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("serve", super::serve::OPTIONS),
     ("seal", super::seal::OPTIONS),
     ("store", super::store::OPTIONS),
+    ("reports", super::reports::OPTIONS),
 ];
 
 /// Returns the options of a section, or of the tables of a list.

@@ -63,7 +63,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, .. } = config;
+    let Config { dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, reports, .. } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -167,6 +167,14 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("seal", "key", key.map(|key| key.path.to_string_lossy().into_owned()).into()),
         option("seal", "when", seal.when.as_str().into()),
         option("seal", "lists", texts(&seal.lists)),
+        option("reports", "relay", reports.relay.as_ref().map(ToString::to_string).into()),
+        option("reports", "relay_tls", reports.relay_tls.as_str().into()),
+        option("reports", "from", reports.from.as_ref().map(ToString::to_string).into()),
+        option("reports", "organization", reports.organization.clone().into()),
+        option("reports", "contact", reports.contact.as_ref().map(ToString::to_string).into()),
+        option("reports", "domain", reports.domain.as_ref().map(ToString::to_string).into()),
+        option("reports", "max_recipients", reports.max_recipients.into()),
+        option("reports", "max_megabytes", (reports.max_octets >> 20).into()),
     ]);
     all
 }

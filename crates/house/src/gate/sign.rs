@@ -67,6 +67,11 @@ impl Office {
         }
     }
 
+    /// Returns those who sign for an author's domain.
+    pub(crate) fn signers(&self, author: &DomainName) -> Vec<&Signer> {
+        self.keys.signers(author)
+    }
+
     /// Returns who seals mails on arrival.
     pub(super) fn seal_on_arrival(&self) -> Option<&Seal> {
         self.seal.as_ref().filter(|seal| seal.is_on_arrival())

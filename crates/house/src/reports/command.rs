@@ -58,6 +58,7 @@ impl ReportArguments {
                 streams.stdout.flush()?;
                 Ok(Exit::Clean)
             }
+            ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Show { domain, days, unproven } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
                 show_domain(&folder, domain, (*days, *unproven), self.json, talk, streams)
@@ -67,7 +68,7 @@ impl ReportArguments {
 }
 
 /// Says what the lake could not do.
-fn lake_fault(why: &LakeError) -> Fault {
+pub(super) fn lake_fault(why: &LakeError) -> Fault {
     Fault::new("fault-lake", []).because(Fault::quote(why.to_string()))
 }
 

@@ -39,22 +39,22 @@ pub(super) enum Proof {
 impl Examiner {
     /// Examines a mail as it was received.
     pub(super) async fn examine(&self, mail: &[u8], envelope: Envelope, received_at: Timestamp) -> Proof {
+        self.judge(mail, envelope, received_at).await.map_or(Proof::NotNow, |verdict| proof(&verdict))
+    }
+
+    /// Judges a mail as it was received; nothing where a judge did not come to its end.
+    pub(super) async fn judge(&self, mail: &[u8], envelope: Envelope, received_at: Timestamp) -> Option<Verdict> {
         let message = Message::parse(mail);
         let header = message.header();
         let (mut facts, mut errand) = (Facts::default(), Errand::new(self.timeout, Errand::QUESTIONS));
         let mut hearing = Hearing::open(envelope, Arc::clone(&self.policy));
         let asked = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.proceed(facts, &header, received_at));
-        if asked.await.is_err() {
-            return Proof::NotNow;
-        }
+        asked.await.ok()?;
         let mut hasher = BodyHasher::new(&hearing.body_plan());
         message.body().for_each(|piece| hasher.update(&piece));
         hearing.close(&hasher.finish());
         let judged = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.verdict(facts, &header, received_at));
-        match judged.await {
-            Ok(verdict) => proof(&verdict),
-            Err(_) => Proof::NotNow,
-        }
+        judged.await.ok()
     }
 }
 

@@ -173,6 +173,14 @@ impl Record {
         None
     }
 
+    /// Returns the URIs of `rua` with the most octets that a report for each may have: RFC 7489 §6.2 let that follow a `!`.
+    pub fn rua_with_limits(&self) -> Vec<(String, Option<u64>)> {
+        let tags = self.text.split(|&b| b == b';').filter_map(split_tag);
+        let rua = tags.into_iter().find(|(name, _)| *name == b"rua").map(|(_, value)| value).unwrap_or_default();
+        let uris = rua.split(|&b| b == b',').map(<[u8]>::trim_ascii);
+        uris.filter_map(|uri| Some((parse_uri(uri)?, uri.split(|&b| b == b'!').nth(1).and_then(parse_limit)))).collect()
+    }
+
     /// Returns the policy for the domain at which the record stands.
     pub fn own_policy(&self) -> (&'static str, Disposition) {
         match (self.standing, self.p) {
@@ -288,6 +296,29 @@ fn parse_uri(uri: &[u8]) -> Option<String> {
     Some(uri.to_owned())
 }
 
+/// Reads how large a report may be: a number, and maybe `k`, `m`, `g` or `t` for powers of 1024 (RFC 7489 §6.2).
+fn parse_limit(text: &[u8]) -> Option<u64> {
+    let text = std::str::from_utf8(text).ok()?;
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    let power = match text.get(digits.len()..)?.to_ascii_lowercase().as_str() {
+        "" => 0,
+        "k" => 1,
+        "m" => 2,
+        "g" => 3,
+        "t" => 4,
+        _ => return None,
+    };
+    digits.bytes().all(|b| b.is_ascii_digit()).then(|| digits.parse::<u64>().ok())??.checked_mul(1024_u64.pow(power))
+}
+
+impl std::fmt::Display for FailureOptions {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let options = [(self.all, "0"), (self.any, "1"), (self.dkim, "d"), (self.spf, "s")];
+        let wanted = options.into_iter().filter(|(is_wanted, _)| *is_wanted).map(|(_, option)| option);
+        f.write_str(&wanted.collect::<Vec<_>>().join(":"))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -326,6 +357,21 @@ mod tests {
         assert_eq!(record.rua, ["mailto:a@example.org", "https://example.org/r"]);
         assert_eq!(record.fo, FailureOptions { all: false, any: true, dkim: true, spf: false });
         assert_eq!(record.standing, Standing::AsWritten);
+    }
+
+    #[test]
+    fn limits_of_old_records_are_told_beside_their_uris() {
+        let record = parse(
+            "v=DMARC1; p=none; fo=d:1; rua=mailto:a@b.example!10m , mailto:bad@, https://x.example/!3,mailto:c@d.example!1x",
+        );
+        let told = record.rua_with_limits();
+        let told: Vec<_> = told.iter().map(|(uri, limit)| (uri.as_str(), *limit)).collect();
+        let expected =
+            [("mailto:a@b.example", Some(10 << 20)), ("https://x.example/", Some(3)), ("mailto:c@d.example", None)];
+        assert_eq!(told, expected);
+        assert_eq!(record.fo.to_string(), "1:d");
+        assert_eq!(parse_limit(b"99999999999999999999g"), None);
+        assert_eq!(parse_limit(b"18014398509481985k"), None);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 //! [`Reader`] hands out one row after the other, so that a report of a million rows needs no more room than one of ten.
 
 mod element;
+pub mod letter;
 mod read;
 mod text;
 mod word;

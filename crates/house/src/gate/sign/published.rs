@@ -31,8 +31,10 @@ const LATER: Duration = Duration::from_secs(3600);
 pub(crate) struct Doubt {
     /// The option that names the key's file.
     option: String,
+    /// Whose key it is, `d=`.
+    pub(crate) domain: DomainName,
     /// What is wrong.
-    fault: Fault,
+    pub(crate) fault: Fault,
     /// How bad it is.
     pub(crate) weight: Weight,
 }
@@ -125,7 +127,7 @@ fn doubt(case: &Case<'_>, compared: Result<Published, Mismatch>) -> Option<Doubt
     }
     let name = format!("{}._domainkey.{}", case.selector, case.domain);
     let fault = Fault::new("fault-key-record", [("name", name.into())]).because(cause);
-    Some(Doubt { option: case.option.to_owned(), fault, weight })
+    Some(Doubt { option: case.option.to_owned(), domain: case.domain.clone(), fault, weight })
 }
 
 /// Compares the keys in force from time to time, until `shutdown`, and logs what changed. `gate` returns the gate in

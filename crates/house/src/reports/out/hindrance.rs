@@ -1,0 +1,119 @@
+//! Why a report, or its copy for one recipient, is not sent
+
+use crate::fault::Fault;
+
+/// A reason not to send.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum Hindrance {
+    /// The record asks nobody for reports.
+    NobodyAsks,
+    /// There is no single policy record any more.
+    NoRecord,
+    /// No mail of that day is left to report on.
+    NoMail,
+    /// All mail of that day were reports to us: two houses would go on telling each other of their reports.
+    OnlyReports,
+    /// The name of the domain cannot stand in a mail.
+    OddName,
+    /// The DNS does not answer just now.
+    Dns,
+    /// It is no `mailto:`.
+    Scheme,
+    /// It is no address that we can write to.
+    Address,
+    /// Whose address it is does not agree: there is no record at this name (RFC 9990, external destinations).
+    NoConsent(String),
+    /// Whose address it is wants the reports at another host, which could be anybody's.
+    Elsewhere,
+    /// So many others are asked for before.
+    TooMany(usize),
+    /// The mail has so many octets, and only so many may be.
+    TooLarge(u64, u64),
+}
+
+impl Hindrance {
+    /// Every stable word.
+    #[cfg(test)]
+    pub(super) const WORDS: [&str; 12] = [
+        "nobody-asks",
+        "no-record",
+        "no-mail",
+        "only-reports",
+        "odd-name",
+        "dns",
+        "scheme",
+        "address",
+        "no-consent",
+        "elsewhere",
+        "too-many",
+        "too-large",
+    ];
+
+    /// Returns its stable word.
+    pub(super) fn word(&self) -> &'static str {
+        match self {
+            Hindrance::NobodyAsks => "nobody-asks",
+            Hindrance::NoRecord => "no-record",
+            Hindrance::NoMail => "no-mail",
+            Hindrance::OnlyReports => "only-reports",
+            Hindrance::OddName => "odd-name",
+            Hindrance::Dns => "dns",
+            Hindrance::Scheme => "scheme",
+            Hindrance::Address => "address",
+            Hindrance::NoConsent(_) => "no-consent",
+            Hindrance::Elsewhere => "elsewhere",
+            Hindrance::TooMany(_) => "too-many",
+            Hindrance::TooLarge(..) => "too-large",
+        }
+    }
+
+    /// Tells whether somebody might want to know: where nobody asks, nothing is amiss.
+    pub(super) fn is_odd(&self) -> bool {
+        !matches!(self, Hindrance::NobodyAsks | Hindrance::NoMail | Hindrance::OnlyReports)
+    }
+
+    /// Returns what can be said to a person.
+    pub(super) fn fault(&self) -> Fault {
+        let kilobytes = |octets: u64| octets.div_ceil(1024).into();
+        match self {
+            Hindrance::NobodyAsks => Fault::new("out-nobody-asks", []),
+            Hindrance::NoRecord => Fault::new("out-no-record", []),
+            Hindrance::NoMail => Fault::new("out-no-mail", []),
+            Hindrance::OnlyReports => Fault::new("out-only-reports", []),
+            Hindrance::OddName => Fault::new("out-odd-name", []),
+            Hindrance::Dns => Fault::new("out-dns", []),
+            Hindrance::Scheme => Fault::new("out-scheme", []),
+            Hindrance::Address => Fault::new("out-address", []),
+            Hindrance::NoConsent(name) => Fault::new("out-no-consent", [("name", name.clone().into())]),
+            Hindrance::Elsewhere => Fault::new("out-elsewhere", []),
+            Hindrance::TooMany(most) => Fault::new("out-too-many", [("most", (*most).into())]),
+            Hindrance::TooLarge(size, most) => {
+                Fault::new("out-too-large", [("size", kilobytes(*size)), ("most", kilobytes(*most))])
+            }
+        }
+    }
+
+    /// Returns what the ledger keeps: the word, and the sentence behind it.
+    pub(super) fn noted(&self) -> String {
+        format!("{}: {}", self.word(), self.fault())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_core::speech::Lang;
+
+    use super::*;
+    use crate::speech::Talk;
+
+    #[test]
+    fn every_reason_has_words() {
+        for lang in Lang::ALL {
+            for word in Hindrance::WORDS {
+                let id = format!("out-{word}");
+                assert_ne!(Talk::new(lang).word(&id), id);
+            }
+        }
+        assert!(Hindrance::NoConsent("x.example".into()).noted().contains("x.example"));
+    }
+}

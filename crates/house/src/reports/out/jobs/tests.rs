@@ -1,0 +1,182 @@
+//! Jobs over books in a folder, with a clock that a test moves on
+
+use std::fs::{self, Permissions};
+use std::os::unix::fs::PermissionsExt;
+use std::sync::atomic::{AtomicI64, Ordering};
+
+use jiff::civil::date;
+use sekisho_ask::Source;
+use sekisho_core::event::Event;
+use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::zone::Zone;
+use sekisho_ledger::OutgoingFilter;
+use sekisho_mail::dkim::signing_key::SigningKey;
+use sekisho_testkit::sink::Sink;
+
+use super::super::super::submitter::Examiner;
+use super::*;
+use crate::config::config_for_testing;
+use crate::gate::Office;
+use crate::lake::{Form, LakeError, LakeTable};
+
+/// The clock of a test, which moves it on.
+fn clock() -> (Arc<AtomicI64>, Clock) {
+    let hand = Arc::new(AtomicI64::new(1_795_305_600_000_000));
+    let seen = Arc::clone(&hand);
+    (hand, Arc::new(move || seen.fetch_add(1000, Ordering::SeqCst)))
+}
+
+/// A lake with one mail of one domain a day.
+struct Puddle;
+
+impl Lake for Puddle {
+    fn append(&self, _: &[Event]) -> Result<(), LakeError> {
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<(), LakeError> {
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<(), LakeError> {
+        Ok(())
+    }
+
+    fn query(&self, _: &str, _: Form, _: &mut dyn std::io::Write) -> Result<u64, LakeError> {
+        Ok(0)
+    }
+
+    fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
+        Ok(Vec::new())
+    }
+
+    fn rows_of_report(&self, _: &str) -> Result<u64, LakeError> {
+        Ok(0)
+    }
+
+    fn reported(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
+        Ok(Vec::new())
+    }
+
+    fn policy_domains(&self, _: Date) -> Result<Vec<PolicyDomain>, LakeError> {
+        Ok(vec![PolicyDomain { policy_domain: "sender.example".to_owned(), mails: 1 }])
+    }
+
+    fn report_rows(&self, domain: &str, _: Date) -> Result<Vec<ReportRow>, LakeError> {
+        Ok(vec![ReportRow {
+            source_ip: "192.0.2.1".to_owned(),
+            disposition: "none".to_owned(),
+            override_type: None,
+            override_comment: None,
+            dkim_aligned: false,
+            spf_aligned: false,
+            header_from: Some(domain.to_owned()),
+            envelope_from: String::new(),
+            envelope_to: None,
+            spf_domain: None,
+            spf_result: None,
+            dkim: Vec::new(),
+            mails: 1,
+        }])
+    }
+}
+
+/// Makes a sender over books in a folder, who asks a zone and sends by a relay, and what lets two hours go by.
+async fn sender(folder: &tempfile::TempDir, relay: std::net::SocketAddr, zone: &str) -> (Sender, impl Fn()) {
+    let key = folder.path().join("key.pem");
+    fs::write(&key, SigningKey::from_seed(&[9; 32]).unwrap().to_pem().unwrap()).unwrap();
+    fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
+    let config = config_for_testing(&format!(
+        "[reports]\nrelay = '{relay}'\nfrom = 'dmarc@house.example'\n\
+         [[sign.keys]]\ndomain = 'house.example'\nselector = 's'\nkey = {key:?}\n"
+    ));
+    let office = Office::open(&config).unwrap();
+    let source = Source::Zone(Zone::parse(zone).unwrap());
+    let examiner = Examiner { source, policy: Arc::default(), timeout: Duration::from_secs(5) };
+    let database = format!("sqlite:{}", folder.path().join("ledger.sqlite").display());
+    let (hand, clock) = clock();
+    let sender = Sender {
+        ledger: Ledger::open(&database, clock()).await.unwrap(),
+        vault: Vault::in_folder(&folder.path().join("vault")).await.unwrap(),
+        lake: Arc::new(Puddle),
+        reporter: Reporter::of(&config.reports, office, examiner, "mx.house.example").unwrap(),
+        worker: "test".to_owned(),
+        metrics: None,
+        clock,
+    };
+    (sender, move || {
+        hand.fetch_add(7_200_000_000, Ordering::SeqCst);
+    })
+}
+
+/// Does jobs until none is due.
+async fn worked(sender: &Sender) -> Tally {
+    let mut tally = Tally::default();
+    while sender.work(&mut tally).await.unwrap() {}
+    tally
+}
+
+/// A domain that asks for reports.
+const ZONE: &str = "_dmarc.sender.example TXT \"v=DMARC1; p=none; rua=mailto:rua@sender.example\"\n";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_was_put_off_goes_out_later_and_once_and_is_the_same() {
+    let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start());
+    let (sender, wait) = sender(&folder, sink.address(), ZONE).await;
+    assert_eq!(sender.plan(date(2026, 11, 20), None).await.unwrap(), 1);
+    assert_eq!(sender.plan(date(2026, 11, 20), None).await.unwrap(), 0, "a day is planned once");
+    sink.refuse(true);
+    assert_eq!(worked(&sender).await, Tally { later: 1, ..Tally::default() });
+    let row = || async { sender.ledger.outgoings(&OutgoingFilter::default(), None, 9).await.unwrap().rows };
+    let put_off = row().await.into_iter().find(|row| !row.destination.is_empty()).unwrap();
+    assert_eq!((put_off.state, put_off.attempts), (OutgoingState::Planned, 1));
+    assert!(put_off.reason.as_ref().unwrap().contains("takes no mail from us"), "{put_off:?}");
+    assert_eq!(worked(&sender).await, Tally::default(), "nothing is due yet");
+    sink.refuse(false);
+    wait();
+    assert_eq!(worked(&sender).await, Tally { sent: 1, ..Tally::default() });
+    wait();
+    assert_eq!(worked(&sender).await, Tally::default());
+    let sent = row().await.into_iter().find(|row| !row.destination.is_empty()).unwrap();
+    assert_eq!((sent.state, sent.attempts, sent.reason), (OutgoingState::Sent, 2, None));
+    assert_eq!((sent.evidence, &sent.message_id), (put_off.evidence, &put_off.message_id));
+    let arrived = sink.arrivals();
+    assert_eq!(arrived.len(), 1);
+    assert_eq!(arrived[0].mail, sender.vault.get(&sent.evidence.unwrap()).await.unwrap());
+    sender.ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_never_gets_it_taken_is_told_at_last() {
+    let folder = tempfile::tempdir().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let (sender, wait) = sender(&folder, nobody, ZONE).await;
+    sender.plan(date(2026, 11, 20), None).await.unwrap();
+    let mut tally = Tally::default();
+    for _ in 0..ATTEMPTS {
+        while sender.work(&mut tally).await.unwrap() {}
+        wait();
+    }
+    assert_eq!(tally, Tally { later: u64::from(ATTEMPTS) - 1, failed: 1, ..Tally::default() });
+    let filter = OutgoingFilter { state: Some(OutgoingState::Failed), ..OutgoingFilter::default() };
+    let failed = sender.ledger.outgoings(&filter, None, 9).await.unwrap().rows;
+    assert_eq!((failed.len(), failed[0].attempts), (1, u64::from(ATTEMPTS)));
+    assert!(failed[0].reason.as_ref().unwrap().contains("does not talk to us"), "{failed:?}");
+    sender.ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dns_that_fails_is_asked_again_before_nobody_is_sent_anything() {
+    let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start());
+    let (sender, wait) = sender(&folder, sink.address(), "_dmarc.sender.example TXT !servfail\n").await;
+    sender.plan(date(2026, 11, 20), None).await.unwrap();
+    let mut tally = Tally::default();
+    for _ in 0..PATIENCE + 2 {
+        while sender.work(&mut tally).await.unwrap() {}
+        wait();
+    }
+    assert_eq!(tally, Tally { later: u64::from(PATIENCE) - 1, skipped: 1, ..Tally::default() });
+    let rows = sender.ledger.outgoings(&OutgoingFilter::default(), None, 9).await.unwrap().rows;
+    assert!(rows[0].reason.as_ref().unwrap().starts_with("dns: "), "{rows:?}");
+    sender.ledger.close().await;
+}
