@@ -25,7 +25,7 @@ pub(crate) use self::seal::SealSection;
 use self::serve::ServeSection;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
-pub(crate) use self::store::{LocalParts, StoreSection};
+pub(crate) use self::store::{LedgerAddress, LocalParts, StoreSection};
 use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
 use crate::gate::Office;

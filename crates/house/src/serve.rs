@@ -380,6 +380,10 @@ impl Daemon {
             ("serve.confine", self.config.serve.confine != config.serve.confine),
             ("serve.runtime_folder", self.config.serve.runtime_folder != config.serve.runtime_folder),
             ("store.folder", self.config.store.folder != config.store.folder),
+            ("store.ledger", self.config.store.ledger != config.store.ledger),
+            ("store.vault", self.config.store.vault != config.store.vault),
+            ("store.vault_region", self.config.store.vault_region != config.store.vault_region),
+            ("store.vault_endpoint", self.config.store.vault_endpoint != config.store.vault_endpoint),
             ("store.events", self.config.store.events != config.store.events),
         ];
         let changed: Vec<&str> = fixed.iter().filter(|(_, is_other)| *is_other).map(|(name, _)| *name).collect();

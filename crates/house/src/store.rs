@@ -13,11 +13,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_ledger::vault::VaultError;
+use sekisho_ledger::vault::{S3, VaultError};
 use sekisho_ledger::{Ledger, OpenError, Vault};
 use tokio::sync::Mutex as AsyncMutex;
 
-use crate::config::StoreSection;
+use crate::config::{LedgerAddress, StoreSection};
 use crate::fault::{Fault, shown};
 use crate::lake::{Form, Lake, LakeError, LakeTable, OpenLake};
 
@@ -28,16 +28,36 @@ const LAKE: &str = "lake";
 
 /// The data folder.
 #[derive(Clone, Debug)]
-pub(crate) struct DataFolder(PathBuf);
+pub(crate) struct DataFolder {
+    /// Where it is.
+    path: PathBuf,
+    /// The ledger that is not in it.
+    ledger: Option<LedgerAddress>,
+    /// The vault that is not in it.
+    vault: Option<S3>,
+}
 
 impl DataFolder {
     /// Opens the configured folder, or else the first of the usual places that can be had; none of those may be there.
     pub(crate) fn open(section: &StoreSection, places: &[PathBuf]) -> Result<Option<DataFolder>, Fault> {
         if let Some(folder) = &section.folder {
             make(folder).map_err(|why| Fault::io("fault-data-folder", folder, &why))?;
-            return Ok(Some(DataFolder(folder.clone())));
+            return Ok(Some(DataFolder::at(folder, section)));
         }
-        Ok(places.iter().find(|place| make(place).is_ok()).cloned().map(DataFolder))
+        Ok(places.iter().find(|place| make(place).is_ok()).map(|place| DataFolder::at(place, section)))
+    }
+
+    /// Names a folder, and what of its books is kept elsewhere.
+    fn at(path: &Path, section: &StoreSection) -> DataFolder {
+        let vault = section.vault.as_ref().map(|bucket| S3 {
+            bucket: bucket.name.clone(),
+            prefix: bucket.prefix.clone(),
+            region: section.vault_region.clone(),
+            endpoint: section.vault_endpoint.clone(),
+            // Keys come from the environment or the machine's role, and stand in no file of ours.
+            credentials: None,
+        });
+        DataFolder { path: path.to_owned(), ledger: section.ledger.clone(), vault }
     }
 
     /// Finds the folder of a command: the configured one, or else the first of the usual places that is there.
@@ -47,17 +67,17 @@ impl DataFolder {
             Some(place) => Fault::new("fault-no-data", [("path", shown(place))]),
             None => Fault::new("fault-no-data-folder", []),
         });
-        found.cloned().map(DataFolder)
+        found.map(|place| DataFolder::at(place, section))
     }
 
     /// Returns where it is.
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     /// Returns the secret of this house, which is made at the first start.
     pub(crate) fn secret(&self) -> Result<Arc<[u8]>, Fault> {
-        let path = self.0.join("secret");
+        let path = self.path.join("secret");
         let read = || match read_secret(&path) {
             Err(why) if why.kind() == io::ErrorKind::NotFound => write_secret(&path).and_then(|()| read_secret(&path)),
             read => read,
@@ -67,28 +87,34 @@ impl DataFolder {
 
     /// Opens the lake in it to read.
     pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
-        (open.read)(&self.0.join(LAKE))
+        (open.read)(&self.path.join(LAKE))
     }
 
     /// Opens the lake in it to write to it; fails where another process does.
     pub(crate) fn lake_to_write(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
-        (open.write)(&self.0.join(LAKE))
+        (open.write)(&self.path.join(LAKE))
     }
 
-    /// Opens the ledger in it.
+    /// Opens the ledger in it, or the one that is shared.
     pub(crate) async fn ledger(&self) -> Result<Ledger, OpenError> {
-        Ledger::open(&format!("sqlite:{}", self.0.join("ledger.sqlite").display()), Timestamp::now().as_microsecond())
-            .await
+        let now = Timestamp::now().as_microsecond();
+        match &self.ledger {
+            Some(address) => Ledger::open(address.secret(), now).await,
+            None => Ledger::open(&format!("sqlite:{}", self.path.join("ledger.sqlite").display()), now).await,
+        }
     }
 
-    /// Opens the vault in it.
+    /// Opens the vault in it, or the one that is shared.
     pub(crate) async fn vault(&self) -> Result<Vault, VaultError> {
-        Vault::in_folder(&self.0.join("vault")).await
+        match &self.vault {
+            Some(bucket) => Vault::on_s3(bucket),
+            None => Vault::in_folder(&self.path.join("vault")).await,
+        }
     }
 
     /// Returns the lake in it, which is opened when it is first needed, and again after a failure.
     pub(crate) fn lake(&self, open: OpenLake) -> Arc<dyn Lake> {
-        Arc::new(Patient { folder: self.0.join(LAKE), open, lake: Mutex::default() })
+        Arc::new(Patient { folder: self.path.join(LAKE), open, lake: Mutex::default() })
     }
 }
 

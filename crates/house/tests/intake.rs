@@ -1,5 +1,6 @@
 //! Reports by SMTP: kept before they are acknowledged, whatever happens meanwhile
 
+mod away;
 mod bounds;
 mod full;
 mod killed;
@@ -38,10 +39,15 @@ impl Office {
 
     /// Opens it with a data folder.
     fn open_in(data: &Path, intake: &str, zone: &str) -> Office {
+        Office::open_sharing(data, intake, "", zone)
+    }
+
+    /// Opens it with a data folder, and with more in `[store]`.
+    fn open_sharing(data: &Path, intake: &str, store: &str, zone: &str) -> Office {
         let dns = DnsServer::start(Zone::parse(zone).unwrap());
         let config = format!(
             "[intake]\nlisten = [\"127.0.0.1:0\"]\n{intake}\n[gate]\nlisten = []\n\
-             [http]\nlisten = [\"127.0.0.1:0\"]\n[store]\nfolder = {data:?}\n"
+             [http]\nlisten = [\"127.0.0.1:0\"]\n[store]\nfolder = {data:?}\n{store}"
         );
         Office { served: Served::start(&config, &dns), data: data.to_owned(), _folder: None, _dns: dns }
     }
@@ -59,9 +65,13 @@ impl Office {
 
 /// Lists every report that is noted in a data folder.
 fn noted(data: &Path) -> Vec<Report> {
-    let url = format!("sqlite:{}", data.join("ledger.sqlite").display());
+    noted_at(&format!("sqlite:{}", data.join("ledger.sqlite").display()))
+}
+
+/// Lists every report that is noted in a ledger.
+fn noted_at(url: &str) -> Vec<Report> {
     runtime().block_on(async {
-        let ledger = Ledger::open(&url, 0).await.unwrap();
+        let ledger = Ledger::open(url, 0).await.unwrap();
         let (mut reports, mut cursor) = (Vec::new(), None);
         loop {
             let page = ledger.reports(&ReportFilter::default(), cursor, 1000).await.unwrap();

@@ -125,6 +125,10 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("store", "folder", store.folder.as_ref().map(|path| path.to_string_lossy().into_owned()).into()),
         option("store", "events", store.events.into()),
         option("store", "local_parts", store.local_parts.as_str().into()),
+        option("store", "ledger", store.ledger.as_ref().map(ToString::to_string).into()),
+        option("store", "vault", store.vault.as_ref().map(ToString::to_string).into()),
+        option("store", "vault_region", store.vault_region.clone().into()),
+        option("store", "vault_endpoint", store.vault_endpoint.clone().into()),
     ]);
     // The tables of a list stand below the options of their section: TOML wants it so.
     all.extend(tables("gate", "rules", &gate.rules, |rule| {

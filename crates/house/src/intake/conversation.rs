@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Envelope, ReportKind};
-use sekisho_wire::smtp::{Decision, Event, Farewell, Outcome, Peer, Session, Trust};
+use sekisho_wire::smtp::{Decision, Event, Farewell, Mailbox, Outcome, Peer, Session, Trust};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -304,7 +304,7 @@ impl<'a> Conversation<'a> {
             outcome = kept.fate.as_str(),
             client.ip = %self.sender_address(),
             helo = %Visible(self.helo().as_bytes()),
-            sender.domain = %Visible(sender.map(|sender| sender.domain()).unwrap_or_default().as_bytes()),
+            sender.domain = %Visible(sender.map(Mailbox::domain).unwrap_or_default().as_bytes()),
             size,
             tls = self.session.is_tls(),
             "took a report"

@@ -19,7 +19,7 @@ use seccompiler::{
 };
 use tracing::{info, warn};
 
-use crate::config::Config;
+use crate::config::{Config, StoreSection};
 use crate::fault::Fault;
 
 /// Files beside connections: listeners, name servers, the runtime's own.
@@ -34,6 +34,9 @@ const NAMES: [&str; 7] = [
     "/run/systemd/resolve",
     "/usr/lib",
 ];
+/// Where the system keeps the authorities that it trusts.
+const AUTHORITIES: [&str; 4] =
+    ["/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"];
 /// What is read of the process itself, and where randomness comes from on old kernels.
 const OURSELVES: [&str; 2] = ["/proc/self", "/dev/urandom"];
 
@@ -133,12 +136,27 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.extend(config.sign.keys.iter().map(|key| key.path.clone()));
     paths.extend(config.seal.key.as_ref().map(|key| key.path.clone()));
     paths.extend(config.intake.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
+    paths.extend(books_elsewhere(&config.store));
     // systemd hands secrets over in a folder of their own (`LoadCredential=`).
     paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
     paths.extend(NAMES.iter().chain(&OURSELVES).map(PathBuf::from));
     paths.retain(|path| path.exists());
     paths.sort();
     paths.dedup();
+    paths
+}
+
+/// Returns what is read to reach books that are not in the data folder: authorities, and passwords in PostgreSQL's own file.
+fn books_elsewhere(store: &StoreSection) -> Vec<PathBuf> {
+    let mut paths = Vec::new();
+    if let Some(ledger) = &store.ledger {
+        paths.extend(ledger.authorities());
+        let named = std::env::var_os("PGPASSFILE").map(PathBuf::from);
+        paths.extend(named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pgpass"))));
+    }
+    if store.ledger.is_some() || store.vault.is_some() {
+        paths.extend(AUTHORITIES.map(PathBuf::from));
+    }
     paths
 }
 
