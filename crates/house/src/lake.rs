@@ -130,3 +130,14 @@ impl fmt::Display for LakeError {
 }
 
 impl std::error::Error for LakeError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_question_for_rows_asks_for_one_more_than_a_report_has() {
+        let question = include_str!("../../lake/src/questions/report_rows.sql");
+        assert!(question.trim_end().ends_with(&format!("LIMIT {}", MOST_ROWS + 1)), "{question}");
+    }
+}

@@ -136,8 +136,8 @@ fn prevented(recipients: &[Recipient]) -> Option<Prevented> {
     Some(Prevented { why: why.unwrap_or(Hindrance::NobodyAsks), recipients: recipients.to_vec() })
 }
 
-/// Returns how large a mail with a report is, or a little less: base64 in lines, and what stands around it.
-pub(super) fn mail_size(packed: &[u8]) -> u64 {
+/// Returns how large a mail with a report is at most: base64 in lines, and what stands around it.
+fn mail_size(packed: &[u8]) -> u64 {
     let lines = u64::try_from(packed.len()).unwrap_or(u64::MAX).div_ceil(57);
     lines.saturating_mul(78).saturating_add(AROUND)
 }

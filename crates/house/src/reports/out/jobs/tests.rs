@@ -9,7 +9,9 @@ use sekisho_ask::Source;
 use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_core::zone::Zone;
-use sekisho_ledger::OutgoingFilter;
+use sekisho_ledger::{
+    AggregateKey, Channel, Envelope, FirstJob, Intake, JobFilter, JobState, NewReport, OutgoingFilter, ReportKind,
+};
 use sekisho_mail::dkim::signing_key::SigningKey;
 use sekisho_testkit::sink::Sink;
 
@@ -178,5 +180,104 @@ async fn a_dns_that_fails_is_asked_again_before_nobody_is_sent_anything() {
     assert_eq!(tally, Tally { later: u64::from(PATIENCE) - 1, skipped: 1, ..Tally::default() });
     let rows = sender.ledger.outgoings(&OutgoingFilter::default(), None, 9).await.unwrap().rows;
     assert!(rows[0].reason.as_ref().unwrap().starts_with("dns: "), "{rows:?}");
+    sender.ledger.close().await;
+}
+
+/// Does the jobs of a day, and returns the reason why its one report is not sent.
+async fn skipped(sender: &Sender) -> String {
+    sender.plan(date(2026, 11, 20), None).await.unwrap();
+    assert_eq!(worked(sender).await, Tally { skipped: 1, ..Tally::default() });
+    let rows = sender.ledger.outgoings(&OutgoingFilter::default(), None, 9).await.unwrap().rows;
+    assert_eq!((rows.len(), rows[0].state), (1, OutgoingState::Skipped));
+    rows[0].reason.clone().unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_mail_that_is_larger_than_the_record_wants_is_not_sent() {
+    let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start());
+    let zone = ZONE.replace("rua@sender.example", "rua@sender.example!1k");
+    let (sender, _) = sender(&folder, sink.address(), &zone).await;
+    assert_eq!(skipped(&sender).await, "too-large: too large: 9 KB, and 1 KB are allowed");
+    sender.ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_house_that_only_sent_us_a_report_gets_none_about_that() {
+    let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start());
+    let (sender, _) = sender(&folder, sink.address(), ZONE).await;
+    let (begin, _) = super::super::period(date(2026, 11, 20));
+    let id = new_id(begin).unwrap();
+    let envelope = Envelope {
+        client: "192.0.2.1".to_owned(),
+        helo: "mx.sender.example".to_owned(),
+        mail_from: None,
+        recipient: "rua@house.example".to_owned(),
+    };
+    let report = NewReport {
+        id,
+        kind: ReportKind::DmarcAggregate,
+        channel: Channel::Smtp,
+        received_at: begin + 1,
+        evidence: Digest::of(b"a report"),
+        size: 8,
+        envelope,
+        submitter: None,
+    };
+    let job =
+        FirstJob { id: new_id(begin).unwrap(), queue: "read".to_owned(), payload: String::new(), max_attempts: 1 };
+    sender.ledger.receive(&Intake { report, job, source: None }).await.unwrap();
+    let key = AggregateKey {
+        kind: ReportKind::DmarcAggregate,
+        submitter: Some("sender.example".to_owned()),
+        org: "Sender".to_owned(),
+        report_id: "1".to_owned(),
+        domain: "house.example".to_owned(),
+        begin,
+        end: begin,
+    };
+    sender.ledger.claim_aggregate(&key, id, 0, begin).await.unwrap();
+    assert!(skipped(&sender).await.starts_with("only-reports: "));
+    // On another day the same mail is one like any other.
+    sender.plan(date(2026, 11, 21), None).await.unwrap();
+    assert_eq!(worked(&sender).await, Tally { sent: 1, ..Tally::default() });
+    sender.ledger.close().await;
+}
+
+/// Answers each line of a client, and refuses every recipient for good.
+fn refuse_recipients(listener: &std::net::TcpListener) {
+    let (stream, _) = listener.accept().unwrap();
+    let mut lines = std::io::BufReader::new(stream.try_clone().unwrap());
+    let say = |line: &str| std::io::Write::write_all(&mut &stream, format!("{line}\r\n").as_bytes()).unwrap();
+    say("220 relay.test");
+    loop {
+        let mut line = String::new();
+        if std::io::BufRead::read_line(&mut lines, &mut line).unwrap() == 0 {
+            return;
+        }
+        match line.get(..4).unwrap_or_default() {
+            "RCPT" => say("550 5.1.1 there is nobody of that name"),
+            "QUIT" => return say("221 bye"),
+            _ => say("250 go on"),
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recipient_that_is_refused_for_good_is_told_and_not_tried_again() {
+    let folder = tempfile::tempdir().unwrap();
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let relay = std::thread::spawn(move || refuse_recipients(&listener));
+    let (sender, wait) = sender(&folder, address, ZONE).await;
+    sender.plan(date(2026, 11, 20), None).await.unwrap();
+    assert_eq!(worked(&sender).await, Tally { failed: 1, ..Tally::default() });
+    relay.join().unwrap();
+    wait();
+    assert_eq!(worked(&sender).await, Tally::default());
+    let filter = OutgoingFilter { state: Some(OutgoingState::Failed), ..OutgoingFilter::default() };
+    let failed = sender.ledger.outgoings(&filter, None, 9).await.unwrap().rows;
+    assert!(failed[0].reason.as_ref().unwrap().contains("nobody of that name"), "{failed:?}");
+    let filter = JobFilter { state: Some(JobState::Dead), ..JobFilter::default() };
+    assert_eq!(sender.ledger.jobs(&filter, None, 9).await.unwrap().rows.len(), 1);
     sender.ledger.close().await;
 }
