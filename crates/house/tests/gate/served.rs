@@ -80,14 +80,21 @@ impl Served {
 
     /// Returns what it counts under a name, its labels included.
     pub(crate) fn metric(&self, name: &str) -> u64 {
+        let text = self.http(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n");
+        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
+        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+    }
+
+    /// Sends a request by HTTP, and returns the whole answer.
+    pub(crate) fn http(&self, request: &[u8]) -> String {
         let said = fs::read_to_string(self.path("log")).unwrap();
         let line = said.lines().find(|line| line.contains("(HTTP)")).expect("the test lets it be watched");
         let mut stream = TcpStream::connect(line.rsplit(" on ").next().unwrap()).unwrap();
-        stream.write_all(b"GET /metrics HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
-        value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
+        // Where it is refused before its end the rest finds nobody.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Lets it read its configuration anew, and waits until that is done.
