@@ -1,4 +1,4 @@
-//! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted
+//! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted; and for TLS reports
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use crate::gate::Front;
+use crate::intake::{self, Intake};
 
 /// The most connections at a time.
 const CONNECTIONS: usize = 64;
@@ -32,7 +33,9 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns who answers what.
-fn router(front: Arc<Front>) -> Router {
+fn router(front: Arc<Front>, intake: Option<Arc<Intake>>) -> Router {
+    // For senders of TLS reports.
+    let reports = intake.map(intake::post::router).unwrap_or_default();
     Router::new()
         // For those who watch over the process.
         .route("/healthz", get(alive))
@@ -40,6 +43,7 @@ fn router(front: Arc<Front>) -> Router {
         // For Prometheus.
         .route("/metrics", get(metrics))
         .with_state(front)
+        .merge(reports)
 }
 
 /// Says that the process runs and answers.
@@ -58,8 +62,13 @@ async fn metrics(State(front): State<Arc<Front>>) -> impl IntoResponse {
 }
 
 /// Answers requests until `shutdown`.
-pub(crate) async fn listen(listener: TcpListener, front: Arc<Front>, shutdown: CancellationToken) {
-    let router = router(front);
+pub(crate) async fn listen(
+    listener: TcpListener,
+    front: Arc<Front>,
+    intake: Option<Arc<Intake>>,
+    shutdown: CancellationToken,
+) {
+    let router = router(front, intake);
     let mut connections = JoinSet::new();
     let mut seats = Seats::default();
     loop {

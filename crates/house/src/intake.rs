@@ -3,11 +3,12 @@
 //! [`listener`] takes connections and bounds them. A [`conversation`] moves octets between a socket and `sekisho-wire`, holds the
 //! clocks, and begins TLS ([`tls`]). A mail that is complete goes to the [`desk`]: its Evidence into the vault and synced, then
 //! its row and its first job into the ledger, many mails in one transaction, and only then it is acknowledged. What cannot be kept
-//! is put off, and its sender comes again. Nothing is ever sent from here but the replies of SMTP.
+//! is put off, and its sender comes again. TLS reports may be posted by HTTP, too ([`post`]). Nothing is ever sent from here but the replies of SMTP.
 
 mod conversation;
 mod desk;
 mod listener;
+pub(crate) mod post;
 mod rates;
 mod tls;
 

@@ -237,7 +237,8 @@ impl Daemon {
         for socket in sockets.http {
             let listener = TcpListener::from_std(socket.into())?;
             say("serve-http", listener.local_addr()?)?;
-            watchers.spawn(http::listen(listener, Arc::clone(&self.front), no_more_questions.clone()));
+            let (front, intake) = (Arc::clone(&self.front), self.intake.clone());
+            watchers.spawn(http::listen(listener, front, intake, no_more_questions.clone()));
         }
         for socket in sockets.intake {
             let Some(intake) = &self.intake else { continue };

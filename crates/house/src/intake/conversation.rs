@@ -10,7 +10,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sekisho_core::visible::Visible;
-use sekisho_ledger::{Envelope, ReportKind};
+use sekisho_ledger::{Channel, Envelope, ReportKind};
 use sekisho_wire::smtp::{Decision, Event, Farewell, Mailbox, Outcome, Peer, Session, Trust};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -275,7 +275,7 @@ impl<'a> Conversation<'a> {
         let kinds: Vec<ReportKind> = envelopes.iter().map(|(kind, _)| *kind).collect();
         let kept = match self.spool.is_spilt {
             true => None,
-            false => self.house.desk.take(mail, envelopes).await.ok(),
+            false => self.house.desk.take(mail, Channel::Smtp, envelopes).await.ok(),
         };
         match &kept {
             Some(kept) => {

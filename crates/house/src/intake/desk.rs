@@ -105,9 +105,10 @@ impl Desk {
     pub(super) async fn take(
         &self,
         mail: Vec<u8>,
+        channel: Channel,
         envelopes: Vec<(ReportKind, Envelope)>,
     ) -> Result<Vec<Kept>, NotNow> {
-        let taken = self.try_take(mail, envelopes).await;
+        let taken = self.try_take(mail, channel, envelopes).await;
         match &taken {
             Err(NotNow(why)) if !self.is_closed.swap(true, Ordering::Relaxed) => {
                 warn!(error = %why, "reports cannot be kept now; their senders are told to try again");
@@ -119,13 +120,18 @@ impl Desk {
     }
 
     /// Keeps a mail.
-    async fn try_take(&self, mail: Vec<u8>, envelopes: Vec<(ReportKind, Envelope)>) -> Result<Vec<Kept>, NotNow> {
+    async fn try_take(
+        &self,
+        mail: Vec<u8>,
+        channel: Channel,
+        envelopes: Vec<(ReportKind, Envelope)>,
+    ) -> Result<Vec<Kept>, NotNow> {
         let size = mail.len() as u64;
         let vault = self.archive.vault().await.map_err(|why| NotNow::of(&why))?;
         let evidence = vault.put(mail).await.map_err(|why| NotNow::of(&why))?;
         let deposits: std::io::Result<Vec<Deposit>> = envelopes
             .into_iter()
-            .map(|(kind, envelope)| deposit(evidence, size, Channel::Smtp, kind, envelope, None))
+            .map(|(kind, envelope)| deposit(evidence, size, channel, kind, envelope, None))
             .collect();
         let deposits = deposits.map_err(|why| NotNow::of(&why))?;
         let reports: Vec<_> = deposits.iter().map(|deposit| (deposit.report.kind, deposit.report.id)).collect();

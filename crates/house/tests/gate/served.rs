@@ -87,13 +87,20 @@ impl Served {
 
     /// Asks it by HTTP: the status, and the whole answer.
     pub(super) fn get(&self, path: &str) -> (u16, String) {
+        let text = self.http(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes());
+        (text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), text)
+    }
+
+    /// Sends a request by HTTP, and returns the whole answer.
+    pub(crate) fn http(&self, request: &[u8]) -> String {
         let said = fs::read_to_string(self.path("log")).unwrap();
         let line = said.lines().find(|line| line.contains("(HTTP)")).expect("the test lets it be watched");
         let mut stream = TcpStream::connect(line.rsplit(" on ").next().unwrap()).unwrap();
-        stream.write_all(format!("GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").as_bytes()).unwrap();
-        let mut text = String::new();
-        stream.read_to_string(&mut text).unwrap();
-        (text.split(' ').nth(1).and_then(|status| status.parse().ok()).unwrap_or(0), text)
+        // Where it is refused before its end the rest finds nobody.
+        let _ = stream.write_all(request);
+        let mut answer = Vec::new();
+        let _ = stream.read_to_end(&mut answer);
+        String::from_utf8_lossy(&answer).into_owned()
     }
 
     /// Lets it read its configuration anew, and waits until that is done.

@@ -123,3 +123,35 @@ fn a_mail_to_several_addresses_is_one_report_of_each_kind_and_a_second_time_it_i
     let known = "sekisho_intake_reports_total{kind=\"dmarc-aggregate\",outcome=\"known\"}";
     assert_eq!(office.served.metric(known), 1);
 }
+
+#[test]
+fn a_tls_report_is_posted_by_http_and_stays_unproven() {
+    let office = Office::open("", ZONE);
+    let post = |path: &str, kind: &str, body: &str| -> String {
+        let length = body.len();
+        let head = format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\nContent-Length: {length}\r\n");
+        office.served.http(format!("{head}Connection: close\r\n\r\n{body}").as_bytes())
+    };
+    let report = r#"{"organization-name":"Receiver","date-range":{"start-datetime":"2026-01-01T00:00:00Z",
+        "end-datetime":"2026-01-01T23:59:59Z"},"contact-info":"tls@receiver.example","report-id":"1","policies":[{"policy":
+        {"policy-type":"sts","policy-string":[],"policy-domain":"example.org"},"summary":{"total-successful-session-count":7,
+        "total-failure-session-count":0}}]}"#;
+    let told = post("/reports/tls", "Application/TLSRPT+json; charset=utf-8", report);
+    assert!(told.starts_with("HTTP/1.1 200 ") && told.contains("stored as "), "{told}");
+    for (path, kind, status) in [
+        ("/reports/tls", "application/json", "415"),
+        ("/reports/tls", "text/plain", "415"),
+        ("/reports/other", "application/tlsrpt+json", "404"),
+    ] {
+        assert!(post(path, kind, report).starts_with(&format!("HTTP/1.1 {status} ")), "{path} {kind}");
+    }
+    assert!(office.served.http(b"GET /reports/tls HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").contains(" 405 "));
+    let large = post("/reports/tls", "application/tlsrpt+gzip", &"x".repeat(25_000_001));
+    assert!(large.is_empty() || large.contains(" 413 "), "{large}");
+    wait_until_read(&office, 1);
+    let reports = office.reports();
+    assert_eq!((reports[0].kind, reports[0].channel), (ReportKind::Tls, Channel::Http));
+    assert_eq!((reports[0].state, reports[0].domain.as_deref()), (ReportState::Read, Some("example.org")));
+    let events = Notebook::read(&office.data);
+    assert!(events.iter().any(|event| matches!(event, Event::Tls(row) if row.submitter.is_none())), "{events:?}");
+}
