@@ -81,7 +81,7 @@ sekisho-lake-query--csv = CSV で書く。数式になるものは含まれな�
 sekisho-lake-tables = 表と、その中身の量を一覧する
 sekisho-lake-compact = 多くの小さなファイルを少数の大きなファイルにまとめる。デーモンは自分で行う
 
-sekisho-report = ほかから届くレポートを取り込み、一覧し、内容を示す
+sekisho-report = ほかから届くレポートを取り込み、一覧し、内容を示し、自分のレポートを送る
 sekisho-report-examples =
     例:
       フォルダー、Maildir、mbox のレポートをすべて取り込む。二度行っても二重には数えない:
@@ -90,7 +90,10 @@ sekisho-report-examples =
       あるドメインの名前で誰が送っているかを示す:
         sekisho report show example.org
 
-    終了コード: 0 完了、1 読めないものがあった、または何も見つからなかった、2 実行できなかった
+      昨日について、どのレポートを誰に送ることになるかを示す:
+        sekisho report out --dry-run
+
+    終了コード: 0 完了、1 読めない、送れないものがあった、または何も見つからなかった、2 実行できなかった
 sekisho-report--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 sekisho-report--json = JSON で書く
 sekisho-report--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
@@ -104,6 +107,16 @@ sekisho-report-show = 受信側の報告から、あるドメインの名前で�
 sekisho-report-show--domain = ポリシーを公開しているドメイン
 sekisho-report-show--days = 今日からさかのぼる日数［既定: 30］
 sekisho-report-show--unproven = 送信者を確認できないレポートの内容も数える
+
+sekisho-report-out = ある日についての自分のレポートを送る、または何を誰に送ることになるかを示す
+sekisho-report-out--dry_run = 何も送らない。送ることになるレポートとその宛先、送らないものはその理由を示す
+sekisho-report-out--list = 自分のレポートと、その結果を新しい順に一覧する
+sekisho-report-out--day = 対象の日（UTC）［既定: 昨日］
+sekisho-report-out--domain = このポリシードメインについてのレポートだけ
+sekisho-report-out--xml = レポートそのものを示す
+sekisho-report-out--folder = レポートを、添付されるファイルのままこのフォルダーに書く
+sekisho-report-out--limit = 一覧する最大の件数［既定: 50］
+sekisho-report-out--dns = このサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
 
 sekisho-serve = デーモンとして働く：MTA が milter プロトコルで示すメールをすべて判定する
 sekisho-serve--dns = このサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH

@@ -75,6 +75,21 @@ pub(crate) enum Command {
     Sign(SignArguments),
 }
 
+impl Command {
+    /// Returns the language that the command line asks for.
+    pub(crate) fn lang(&self) -> Option<Lang> {
+        match self {
+            Command::Check(arguments) => arguments.lang,
+            Command::Config(arguments) => arguments.lang,
+            Command::Held(arguments) => arguments.lang,
+            Command::Lake(arguments) => arguments.lang,
+            Command::Report(arguments) => arguments.lang,
+            Command::Serve(arguments) => arguments.lang,
+            Command::Sign(arguments) => arguments.lang,
+        }
+    }
+}
+
 /// The options of `sekisho serve`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArguments {

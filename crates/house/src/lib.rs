@@ -54,7 +54,7 @@ where
         Ok(cli) => cli,
         Err(refusal) => return refuse(&refusal, lang, &mut streams),
     };
-    let talk = Talk::new(lang);
+    let talk = Talk::new(cli.command.lang().unwrap_or(lang));
     let ended = match cli.command {
         Command::Check(arguments) => arguments.run(&talk, &mut streams),
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
