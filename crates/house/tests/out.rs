@@ -304,8 +304,8 @@ fn a_relay_that_is_away_is_tried_again_later_and_nothing_is_lost() {
 fn nothing_is_sent_that_would_not_pass_dmarc_itself_and_the_record_to_publish_is_named() {
     let sink = Sink::start();
     for (published, has_key, needle) in [
-        (HOUSE, false, "there is no key record: publish s1._domainkey.house.example"),
-        ("", true, "house.example has no DMARC record: publish _dmarc.house.example TXT \"v=DMARC1; p=reject\""),
+        (HOUSE, false, "there is no key record: publish: s1._domainkey.house.example. IN TXT"),
+        ("", true, "house.example has no DMARC record: publish: _dmarc.house.example TXT \"v=DMARC1; p=reject\""),
         ("_dmarc.house.example TXT !servfail\n", true, "would fail DMARC: dkim=pass, dmarc=temperror"),
     ] {
         let house = House::new(Some(sink.address()), published, has_key, DAY);

@@ -57,7 +57,7 @@ pub(crate) async fn listen(listener: TcpListener, house: Arc<Intake>, shutdown: 
     })
     .await;
     if finished.is_err() {
-        warn!(session.count = conversations.len(), "cut off conversations by SMTP that did not end in time");
+        warn!(sessions = conversations.len(), "cut off conversations by SMTP that did not end in time");
     }
 }
 

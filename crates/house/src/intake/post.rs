@@ -64,7 +64,7 @@ async fn take(State(counter): State<Arc<Counter>>, request: Request) -> (StatusC
             let Some(kept) = kept.first() else { return refused(StatusCode::INTERNAL_SERVER_ERROR, "a fault of ours") };
             counts.count(kept.kind, kept.fate);
             let (id, outcome) = (&kept.id, kept.fate.as_str());
-            info!(report.id = %id, report.kind = kept.kind.word(), outcome, size, "took a report");
+            info!(report.id = %id, report.kind = kept.kind.word(), outcome = outcome, size = size, "took a report");
             (StatusCode::OK, format!("stored as {id}\n"))
         }
         Err(_) => {

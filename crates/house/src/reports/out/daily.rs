@@ -128,7 +128,7 @@ impl Daily {
             // Whoever was away for a day catches up; what was planned before is known.
             for day in [day.saturating_sub(1.day()), day] {
                 let new = sender.plan(day, None).await?;
-                info!(day = %day, new, "planned the reports of a day");
+                info!(day = %day, reports = new, "planned the reports of a day");
             }
             self.planned = Some(day);
         }

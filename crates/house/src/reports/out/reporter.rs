@@ -140,7 +140,7 @@ impl Reporter {
             DmarcResult::Pass if verdict.dmarc.aligned.contains(&Mechanism::Dkim) => Ok(Proven { spf }),
             DmarcResult::None => {
                 let record = format!("_dmarc.{author} TXT \"v=DMARC1; p=reject\"");
-                let publish = Fault::new("why-record-publish", [("record", record.into())]);
+                let publish = Fault::new("why-record-publish", []).because(Fault::whole(record));
                 Err(Fault::new("fault-out-no-policy", named()).because(publish))
             }
             _ => Err(self.why_not(&verdict).await),
