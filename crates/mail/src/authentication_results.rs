@@ -8,6 +8,7 @@ mod forged;
 mod read;
 mod write;
 
+use std::borrow::Cow;
 use std::net::IpAddr;
 
 use sekisho_core::name::DomainName;
@@ -31,15 +32,18 @@ pub struct AuthenticationResults {
     pub results: Vec<MethodResult>,
 }
 
+/// A word of the format: ours live as long as the program, those of others were read.
+pub type Word = Cow<'static, str>;
+
 /// The result of one method.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MethodResult {
     /// The method, such as `spf` (§2.7).
-    pub method: String,
+    pub method: Word,
     /// The version of the method, where it is said.
     pub version: Option<u32>,
     /// The result word.
-    pub result: String,
+    pub result: Word,
     /// A comment for people; never read back.
     pub comment: Option<String>,
     /// Why, for people.
@@ -52,9 +56,9 @@ pub struct MethodResult {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Property {
     /// Where it was found: `smtp`, `header`, `body` or `policy`.
-    pub kind: String,
+    pub kind: Word,
     /// What it is.
-    pub name: String,
+    pub name: Word,
     /// What it said.
     pub value: String,
 }
@@ -82,15 +86,14 @@ impl AuthenticationResults {
 
 impl MethodResult {
     /// Makes a result that says nothing more yet.
-    pub fn new(method: &str, result: &str) -> MethodResult {
-        MethodResult { method: method.to_owned(), result: result.to_owned(), ..MethodResult::default() }
+    pub fn new(method: &'static str, result: &'static str) -> MethodResult {
+        MethodResult { method: method.into(), result: result.into(), ..MethodResult::default() }
     }
 
     /// Adds something that the method looked at, where there is such.
-    fn with(mut self, kind: &str, name: &str, value: Option<impl ToString>) -> MethodResult {
+    fn with(mut self, kind: &'static str, name: &'static str, value: Option<impl ToString>) -> MethodResult {
         if let Some(value) = value {
-            let (kind, name, value) = (kind.to_owned(), name.to_owned(), value.to_string());
-            self.properties.push(Property { kind, name, value });
+            self.properties.push(Property { kind: kind.into(), name: name.into(), value: value.to_string() });
         }
         self
     }

@@ -112,7 +112,7 @@ fn all_of_many_forged_fields_are_found() {
 fn fields() -> impl Strategy<Value = AuthenticationResults> {
     let value = || prop_oneof!["[a-z0-9.-]{1,20}", "[ -~]{1,30}", "[a-z.+]{0,8}@[a-z]{1,9}\\.[a-z]{2,5}"];
     let property = ("(smtp|header|policy|body)", "[a-z][a-z-]{0,8}", value());
-    let property = property.prop_map(|(kind, name, value)| Property { kind, name, value });
+    let property = property.prop_map(|(kind, name, value)| Property { kind: kind.into(), name: name.into(), value });
     let version = || prop::option::of(0u32..1000);
     let result = (
         "[a-z][a-z0-9-]{0,10}",
@@ -122,9 +122,9 @@ fn fields() -> impl Strategy<Value = AuthenticationResults> {
         prop::collection::vec(property, 0..5),
     );
     let result = result.prop_map(|(method, version, result, reason, properties)| MethodResult {
-        method,
+        method: method.into(),
         version,
-        result,
+        result: result.into(),
         comment: None,
         reason,
         properties,

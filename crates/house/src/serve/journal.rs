@@ -124,10 +124,13 @@ impl Line {
         let is_message = name == "message";
         let out = if is_message { &mut self.text } else { &mut self.fields };
         let begin = out.len();
-        match (self.is_json, is_message) {
-            (true, _) => drop(write!(out, ",\"{name}\":")),
-            (false, true) => {}
-            (false, false) => drop(write!(out, " {name}=")),
+        let (before, behind) = match (self.is_json, is_message) {
+            (true, _) => (",\"", "\":"),
+            (false, true) => ("", ""),
+            (false, false) => (" ", "="),
+        };
+        if self.is_json || !is_message {
+            [before, name, behind].into_iter().for_each(|piece| out.push_str(piece));
         }
         let value_begin = out.len();
         let is_quoted = self.is_json && !is_number;

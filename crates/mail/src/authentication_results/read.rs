@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{AuthenticationResults, MethodResult, Property};
+use super::{AuthenticationResults, MethodResult, Property, Word};
 use crate::address::{Lexer, Oddity, unquote};
 
 /// The most results that one field may have; honest ones have a dozen.
@@ -100,7 +100,7 @@ impl Reader<'_> {
     }
 
     /// Reads one result behind its method, up to the next semicolon.
-    fn result(&mut self, method: String) -> Result<MethodResult, Malformed> {
+    fn result(&mut self, method: Word) -> Result<MethodResult, Malformed> {
         let mut version = None;
         if self.0.eat(b'/') {
             self.0.skip_gap();
@@ -142,9 +142,9 @@ impl Reader<'_> {
     }
 
     /// Takes a word of the format.
-    fn keyword(&mut self) -> Option<String> {
+    fn keyword(&mut self) -> Option<Word> {
         let word = self.0.take_while(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_'));
-        (!word.is_empty()).then(|| String::from_utf8_lossy(word).into_owned())
+        (!word.is_empty()).then(|| String::from_utf8_lossy(word).into_owned().into())
     }
 
     /// Takes a version, where one comes.
@@ -205,11 +205,11 @@ mod tests {
         let read = AuthenticationResults::parse(field).unwrap();
         assert_eq!((read.authserv_id.as_str(), read.version), ("foo.example.net", Some(1)));
         let dkim = &read.results[0];
-        assert_eq!((dkim.method.as_str(), dkim.version, dkim.result.as_str()), ("dkim", Some(1), "fail"));
+        assert_eq!((dkim.method.as_ref(), dkim.version, dkim.result.as_ref()), ("dkim", Some(1), "fail"));
         assert_eq!(dkim.reason.as_deref(), Some("a \"b\""));
-        let value = |kind: &str, name: &str, value: &str| Property {
-            kind: kind.to_owned(),
-            name: name.to_owned(),
+        let value = |kind: &'static str, name: &'static str, value: &str| Property {
+            kind: kind.into(),
+            name: name.into(),
             value: value.to_owned(),
         };
         assert_eq!(dkim.properties, [value("policy", "expired", "1362471462")]);

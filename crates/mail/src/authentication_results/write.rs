@@ -18,7 +18,10 @@ impl AuthenticationResults {
 
     /// Returns the whole field under another name and behind a prefix such as `i=1; `, as ARC wants it (RFC 8617 §4.1.1).
     pub fn to_field_named(&self, name: &str, prefix: &str) -> String {
-        let mut folded = Folded { text: format!("{name}: {prefix}"), column: name.len() + 2 + prefix.len() };
+        /// What most such fields take.
+        const USUAL: usize = 1024;
+        let mut folded = Folded { text: String::with_capacity(USUAL), column: name.len() + 2 + prefix.len() };
+        [name, ": ", prefix].iter().for_each(|piece| folded.text.push_str(piece));
         let mut first = value(&self.authserv_id).into_owned();
         if let Some(version) = self.version {
             let _ = write!(first, " {version}");
@@ -37,31 +40,43 @@ impl AuthenticationResults {
 
 /// Writes one result on a line of its own, and what ends it.
 fn write_result(folded: &mut Folded, result: &MethodResult, end: &str) {
-    let mut words = Vec::with_capacity(result.properties.len() + 3);
-    let version = result.version.map(|version| format!("/{version}")).unwrap_or_default();
-    words.push(format!("{}{version}={}", keyword(&result.method), keyword(&result.result)));
+    let mut words = Words { folded, word: String::with_capacity(COLUMNS), is_first: true };
+    words.push(&keyword(&result.method));
+    if let Some(version) = result.version {
+        let _ = write!(words.word, "/{version}");
+    }
+    words.push("=");
+    words.push(&keyword(&result.result));
     if let Some(comment) = &result.comment {
-        words.push(format!("({})", visible(comment).replace(['(', ')', '\\'], "?")));
+        words.end();
+        words.push("(");
+        words.push(&visible(comment).replace(['(', ')', '\\'], "?"));
+        words.push(")");
     }
     if let Some(reason) = &result.reason {
-        words.push(format!("reason={}", value(reason)));
+        words.end();
+        words.push("reason=");
+        words.push(&value(reason));
     }
-    words.extend(result.properties.iter().map(property));
-    let last = words.len() - 1;
-    for (at, word) in words.iter().enumerate() {
-        let end = if at == last { end } else { "" };
-        folded.word(&format!("{word}{end}"), at == 0);
+    for property in &result.properties {
+        words.end();
+        write_property(&mut words, property);
     }
+    words.push(end);
+    words.end();
 }
 
 /// Writes one property; an address stands as it is where it needs no quotes (§2.2, `pvalue`).
-fn property(property: &Property) -> String {
+fn write_property(words: &mut Words<'_>, property: &Property) {
     let Property { kind, name, value: text } = property;
+    words.push(&keyword(kind));
+    words.push(".");
+    words.push(&keyword(name));
+    words.push("=");
     let bare = text.rsplit_once('@').is_some_and(|(local, domain)| {
         (local.is_empty() || is_dot_atom(local)) && !domain.is_empty() && is_dot_atom(domain) && is_token(domain)
     });
-    let text = if bare { text.into() } else { value(text) };
-    format!("{}.{}={text}", keyword(kind), keyword(name))
+    words.push(&if bare { text.into() } else { value(text) });
 }
 
 /// Writes a token, or a quoted string where it is none.
@@ -100,12 +115,42 @@ fn keyword(word: &str) -> Cow<'_, str> {
 
 /// Tells whether a text can stand without quotes (RFC 2045 §5.1).
 pub(super) fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !b"()<>@,;:\\\"/[]?=".contains(&b))
+    let is_special = |b| {
+        matches!(
+            b,
+            b'(' | b')' | b'<' | b'>' | b'@' | b',' | b';' | b':' | b'\\' | b'"' | b'/' | b'[' | b']' | b'?' | b'='
+        )
+    };
+    !text.is_empty() && text.bytes().all(|b| b.is_ascii_graphic() && !is_special(b))
 }
 
 /// Tells whether a text is words joined by dots (RFC 5322 §3.2.3).
 fn is_dot_atom(text: &str) -> bool {
     text.split('.').all(|word| !word.is_empty() && word.bytes().all(|b| b.is_ascii() && crate::address::is_atom(b)))
+}
+
+/// The words of one result, of which the first begins a line.
+struct Words<'f> {
+    /// Where they go.
+    folded: &'f mut Folded,
+    /// The word that is being written.
+    word: String,
+    /// Whether it is the first.
+    is_first: bool,
+}
+
+impl Words<'_> {
+    /// Adds to the word.
+    fn push(&mut self, piece: &str) {
+        self.word.push_str(piece);
+    }
+
+    /// Ends the word.
+    fn end(&mut self) {
+        self.folded.word(&self.word, self.is_first);
+        self.word.clear();
+        self.is_first = false;
+    }
 }
 
 /// Text that is folded between words.
