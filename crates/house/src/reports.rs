@@ -1,7 +1,7 @@
 //! Reports: those that others send us, from Evidence in the vault to Events in the lake, and those that we send
 //!
 //! A report is kept before it is understood. [`import`] takes files in, [`reader`] does the jobs: it opens what is kept
-//! ([`opening`]), finds out who sent it ([`submitter`]), claims the right to count it, and makes Events of its rows
+//! ([`opening`], [`reading`]), finds out who sent it ([`submitter`]), claims the right to count it, and makes Events of its rows
 //! ([`rows`]). Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`].
 
 mod command;
@@ -9,9 +9,11 @@ pub(crate) mod import;
 mod opening;
 mod out;
 mod reader;
+mod reading;
 mod rows;
 mod show;
 mod submitter;
+mod trouble;
 
 pub(crate) use self::out::{RESULTS, Reporter, keep_sending};
 pub(crate) use self::reader::{Tally, keep_reading};

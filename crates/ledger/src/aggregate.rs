@@ -1,5 +1,6 @@
 //! Which reports count: each is counted once, whoever sends it how often
 
+use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
 use crate::column::{count, get, number, parse, text, text_of};
@@ -11,59 +12,18 @@ use crate::report::ReportKind;
 use crate::turn::in_time;
 
 impl Ledger {
-    /// Claims the right to count a report; of all who claim the same key one gets it, and gets it again whenever it asks.
+    /// Claims the right to count reports, in one transaction; of all who claim the same key one gets it, and gets it again
+    /// whenever it asks. The answers stand in the order of the questions.
     ///
-    /// `part` tells apart several reports in one mail. Claim as soon as the key was read, and before anything is counted.
-    pub async fn claim_aggregate(&self, key: &AggregateKey, report: Id, part: u32, now: i64) -> Result<Claim, Fault> {
-        /// The first one stays.
-        const CLAIM: &str = "INSERT INTO aggregate_reports (claim, report, part, kind, authenticated, submitter, org, report_id, \
-            domain, begin_at, end_at, row_count, message_count, claimed_at) \
-            VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, $12) ON CONFLICT (claim) DO NOTHING";
-        /// Who has it.
-        const HOLDER: &str = "SELECT report, part FROM aggregate_reports WHERE claim = $1";
-        in_time(async {
-            let (mut turn, claim) = (self.writing().await?, key.claim());
-            let done = sqlx::query(CLAIM)
-                .bind(&claim)
-                .bind(report.to_string())
-                .bind(i64::from(part))
-                .bind(key.kind.word())
-                .bind(i64::from(key.submitter.is_some()))
-                .bind(text_of(key.submitter.as_deref().unwrap_or_default(), 255).into_owned())
-                .bind(text(&key.org).into_owned())
-                .bind(text(&key.report_id).into_owned())
-                .bind(text_of(&key.domain, 255).into_owned())
-                .bind(key.begin)
-                .bind(key.end)
-                .bind(now)
-                .execute(turn.on())
-                .await?;
-            if done.rows_affected() > 0 {
-                return turn.end(Claim::Ours).await;
-            }
-            let row = sqlx::query(HOLDER).bind(&claim).fetch_one(turn.on()).await?;
-            let holder: Id = parse(&row, "report")?;
-            let same = holder == report && get::<i64>(&row, "part")? == i64::from(part);
-            turn.end(if same { Claim::Ours } else { Claim::Duplicate(holder) }).await
-        })
-        .await
-    }
-
-    /// Notes how much was in a report that was claimed; false where it was not.
-    pub async fn count_aggregate(&self, report: Id, part: u32, rows: u64, messages: u64) -> Result<bool, Fault> {
-        /// Said twice it is as said once.
-        const COUNT: &str =
-            "UPDATE aggregate_reports SET row_count = $1, message_count = $2 WHERE report = $3 AND part = $4";
+    /// `part` tells apart several reports in one mail. Claim as soon as the keys were read, and before anything is counted.
+    pub async fn claim_aggregates(&self, claims: &[(AggregateKey, Id, u32)], now: i64) -> Result<Vec<Claim>, Fault> {
         in_time(async {
             let mut turn = self.writing().await?;
-            let done = sqlx::query(COUNT)
-                .bind(number(rows))
-                .bind(number(messages))
-                .bind(report.to_string())
-                .bind(i64::from(part))
-                .execute(turn.on())
-                .await?;
-            turn.end(done.rows_affected() > 0).await
+            let mut answers = Vec::with_capacity(claims.len());
+            for (key, report, part) in claims {
+                answers.push(claim(turn.on(), key, *report, *part, now).await?);
+            }
+            turn.end(answers).await
         })
         .await
     }
@@ -137,6 +97,17 @@ pub enum Claim {
     Duplicate(Id),
 }
 
+/// How much was in a report that counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Counted {
+    /// Which of those in a mail.
+    pub part: u32,
+    /// Its rows.
+    pub rows: u64,
+    /// The messages they speak of.
+    pub messages: u64,
+}
+
 /// A report that counts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AggregateRead {
@@ -177,4 +148,58 @@ impl AggregateRead {
             claimed_at: get(row, "claimed_at")?,
         })
     }
+}
+
+/// Claims one report within a transaction.
+async fn claim(
+    connection: &mut AnyConnection,
+    key: &AggregateKey,
+    report: Id,
+    part: u32,
+    now: i64,
+) -> Result<Claim, Fault> {
+    /// The first one stays.
+    const CLAIM: &str = "INSERT INTO aggregate_reports (claim, report, part, kind, authenticated, submitter, org, report_id, \
+        domain, begin_at, end_at, row_count, message_count, claimed_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 0, 0, $12) ON CONFLICT (claim) DO NOTHING";
+    /// Who has it.
+    const HOLDER: &str = "SELECT report, part FROM aggregate_reports WHERE claim = $1";
+    let claim = key.claim();
+    let done = sqlx::query(CLAIM)
+        .bind(&claim)
+        .bind(report.to_string())
+        .bind(i64::from(part))
+        .bind(key.kind.word())
+        .bind(i64::from(key.submitter.is_some()))
+        .bind(text_of(key.submitter.as_deref().unwrap_or_default(), 255).into_owned())
+        .bind(text(&key.org).into_owned())
+        .bind(text(&key.report_id).into_owned())
+        .bind(text_of(&key.domain, 255).into_owned())
+        .bind(key.begin)
+        .bind(key.end)
+        .bind(now)
+        .execute(&mut *connection)
+        .await?;
+    if done.rows_affected() > 0 {
+        return Ok(Claim::Ours);
+    }
+    let row = sqlx::query(HOLDER).bind(&claim).fetch_one(connection).await?;
+    let holder: Id = parse(&row, "report")?;
+    let same = holder == report && get::<i64>(&row, "part")? == i64::from(part);
+    Ok(if same { Claim::Ours } else { Claim::Duplicate(holder) })
+}
+
+/// Notes within a transaction how much was in a report that was claimed. Said twice it is as said once.
+pub(crate) async fn count_in(connection: &mut AnyConnection, report: Id, counted: &Counted) -> Result<(), Fault> {
+    /// The part that was claimed.
+    const COUNT: &str =
+        "UPDATE aggregate_reports SET row_count = $1, message_count = $2 WHERE report = $3 AND part = $4";
+    sqlx::query(COUNT)
+        .bind(number(counted.rows))
+        .bind(number(counted.messages))
+        .bind(report.to_string())
+        .bind(i64::from(counted.part))
+        .execute(connection)
+        .await?;
+    Ok(())
 }

@@ -16,6 +16,7 @@ use crate::turn::in_time;
 use crate::words::words;
 
 pub use backoff::Backoff;
+pub(crate) use lease::finish;
 pub use lease::{Failed, Lease, LeaseError};
 pub use list::{JobCount, JobFilter};
 

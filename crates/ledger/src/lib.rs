@@ -28,7 +28,7 @@ mod turn;
 pub mod vault;
 mod words;
 
-pub use aggregate::{AggregateKey, AggregateRead, Claim};
+pub use aggregate::{AggregateKey, AggregateRead, Claim, Counted};
 pub use backup::BackupError;
 pub use digest::{BadDigest, Digest};
 pub use engine::Engine;
@@ -39,7 +39,8 @@ pub use ledger::{Ledger, OpenError};
 pub use outgoing::{NewOutgoing, Outgoing, OutgoingFilter, OutgoingKind, OutgoingMark, OutgoingState, Planned};
 pub use page::{Cursor, Page};
 pub use report::{
-    Channel, Envelope, FirstJob, Intake, Mark, NewReport, Receipt, Report, ReportFilter, ReportKind, ReportState,
+    Channel, Conclusion, Envelope, FirstJob, Intake, Mark, NewReport, Receipt, Report, ReportFilter, ReportKind,
+    ReportState,
 };
 pub use source::Source;
 pub use vault::Vault;

@@ -3,11 +3,12 @@
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
+use crate::aggregate::{self, Counted};
 use crate::column::{get, number, parse, parse_optional, text, text_of};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::id::Id;
-use crate::job::{self, NewJob};
+use crate::job::{self, Lease, NewJob};
 use crate::ledger::Ledger;
 use crate::page::{Cursor, Page};
 use crate::source::{self, Source};
@@ -93,26 +94,39 @@ impl Ledger {
         .await
     }
 
-    /// Says what became of a report; false where there is none of this id. Said twice it is as said once.
-    pub async fn mark(&self, id: Id, mark: &Mark) -> Result<bool, Fault> {
-        /// What is not said stays as it was, but for the reason.
-        const MARK: &str = "UPDATE reports SET state = $1, reason = $2, read_as = COALESCE($3, read_as), \
-            domain = COALESCE($4, domain), marked_at = $5 WHERE id = $6";
+    /// Says what became of reports and ends the jobs that read them, in one transaction. Tells of each whether its lease was held:
+    /// where it was lost meanwhile, nothing of it is written, and whoever has the job does it. Said twice it is as said once.
+    pub async fn conclude(&self, conclusions: &[Conclusion<'_>], now: i64) -> Result<Vec<bool>, Fault> {
         in_time(async {
             let mut turn = self.writing().await?;
-            let done = sqlx::query(MARK)
-                .bind(mark.state.word())
-                .bind(mark.reason.as_deref().map(|reason| text(reason).into_owned()))
-                .bind(mark.read_as.map(ReportKind::word))
-                .bind(mark.domain.as_deref().map(|domain| text(domain).into_owned()))
-                .bind(mark.at)
-                .bind(id.to_string())
-                .execute(turn.on())
-                .await?;
-            turn.end(done.rows_affected() > 0).await
+            let mut held = Vec::with_capacity(conclusions.len());
+            for one in conclusions {
+                let is_held = job::finish(turn.on(), one.lease, now).await?;
+                if is_held {
+                    mark(turn.on(), one.report, &one.mark).await?;
+                    for counted in &one.counted {
+                        aggregate::count_in(turn.on(), one.report, counted).await?;
+                    }
+                }
+                held.push(is_held);
+            }
+            turn.end(held).await
         })
         .await
     }
+}
+
+/// What became of a report, and the job that found it out.
+#[derive(Clone, Debug)]
+pub struct Conclusion<'l> {
+    /// The job.
+    pub lease: &'l Lease,
+    /// The report.
+    pub report: Id,
+    /// What became of it.
+    pub mark: Mark,
+    /// What was counted of it.
+    pub counted: Vec<Counted>,
 }
 
 /// A report that arrives: its row, its first job, and the file it comes from.
@@ -332,6 +346,23 @@ words! {
         /// It was counted already.
         Duplicate = "duplicate",
     }
+}
+
+/// Says within a transaction what became of a report.
+async fn mark(connection: &mut AnyConnection, id: Id, mark: &Mark) -> Result<(), Fault> {
+    /// What is not said stays as it was, but for the reason.
+    const MARK: &str = "UPDATE reports SET state = $1, reason = $2, read_as = COALESCE($3, read_as), \
+        domain = COALESCE($4, domain), marked_at = $5 WHERE id = $6";
+    sqlx::query(MARK)
+        .bind(mark.state.word())
+        .bind(mark.reason.as_deref().map(|reason| text(reason).into_owned()))
+        .bind(mark.read_as.map(ReportKind::word))
+        .bind(mark.domain.as_deref().map(|domain| text(domain).into_owned()))
+        .bind(mark.at)
+        .bind(id.to_string())
+        .execute(connection)
+        .await?;
+    Ok(())
 }
 
 /// Notes a report and its job within a transaction.

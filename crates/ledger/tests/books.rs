@@ -4,7 +4,10 @@ use std::io::Write;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
-use sekisho_ledger::{Channel, Digest, Envelope, FirstJob, Id, Intake, Ledger, NewJob, NewReport, ReportKind};
+use sekisho_ledger::{
+    AggregateKey, Channel, Claim, Conclusion, Counted, Digest, Envelope, FirstJob, Id, Intake, Lease, Ledger, Mark,
+    NewJob, NewReport, ReportKind,
+};
 use sekisho_testkit::postgres::Postgres;
 use tempfile::TempDir;
 
@@ -112,4 +115,15 @@ pub(crate) fn job(subject: &str) -> NewJob {
         made_at: NOW,
         max_attempts: 3,
     }
+}
+
+/// Says what became of one report, of which nothing was counted; tells whether the job was still ours.
+pub(crate) async fn conclude(ledger: &Ledger, lease: &Lease, report: Id, mark: &Mark, counted: &[Counted]) -> bool {
+    let conclusion = Conclusion { lease, report, mark: mark.clone(), counted: counted.to_vec() };
+    ledger.conclude(&[conclusion], NOW + 2).await.unwrap() == [true]
+}
+
+/// Claims one report.
+pub(crate) async fn claim(ledger: &Ledger, key: &AggregateKey, report: Id, part: u32) -> Claim {
+    ledger.claim_aggregates(&[(key.clone(), report, part)], NOW).await.unwrap().remove(0)
 }

@@ -2,7 +2,7 @@
 
 use sekisho_ledger::{Cursor, Mark, ReportFilter, ReportKind, ReportState};
 
-use crate::books::{NOW, SECOND, intake, on_both};
+use crate::books::{NOW, SECOND, conclude, intake, on_both};
 
 #[test]
 fn pages_show_each_report_once_the_newest_first_even_at_equal_times() {
@@ -47,7 +47,10 @@ fn filters_let_through_what_they_say() {
             domain: Some("example.org".to_owned()),
             at: NOW,
         };
-        ledger.mark(intakes[2].report.id, &mark).await.unwrap();
+        let leases = ledger.lease("read", "w", 10, NOW, NOW + SECOND).await.unwrap();
+        let id = intakes[2].report.id;
+        let lease = leases.iter().find(|lease| lease.job.subject == id.to_string()).unwrap();
+        assert!(conclude(&ledger, lease, id, &mark, &[]).await);
         let all = ReportFilter::default();
         for (filter, expected) in [
             (all.clone(), &[0, 1, 2, 3][..]),

@@ -2,7 +2,7 @@
 
 use sekisho_ledger::{Fault, JobFilter, Mark, Receipt, ReportKind, ReportState};
 
-use crate::books::{NOW, SECOND, id, intake, on_both};
+use crate::books::{NOW, SECOND, conclude, id, intake, on_both};
 
 #[test]
 fn a_report_and_its_first_job_are_there_together() {
@@ -97,8 +97,7 @@ fn a_copy_that_proves_nothing_does_not_displace_the_real_one() {
             domain: None,
             at: NOW + 1,
         };
-        assert!(ledger.mark(copy.report.id, &mark).await.unwrap());
-        ledger.finish(&lease, NOW + 2).await.unwrap();
+        assert!(conclude(&ledger, &lease, copy.report.id, &mark, &[]).await);
 
         let mut real = intake(b"same");
         real.report.submitter = Some("reporter.test".to_owned());
@@ -123,10 +122,11 @@ fn a_copy_that_proves_nothing_does_not_displace_the_real_one() {
 }
 
 #[test]
-fn what_became_of_a_report_is_noted_and_may_be_noted_twice() {
+fn what_became_of_a_report_is_noted() {
     on_both(async |books| {
         let (ledger, new) = (books.open().await, intake(b"report"));
         ledger.receive(&new).await.unwrap();
+        let lease = ledger.lease("read", "w", 1, NOW, NOW + SECOND).await.unwrap().remove(0);
         let mark = Mark {
             state: ReportState::Unreadable,
             reason: Some("a DOCTYPE".to_owned()),
@@ -134,14 +134,11 @@ fn what_became_of_a_report_is_noted_and_may_be_noted_twice() {
             domain: Some("example.org".to_owned()),
             at: NOW + 1,
         };
-        for _ in 0..2 {
-            assert!(ledger.mark(new.report.id, &mark).await.unwrap());
-        }
+        assert!(conclude(&ledger, &lease, new.report.id, &mark, &[]).await);
         let report = ledger.report(new.report.id).await.unwrap().unwrap();
         assert_eq!((report.state, report.reason.as_deref()), (ReportState::Unreadable, Some("a DOCTYPE")));
         assert_eq!((report.kind, report.read_as), (ReportKind::DmarcAggregate, Some(ReportKind::Tls)));
         assert_eq!((report.domain.as_deref(), report.marked_at), (Some("example.org"), NOW + 1));
-        assert!(!ledger.mark(id(), &mark).await.unwrap());
     });
 }
 

@@ -23,7 +23,7 @@ use crate::dkim::fault::Fault;
 use crate::dkim::key;
 use crate::dkim::signature::Algorithm;
 use crate::header::Header;
-use crate::policy::Policy;
+use crate::policy::{Policy, Service};
 use crate::tags::split_colons;
 use crate::verdict::{ArcResult, ArcVerdict};
 
@@ -325,7 +325,7 @@ fn verify(
 ) -> Result<(), &'static Fault> {
     let found = key::lookup(facts, question).map_err(|_| &crate::dkim::fault::KEY_UNAVAILABLE)?;
     let key = found.key.as_ref().map_err(|fault| *fault)?;
-    key.allows(algorithm)?;
+    key.allows(algorithm, Service::Email)?;
     key.verify(digest, signature)
 }
 

@@ -31,7 +31,7 @@ use crate::dkim::key::Lookup;
 pub use crate::dkim::signature::Algorithm;
 use crate::dkim::signature::{Claims, Signature, word};
 use crate::header::Header;
-use crate::policy::Policy;
+use crate::policy::{Policy, Service};
 use crate::tags::{BadTags, TagList, split_colons};
 use crate::verdict::{DkimResult, DkimVerdict};
 
@@ -91,6 +91,8 @@ pub struct Signatures {
     index: FieldIndex,
     /// What is said of those that are not examined.
     unexamined: Trace,
+    /// What the mail is for.
+    service: Service,
 }
 
 /// One signature.
@@ -102,6 +104,8 @@ struct Entry {
     claims: Claims,
     /// Whether its key says `t=y`.
     testing: bool,
+    /// Whether it has `l=`.
+    has_length: bool,
     /// How far it has come.
     state: State,
     /// Why.
@@ -137,6 +141,7 @@ impl Signatures {
             entries: Vec::with_capacity(fields.len()),
             index: FieldIndex::default(),
             unexamined: Trace::new(Check::Dkim),
+            service: policy.service,
         };
         let is_crowded = fields.len() > policy.max_signatures;
         // Where there are too many, their lists of tags are read one by one and let go: thousands would fill the memory.
@@ -169,7 +174,8 @@ impl Signatures {
         let mut missing = Vec::new();
         let mut input = HeaderInput::default();
         for entry in &mut self.entries {
-            let Err(Missing(questions)) = entry.proceed(facts, header, &self.index, &mut input, now) else { continue };
+            let judged = entry.proceed(facts, header, (&self.index, self.service), &mut input, now);
+            let Err(Missing(questions)) = judged else { continue };
             for question in questions {
                 if !missing.contains(&question) {
                     missing.push(question);
@@ -273,17 +279,18 @@ impl Entry {
         trace.note(&FOUND, arguments);
         trace.enter();
         let read = tags.map_err(signature::malformed).and_then(|tags| Signature::read(&tags, &claims));
+        let has_length = read.as_ref().is_ok_and(|signature| signature.body.length.is_some());
         let state = match read {
             Ok(signature) => State::Key(Box::new(signature)),
             Err(finding) => State::Judged(Some(finding.conclude(&mut trace)), None),
         };
-        Entry { field, claims, testing: false, state, trace }
+        Entry { field, claims, testing: false, has_length, state, trace }
     }
 
     /// Leaves one field aside.
     fn set_aside(field: usize, claims: Claims, fault: &'static Fault) -> Entry {
         let state = State::Judged(Some(fault), None);
-        Entry { field, claims, testing: false, state, trace: Trace::new(Check::Dkim) }
+        Entry { field, claims, testing: false, has_length: false, state, trace: Trace::new(Check::Dkim) }
     }
 
     /// Judges all but the body, once the key is known.
@@ -291,7 +298,7 @@ impl Entry {
         &mut self,
         facts: &Facts,
         header: &Header<'_>,
-        index: &FieldIndex,
+        (index, service): (&FieldIndex, Service),
         input: &mut HeaderInput,
         now: Timestamp,
     ) -> Result<(), Missing> {
@@ -302,10 +309,12 @@ impl Entry {
             Ok(()) => {
                 let lookup = key::lookup(facts, &signature.key)?;
                 self.testing = lookup.testing;
-                check_key(signature, &lookup, &mut self.trace).map_err(|finding| (finding, None)).and_then(|()| {
-                    check_header(signature, &lookup, header, self.field, index, input, &mut self.trace)
-                        .map_err(|finding| (finding, Some(claim)))
-                })
+                check_key(signature, &lookup, service, &mut self.trace).map_err(|finding| (finding, None)).and_then(
+                    |()| {
+                        check_header(signature, &lookup, header, self.field, index, input, &mut self.trace)
+                            .map_err(|finding| (finding, Some(claim)))
+                    },
+                )
             }
         };
         self.state = match judged {
@@ -364,6 +373,7 @@ impl Entry {
             selector: self.claims.selector.clone(),
             algorithm: self.claims.algorithm.clone(),
             testing: self.testing,
+            has_length: self.has_length,
             reason: fault.map(|fault| fault.reason),
             field: self.field,
             gap: None,
@@ -393,7 +403,7 @@ fn seconds(since_1970: u64) -> Value {
 }
 
 /// Checks that there is a key, and that it may make this signature (§6.1.2).
-fn check_key(signature: &Signature, lookup: &Lookup, trace: &mut Trace) -> Result<(), Finding> {
+fn check_key(signature: &Signature, lookup: &Lookup, service: Service, trace: &mut Trace) -> Result<(), Finding> {
     let name = &signature.key.name;
     let bits = || lookup.bits.map_or(Value::Word("?"), Value::from);
     let found = |fault: &'static Fault| {
@@ -404,7 +414,7 @@ fn check_key(signature: &Signature, lookup: &Lookup, trace: &mut Trace) -> Resul
     if lookup.testing {
         trace.note(&TESTING, [("name", name.into())]);
     }
-    key.allows(signature.algorithm).map_err(found)?;
+    key.allows(signature.algorithm, service).map_err(found)?;
     // §3.6.1, `t=s`: no subdomains.
     if key.strict && !signature.identity_is_domain { Err(found(&fault::KEY_STRICT)) } else { Ok(()) }
 }

@@ -17,6 +17,18 @@ pub struct Policy {
     pub spf_lookups: u32,
     /// The most of them that may find nothing (RFC 7208 §4.6.4).
     pub spf_void_lookups: u32,
+    /// What the mail is for, so that the keys which may sign it are known.
+    pub service: Service,
+}
+
+/// What a mail is for, as `s=` of a key names it (RFC 6376 §3.6.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Service {
+    /// Mail between people.
+    #[default]
+    Email,
+    /// It carries a TLS report: keys may be for that alone (RFC 8460 §3).
+    TlsReport,
 }
 
 impl Default for Policy {
@@ -28,6 +40,7 @@ impl Default for Policy {
             trusted_sealers: Vec::new(),
             spf_lookups: 10,
             spf_void_lookups: 2,
+            service: Service::Email,
         }
     }
 }

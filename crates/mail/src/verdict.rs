@@ -195,6 +195,8 @@ pub struct DkimVerdict {
     pub algorithm: Option<Cow<'static, str>>,
     /// Whether the key says `t=y`: the domain is only testing.
     pub testing: bool,
+    /// Whether `l=` says how much of the body it covers.
+    pub has_length: bool,
     /// Why it did not pass, as a stable phrase.
     pub reason: Option<&'static str>,
     /// The index of its field in the header.

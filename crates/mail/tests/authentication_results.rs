@@ -31,6 +31,7 @@ fn verdict() -> Verdict {
         selector: Some(name("s1")),
         algorithm: Some("rsa-sha256".into()),
         testing: false,
+        has_length: false,
         reason,
         field,
         gap: None,

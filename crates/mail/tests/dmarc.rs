@@ -147,6 +147,7 @@ fn dkim_verdict(passes: bool, domain: &DomainName) -> DkimVerdict {
         selector: Some(DomainName::parse("s").unwrap()),
         algorithm: Some("ed25519-sha256".into()),
         testing: false,
+        has_length: false,
         reason: None,
         field: 0,
         gap: None,

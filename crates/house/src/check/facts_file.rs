@@ -266,6 +266,7 @@ fn read_policy(object: &Value) -> Result<Policy, Fault> {
             .collect::<Result<_, _>>()?,
         spf_lookups: number(object, "spf_lookups")?,
         spf_void_lookups: number(object, "spf_void_lookups")?,
+        ..default
     })
 }
 

@@ -337,6 +337,7 @@ mod tests {
                     selector: Some(name_of("s1")),
                     algorithm: None,
                     testing: false,
+                    has_length: false,
                     reason: Some("tag missing"),
                     field: 0,
                     gap: None,

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::body::to_bytes;
+use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::routing::post;
+use futures_util::StreamExt;
 use sekisho_ledger::{Channel, Envelope, ReportKind};
-use tokio::sync::Semaphore;
-use tokio::time::timeout;
+use tokio::sync::{Semaphore, SemaphorePermit};
+use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::Intake;
@@ -20,8 +21,14 @@ use super::desk::Fate;
 
 /// The most octets of a report.
 const LARGEST: usize = 25_000_000;
-/// The most reports that come at a time: each is held in memory until it is kept.
-const AT_A_TIME: usize = 4;
+/// Up to how many octets a report is small: whoever sends one slowly holds a connection, and keeps nobody else out.
+const SMALL: usize = 64 * 1024;
+/// The most larger reports that come at a time: each is held in memory until it is kept.
+const LARGE_AT_A_TIME: usize = 4;
+/// The fewest octets a second of a larger one, after [`GRACE`]: four slow clients shall not shut the door.
+const LEAST_RATE: u64 = 64 * 1024;
+/// How long a larger one may be slower than that.
+const GRACE: Duration = Duration::from_secs(3);
 /// How long one may take to come.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The types that RFC 8460 §6.4 and §6.5 know.
@@ -31,47 +38,93 @@ const TYPES: [&str; 2] = ["application/tlsrpt+gzip", "application/tlsrpt+json"];
 struct Counter {
     /// What the listeners of reports share.
     house: Arc<Intake>,
-    /// A permit for each report under way.
-    permits: Semaphore,
+    /// A permit for each larger report under way.
+    large: Semaphore,
 }
+
+/// Why a report is not taken.
+struct Refusal(StatusCode, &'static str);
 
 /// Returns who answers what.
 pub(crate) fn router(house: Arc<Intake>) -> Router {
-    let counter = Counter { house, permits: Semaphore::new(AT_A_TIME) };
+    let counter = Counter { house, large: Semaphore::new(LARGE_AT_A_TIME) };
     Router::new().route("/reports/tls", post(take)).with_state(Arc::new(counter))
 }
 
 /// Takes a report; 200 says that it is kept.
 async fn take(State(counter): State<Arc<Counter>>, request: Request) -> (StatusCode, String) {
-    let refused = |status: StatusCode, why: &str| (status, format!("{why}\n"));
-    if !is_report(request.headers()) {
-        let why = "send application/tlsrpt+gzip or application/tlsrpt+json";
-        return refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, why);
+    match counter.take(request).await {
+        Ok(id) => (StatusCode::OK, format!("stored as {id}\n")),
+        Err(Refusal(status, why)) => (status, format!("{why}\n")),
     }
-    let Ok(_permit) = counter.permits.try_acquire() else {
-        return refused(StatusCode::SERVICE_UNAVAILABLE, "too many reports at a time: come again");
-    };
-    let body = match timeout(PATIENCE, to_bytes(request.into_body(), LARGEST)).await {
-        Ok(Ok(body)) => body,
-        // Whoever broke off does not hear this.
-        Ok(Err(_)) => return refused(StatusCode::PAYLOAD_TOO_LARGE, "the report is larger than this server takes"),
-        Err(_) => return refused(StatusCode::REQUEST_TIMEOUT, "the report did not come in time"),
-    };
-    let (size, counts) = (body.len(), &counter.house.metrics.intake);
-    let envelopes = vec![(ReportKind::Tls, Envelope::default())];
-    match counter.house.desk.take(body.into(), Channel::Http, envelopes).await {
-        Ok(kept) => {
-            let Some(kept) = kept.first() else { return refused(StatusCode::INTERNAL_SERVER_ERROR, "a fault of ours") };
-            counts.count(kept.kind, kept.fate);
-            let (id, outcome) = (&kept.id, kept.fate.as_str());
-            info!(report.id = %id, report.kind = kept.kind.word(), outcome = outcome, size = size, "took a report");
-            (StatusCode::OK, format!("stored as {id}\n"))
+}
+
+impl Counter {
+    /// Takes a report, and returns its id.
+    async fn take(&self, request: Request) -> Result<String, Refusal> {
+        if !is_report(request.headers()) {
+            let why = "send application/tlsrpt+gzip or application/tlsrpt+json";
+            return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
         }
-        Err(_) => {
+        // Whoever asks before it sends (RFC 9110 §10.1.1) hears this instead of `100 Continue`.
+        if announced(request.headers()).is_some_and(|octets| octets > LARGEST) {
+            return Err(TOO_LARGE);
+        }
+        let received = timeout(PATIENCE, self.receive(request.into_body())).await;
+        let (body, _permit) = received.unwrap_or(Err(TOO_SLOW))?;
+        let (size, counts) = (body.len(), &self.house.metrics.intake);
+        let envelopes = vec![(ReportKind::Tls, Envelope::default())];
+        let Ok(kept) = self.house.desk.take(body.into(), Channel::Http, envelopes).await else {
             counts.count(ReportKind::Tls, Fate::Later);
-            refused(StatusCode::SERVICE_UNAVAILABLE, "the report cannot be kept now: come again")
+            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "the report cannot be kept now: come again"));
+        };
+        let kept = kept.first().ok_or(Refusal(StatusCode::INTERNAL_SERVER_ERROR, "a fault of ours"))?;
+        counts.count(kept.kind, kept.fate);
+        let (id, outcome) = (&kept.id, kept.fate.as_str());
+        info!(report.id = %id, report.kind = kept.kind.word(), outcome = outcome, size = size, "took a report");
+        Ok(id.to_string())
+    }
+
+    /// Receives a body. One that turns out to be large needs a permit, and has to keep coming.
+    async fn receive(&self, body: Body) -> Result<(Bytes, Option<SemaphorePermit<'_>>), Refusal> {
+        let (begun, mut stream) = (Instant::now(), body.into_data_stream());
+        let (mut received, mut permit) = (Vec::new(), None);
+        loop {
+            let next = match permit {
+                None => Ok(stream.next().await),
+                Some(_) => timeout(patience(received.len()).saturating_sub(begun.elapsed()), stream.next()).await,
+            };
+            let Some(piece) = next.map_err(|_| TOO_SLOW)? else { return Ok((received.into(), permit)) };
+            // Whoever broke off does not hear this.
+            let piece = piece.map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the report did not come whole"))?;
+            if received.len() + piece.len() > LARGEST {
+                return Err(TOO_LARGE);
+            }
+            received.extend_from_slice(&piece);
+            if permit.is_none() && received.len() > SMALL {
+                permit = Some(self.large.try_acquire().map_err(|_| TOO_MANY)?);
+            }
         }
     }
+}
+
+/// It is larger than we take.
+const TOO_LARGE: Refusal = Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the report is larger than this server takes");
+/// It did not come in time.
+const TOO_SLOW: Refusal = Refusal(StatusCode::REQUEST_TIMEOUT, "the report did not come in time");
+/// There are others.
+const TOO_MANY: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many large reports at a time: come again");
+
+/// Returns how long after its beginning the next piece of a larger report is waited for, where so much is there.
+fn patience(octets: usize) -> Duration {
+    GRACE + Duration::from_secs(u64::try_from(octets).unwrap_or(u64::MAX) / LEAST_RATE)
+}
+
+/// Returns how many octets a request says that it has.
+fn announced(headers: &HeaderMap) -> Option<usize> {
+    // What is too large to be read as a number is too large.
+    let said = headers.get(header::CONTENT_LENGTH)?.to_str().ok()?;
+    Some(said.parse().unwrap_or(usize::MAX))
 }
 
 /// Tells whether this is said to be a TLS report. No page of another site can make a browser say so unasked.

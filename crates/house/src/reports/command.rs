@@ -12,9 +12,10 @@ use serde_json::json;
 use tokio_util::sync::CancellationToken;
 
 use super::import::{Importer, Taken};
-use super::reader::{Reader, Tally, Trouble};
+use super::reader::{Reader, Tally};
 use super::show;
 use super::submitter::Examiner;
+use super::trouble::Trouble;
 use crate::cli::{ReportArguments, ReportCommand};
 use crate::config::Config;
 use crate::fault::Fault;

@@ -12,8 +12,8 @@ use sekisho_mail::body::BodyHasher;
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::hearing::Hearing;
 use sekisho_mail::message::Message;
-use sekisho_mail::policy::Policy;
-use sekisho_mail::verdict::{DkimResult, DmarcResult, SpfResult, Verdict};
+use sekisho_mail::policy::{Policy, Service};
+use sekisho_mail::verdict::{DkimResult, DkimVerdict, DmarcResult, SpfResult, Verdict};
 
 /// How reporters are judged.
 #[derive(Clone)]
@@ -37,17 +37,37 @@ pub(super) enum Proof {
 }
 
 impl Examiner {
-    /// Examines a mail as it was received.
-    pub(super) async fn examine(&self, mail: &[u8], envelope: Envelope, received_at: Timestamp) -> Proof {
-        self.judge(mail, envelope, received_at).await.map_or(Proof::NotNow, |verdict| proof(&verdict))
+    /// Examines a mail as it was received: for what a DMARC report has to prove, or a TLS report.
+    pub(super) async fn examine(
+        &self,
+        mail: &[u8],
+        envelope: Envelope,
+        received_at: Timestamp,
+        service: Service,
+    ) -> Proof {
+        let proof = match service {
+            Service::Email => proof,
+            Service::TlsReport => signer,
+        };
+        self.judge(mail, envelope, received_at, service).await.map_or(Proof::NotNow, |verdict| proof(&verdict))
     }
 
     /// Judges a mail as it was received; nothing where a judge did not come to its end.
-    pub(super) async fn judge(&self, mail: &[u8], envelope: Envelope, received_at: Timestamp) -> Option<Verdict> {
+    pub(super) async fn judge(
+        &self,
+        mail: &[u8],
+        envelope: Envelope,
+        received_at: Timestamp,
+        service: Service,
+    ) -> Option<Verdict> {
         let message = Message::parse(mail);
         let header = message.header();
         let (mut facts, mut errand) = (Facts::default(), Errand::new(self.timeout, Errand::QUESTIONS));
-        let mut hearing = Hearing::open(envelope, Arc::clone(&self.policy));
+        let policy = match service {
+            Service::Email => Arc::clone(&self.policy),
+            other => Arc::new(Policy { service: other, ..Policy::clone(&self.policy) }),
+        };
+        let mut hearing = Hearing::open(envelope, policy);
         let asked = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.proceed(facts, &header, received_at));
         asked.await.ok()?;
         let mut hasher = BodyHasher::new(&hearing.body_plan());
@@ -90,6 +110,19 @@ fn proof(verdict: &Verdict) -> Proof {
     if is_open { Proof::NotNow } else { Proof::Nothing }
 }
 
+/// Returns who signed a mail, all of its body, for the domain it comes from (RFC 8460 §3).
+fn signer(verdict: &Verdict) -> Proof {
+    let Some(author) = &verdict.author.domain else { return Proof::Nothing };
+    let is_whole = |dkim: &&DkimVerdict| !dkim.has_length && dkim.gap.is_none();
+    let speaks = |domain: &&DomainName| *domain == author || is_below(author, domain) || is_below(domain, author);
+    let of = |result| verdict.dkim.iter().filter(is_whole).filter(move |dkim| dkim.result == result);
+    match of(DkimResult::Pass).filter_map(|dkim| dkim.domain.as_ref()).find(speaks) {
+        Some(domain) => Proof::Domain(domain.to_string()),
+        None if of(DkimResult::Temperror).next().is_some() => Proof::NotNow,
+        None => Proof::Nothing,
+    }
+}
+
 /// Tells whether a name lies below another that has at least two labels.
 fn is_below(name: &DomainName, above: &DomainName) -> bool {
     let (name, above) = (name.to_string(), above.to_string());
@@ -98,7 +131,11 @@ fn is_below(name: &DomainName, above: &DomainName) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use aws_lc_rs::rand::SystemRandom;
     use sekisho_core::zone::Zone;
+    use sekisho_mail::body::BodyPlan;
+    use sekisho_mail::dkim::sign::Signer;
+    use sekisho_mail::dkim::signing_key::{NewKey, SigningKey};
 
     use super::*;
 
@@ -109,7 +146,7 @@ mod tests {
         let examiner = Examiner { source, policy: Arc::default(), timeout: Duration::from_secs(5) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let envelope = envelope(client, "mx.example.org", Some(mail_from));
-        match runtime.block_on(examiner.examine(mail.as_bytes(), envelope, Timestamp::UNIX_EPOCH)) {
+        match runtime.block_on(examiner.examine(mail.as_bytes(), envelope, Timestamp::UNIX_EPOCH, Service::Email)) {
             Proof::Domain(domain) => Some(domain),
             Proof::Nothing => None,
             Proof::NotNow => Some("not now".to_owned()),
@@ -133,5 +170,44 @@ mod tests {
         // Below a domain that passes: it speaks for what is below it, and not for its neighbours.
         assert_eq!(whose(spf, "r@dmarc.example.org", "192.0.2.1", "r@example.org").as_deref(), Some("example.org"));
         assert_eq!(whose(spf, "r@badexample.org", "192.0.2.1", "r@example.org"), None);
+    }
+
+    #[test]
+    fn a_tls_report_is_its_signers_and_its_key_may_be_for_that_alone() {
+        let name = |text: &str| DomainName::parse(text).unwrap();
+        let now = Timestamp::from_second(1_790_000_000).unwrap();
+        let raw = b"From: r@reports.example.org\r\nTo: t@example.net\r\nSubject: Report Domain: example.net\r\n\r\n";
+        for (services, signs_for, found) in [
+            ("s=tlsrpt; ", "example.org", Some("example.org")),
+            ("s=email; ", "reports.example.org", Some("reports.example.org")),
+            ("s=other; ", "example.org", None),
+            ("s=tlsrpt; ", "attack.example", None),
+        ] {
+            let key = SigningKey::generate(NewKey::Ed25519, &SystemRandom::new()).unwrap();
+            let record = key.record().replacen("v=DKIM1; ", &format!("v=DKIM1; {services}"), 1);
+            let zone = Zone::parse(&format!("s._domainkey.{signs_for} TXT {record}")).unwrap();
+            let signer_of = Signer::new(name(signs_for), name("s"), key);
+            let mut plan = BodyPlan::new();
+            signer_of.plan(&mut plan);
+            let field = signer_of.sign(&Message::parse(raw).header(), &BodyHasher::new(&plan).finish(), now).unwrap();
+            let mail = [&field[..], raw].concat();
+            let source = Source::Zone(zone);
+            let examiner = Examiner { source, policy: Arc::default(), timeout: Duration::from_secs(5) };
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+            let judged =
+                |service| runtime.block_on(examiner.judge(&mail, envelope("", "", None), now, service)).unwrap();
+            let whose = |verdict: &Verdict| match signer(verdict) {
+                Proof::Domain(domain) => Some(domain),
+                Proof::Nothing | Proof::NotNow => None,
+            };
+            let mut verdict = judged(Service::TlsReport);
+            assert_eq!(whose(&verdict).as_deref(), found, "{services}{signs_for}");
+            if services == "s=tlsrpt; " {
+                assert_eq!(whose(&judged(Service::Email)), None, "mail verification refuses such a key");
+            }
+            // RFC 8460 §3: no `l=`, whatever it covers.
+            verdict.dkim[0].has_length = true;
+            assert_eq!(whose(&verdict), None);
+        }
     }
 }

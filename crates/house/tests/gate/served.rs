@@ -93,14 +93,19 @@ impl Served {
 
     /// Sends a request by HTTP, and returns the whole answer.
     pub(crate) fn http(&self, request: &[u8]) -> String {
-        let said = fs::read_to_string(self.path("log")).unwrap();
-        let line = said.lines().find(|line| line.contains("(HTTP)")).expect("the test lets it be watched");
-        let mut stream = TcpStream::connect(line.rsplit(" on ").next().unwrap()).unwrap();
+        let mut stream = self.connect_http();
         // Where it is refused before its end the rest finds nobody.
         let _ = stream.write_all(request);
         let mut answer = Vec::new();
         let _ = stream.read_to_end(&mut answer);
         String::from_utf8_lossy(&answer).into_owned()
+    }
+
+    /// Connects to where it is watched by HTTP.
+    pub(crate) fn connect_http(&self) -> TcpStream {
+        let said = fs::read_to_string(self.path("log")).unwrap();
+        let line = said.lines().find(|line| line.contains("(HTTP)")).expect("the test lets it be watched");
+        TcpStream::connect(line.rsplit(" on ").next().unwrap()).unwrap()
     }
 
     /// Lets it read its configuration anew, and waits until that is done.

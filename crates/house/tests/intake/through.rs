@@ -1,6 +1,7 @@
 //! The whole way: a real MTA relays a report, and the commands know it
 
 use std::fs;
+use std::io::Write;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -148,6 +149,27 @@ fn a_tls_report_is_posted_by_http_and_stays_unproven() {
     assert!(office.served.http(b"GET /reports/tls HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").contains(" 405 "));
     let large = post("/reports/tls", "application/tlsrpt+gzip", &"x".repeat(25_000_001));
     assert!(large.is_empty() || large.contains(" 413 "), "{large}");
+    // Who asks first hears it before anything is sent.
+    let head =
+        "POST /reports/tls HTTP/1.1\r\nHost: x\r\nContent-Type: application/tlsrpt+gzip\r\nConnection: close\r\n";
+    for length in ["25000001", "99999999999999999999"] {
+        let asked =
+            office.served.http(format!("{head}Expect: 100-continue\r\nContent-Length: {length}\r\n\r\n").as_bytes());
+        assert!(asked.starts_with("HTTP/1.1 413 ") || asked.starts_with("HTTP/1.1 400 "), "{asked}");
+    }
+    // Slow clients, many of them, keep nobody out: neither with little nor with more than that.
+    let stalled: Vec<_> = [10, 10, 10, 10, 10, 10, 100_000, 100_000]
+        .into_iter()
+        .map(|sent| {
+            let mut stream = office.served.connect_http();
+            let body = "x".repeat(sent);
+            stream.write_all(format!("{head}Content-Length: 1000000\r\n\r\n{body}").as_bytes()).unwrap();
+            stream
+        })
+        .collect();
+    let told = post("/reports/tls", "application/tlsrpt+json", report);
+    assert!(told.starts_with("HTTP/1.1 200 "), "{told}");
+    drop(stalled);
     wait_until_read(&office, 1);
     let reports = office.reports();
     assert_eq!((reports[0].kind, reports[0].channel), (ReportKind::Tls, Channel::Http));

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::fmt;
 
+use sqlx::AnyConnection;
 use sqlx::any::AnyQueryResult;
 
 use super::{Job, JobState};
@@ -90,13 +91,11 @@ impl Ledger {
 
     /// Says that the job was done.
     pub async fn finish(&self, lease: &Lease, now: i64) -> Result<(), LeaseError> {
-        /// It stays, so that its key is known.
-        const FINISH: &str = "UPDATE jobs SET state = 'done', free_at = NULL, worker = NULL, changed_at = $1 \
-            WHERE id = $2 AND worker = $3 AND attempts = $4 AND state = 'leased'";
         in_time(async {
             let mut turn = self.writing().await?;
-            let done = lease.bind(sqlx::query(FINISH).bind(now)).execute(turn.on()).await;
-            held(turn, done).await
+            let is_held = finish(turn.on(), lease, now).await?;
+            turn.end(()).await?;
+            if is_held { Ok(()) } else { Err(LeaseError::Lost) }
         })
         .await
     }
@@ -211,6 +210,15 @@ impl From<Fault> for LeaseError {
     fn from(fault: Fault) -> LeaseError {
         LeaseError::Ledger(fault)
     }
+}
+
+/// Says within a transaction that the job was done; tells whether it was still this worker's.
+pub(crate) async fn finish(connection: &mut AnyConnection, lease: &Lease, now: i64) -> Result<bool, Fault> {
+    /// It stays, so that its key is known.
+    const FINISH: &str = "UPDATE jobs SET state = 'done', free_at = NULL, worker = NULL, changed_at = $1 \
+        WHERE id = $2 AND worker = $3 AND attempts = $4 AND state = 'leased'";
+    let done = lease.bind(sqlx::query(FINISH).bind(now)).execute(connection).await?;
+    Ok(done.rows_affected() > 0)
 }
 
 /// Commits what was said of a lease, where it is still held.

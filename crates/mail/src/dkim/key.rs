@@ -14,6 +14,7 @@ use sekisho_core::name::DomainName;
 use crate::dkim::fault::{self, Fault};
 use crate::dkim::rsa::RsaNumbers;
 use crate::dkim::signature::{Algorithm, decode_base64};
+use crate::policy::Service;
 use crate::tags::{TagList, split_colons};
 
 /// The fewest bits of an RSA key that is accepted (RFC 8301 §3.2).
@@ -41,6 +42,8 @@ pub(crate) struct Key {
     sha256: bool,
     /// Whether `s=` allows mail.
     email: bool,
+    /// Whether `s=` allows TLS reports by mail (RFC 8460 §3).
+    tls_reports: bool,
     /// Whether `t=s` asks that the domain of `i=` is `d=` itself.
     pub(crate) strict: bool,
 }
@@ -91,13 +94,15 @@ impl Lookup {
             return None;
         }
         let has_flag = |flag: &[u8]| tags.get("t").is_some_and(|flags| lists(flags, flag));
+        let serves = |word| tags.get("s").is_none_or(|services| lists(services, word) || lists(services, b"*"));
         let mut found = Lookup { testing: has_flag(b"y"), bits: None, key: Err(&fault::KEY_MALFORMED) };
         // §3.6.1: `v=` must be the first tag.
         if tags.get("v").is_none() || tags.iter().next().is_some_and(|first| first.name == b"v") {
             found.key = read_public_key(&tags, &mut found.bits).map(|public| Key {
                 public,
                 sha256: tags.get("h").is_none_or(|hashes| lists(hashes, b"sha256")),
-                email: tags.get("s").is_none_or(|services| lists(services, b"email") || lists(services, b"*")),
+                email: serves(b"email"),
+                tls_reports: serves(b"email") || serves(b"tlsrpt"),
                 strict: has_flag(b"s"),
             });
         }
@@ -119,8 +124,12 @@ impl Key {
         }
     }
 
-    /// Tells whether the record lets this key make signatures of that kind on mail (§6.1.2, points 4 to 7).
-    pub(crate) fn allows(&self, algorithm: Algorithm) -> Result<(), &'static Fault> {
+    /// Tells whether the record lets this key make signatures of that kind on such mail (§6.1.2, points 4 to 7).
+    pub(crate) fn allows(&self, algorithm: Algorithm, service: Service) -> Result<(), &'static Fault> {
+        let serves = match service {
+            Service::Email => self.email,
+            Service::TlsReport => self.tls_reports,
+        };
         let is_kind = matches!(
             (&self.public, algorithm),
             (PublicKey::Rsa(..), Algorithm::RsaSha256) | (PublicKey::Ed25519(_), Algorithm::Ed25519Sha256)
@@ -129,7 +138,7 @@ impl Key {
             Err(&fault::KEY_TYPE)
         } else if !self.sha256 {
             Err(&fault::KEY_HASH)
-        } else if !self.email {
+        } else if !serves {
             Err(&fault::KEY_SERVICE)
         } else {
             Ok(())
@@ -227,14 +236,20 @@ mod tests {
         assert!(Lookup::from_record(b"v=DKIM2; p=").is_none());
         assert!(Lookup::from_record(b"v=spf1 -all").is_none());
         let key = |text: String| Lookup::from_record(text.as_bytes()).unwrap().key.unwrap();
-        assert_eq!(key(format!("k=ed25519; h=sha1; p={ED}")).allows(Algorithm::Ed25519Sha256), Err(&fault::KEY_HASH));
-        assert_eq!(key(format!("k=ed25519; h=sha1 : sha256; p={ED}")).allows(Algorithm::Ed25519Sha256), Ok(()));
-        assert_eq!(
-            key(format!("k=ed25519; s=tlsrpt; p={ED}")).allows(Algorithm::Ed25519Sha256),
-            Err(&fault::KEY_SERVICE)
-        );
-        assert_eq!(key(format!("k=ed25519; s=x:email; p={ED}")).allows(Algorithm::Ed25519Sha256), Ok(()));
-        assert_eq!(key(format!("k=ed25519; p={ED}")).allows(Algorithm::RsaSha256), Err(&fault::KEY_TYPE));
+        let allows =
+            |tags: &str, service| key(format!("k=ed25519; {tags}p={ED}")).allows(Algorithm::Ed25519Sha256, service);
+        assert_eq!(allows("h=sha1; ", Service::Email), Err(&fault::KEY_HASH));
+        assert_eq!(allows("h=sha1 : sha256; ", Service::Email), Ok(()));
+        assert_eq!(allows("s=tlsrpt; ", Service::Email), Err(&fault::KEY_SERVICE));
+        assert_eq!(allows("s=x:email; ", Service::Email), Ok(()));
+        for (tags, service) in
+            [("s=tlsrpt; ", Service::TlsReport), ("s=email; ", Service::TlsReport), ("", Service::TlsReport)]
+        {
+            assert_eq!(allows(tags, service), Ok(()), "{tags}");
+        }
+        assert_eq!(allows("s=x; ", Service::TlsReport), Err(&fault::KEY_SERVICE));
+        let other = key(format!("k=ed25519; p={ED}")).allows(Algorithm::RsaSha256, Service::Email);
+        assert_eq!(other, Err(&fault::KEY_TYPE));
         assert!(key(format!("k=ed25519; t=y:s; p={ED}")).strict);
     }
 

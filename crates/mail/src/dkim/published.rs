@@ -12,6 +12,7 @@ use sekisho_core::name::DomainName;
 use crate::dkim::fault;
 use crate::dkim::key::{self, Lookup};
 use crate::dkim::signing_key::SigningKey;
+use crate::policy::Service;
 
 /// Returns the question for the record of a key; `None` where selector and domain are too long together.
 pub fn question(selector: &DomainName, domain: &DomainName) -> Option<Question> {
@@ -41,7 +42,7 @@ pub fn compare(key: &SigningKey, outcome: &Outcome) -> Result<Published, Mismatc
         _ => return Err(Mismatch::Several),
     };
     let published = lookup.key.as_ref().map_err(|why| Mismatch::of(why))?;
-    published.allows(key.algorithm()).map_err(Mismatch::of)?;
+    published.allows(key.algorithm(), Service::Email).map_err(Mismatch::of)?;
     // One signature shows whether the two halves belong together, for every kind of key.
     let hash = digest(&SHA256, b"sekisho");
     let signature = key.sign(&hash).map_err(|_| Mismatch::Refused)?;

@@ -206,6 +206,14 @@ fn testing_is_told_and_changes_nothing() {
 }
 
 #[test]
+fn a_length_is_told_even_where_it_covers_all_there_is() {
+    let verdict = |by_hand: ByHand| judge(&by_hand.sign(), &usual_zone()).remove(0);
+    let limited = verdict(ByHand::and("l=16"));
+    assert_eq!((limited.result, limited.has_length), (Pass, true));
+    assert!(!verdict(ByHand::usual()).has_length);
+}
+
+#[test]
 fn the_author_domain_comes_first_where_there_are_too_many() {
     let good = String::from_utf8(ByHand::usual().sign()).unwrap();
     let hash = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";

@@ -14,6 +14,7 @@ use sekisho_core::name::DomainName;
 use sekisho_mail::body::{BodyHasher, BodyPlan};
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::message::Message;
+use sekisho_mail::policy::Service;
 use sekisho_mail::verdict::{DmarcResult, Mechanism, SpfResult, Verdict};
 use sekisho_report::dmarc::aggregate::letter::Letter;
 
@@ -133,7 +134,7 @@ impl Reporter {
         let trial = self.sign(&trial, now)?;
         let relay = self.relay_address();
         let envelope = Envelope { client_ip: relay, helo: None, mail_from: Some(from.as_bytes().into()) };
-        let verdict = self.examiner.judge(&trial, envelope, now).await;
+        let verdict = self.examiner.judge(&trial, envelope, now, Service::Email).await;
         let verdict = verdict.ok_or_else(|| Fault::new("fault-out-dns", named()))?;
         let spf = relay.and(verdict.spf.as_ref()).map(|spf| spf.result);
         match verdict.dmarc.result {

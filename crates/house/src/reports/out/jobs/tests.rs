@@ -235,7 +235,7 @@ async fn a_house_that_only_sent_us_a_report_gets_none_about_that() {
         begin,
         end: begin,
     };
-    sender.ledger.claim_aggregate(&key, id, 0, begin).await.unwrap();
+    sender.ledger.claim_aggregates(&[(key, id, 0)], begin).await.unwrap();
     assert!(skipped(&sender).await.starts_with("only-reports: "));
     // On another day the same mail is one like any other.
     sender.plan(date(2026, 11, 21), None).await.unwrap();

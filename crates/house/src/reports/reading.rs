@@ -1,0 +1,277 @@
+//! One report while it is read: what is in it, who sent it, what counts of it, and what became of it
+
+use sekisho_core::event::Event;
+use sekisho_ledger::{AggregateKey, Claim, Conclusion, Counted, Id, Lease, Mark, Report, ReportKind, ReportState};
+use sekisho_mail::policy::Service;
+use sekisho_report::mail::Kind;
+use sekisho_report::unreadable::Unreadable;
+
+use super::opening::{self, Found, Opened, What};
+use super::reader::Tally;
+use super::rows::{self, Origin};
+use super::trouble::Trouble;
+use crate::lake::Lake;
+
+/// How many Events are handed to the lake at a time.
+const BATCH: usize = 4096;
+
+/// A report while it is read.
+pub(super) struct Reading {
+    /// Its place among those that are read together.
+    pub(super) at: usize,
+    /// Its row.
+    pub(super) report: Report,
+    /// What was received.
+    pub(super) bytes: Vec<u8>,
+    /// Whether it was begun before, so that the lake may have rows of it.
+    pub(super) is_again: bool,
+    /// What is in it.
+    opened: Opened,
+    /// Who sent it, as far as a DMARC report has to prove it.
+    sender: Option<String>,
+    /// Who signed it, as far as a TLS report has to prove it.
+    signer: Option<String>,
+    /// The parts that may count.
+    parts: Vec<Part>,
+    /// What became of it.
+    mark: Mark,
+}
+
+/// A report among those of one delivery.
+struct Part {
+    /// The how manieth.
+    at: u32,
+    /// What makes it the same as another.
+    key: AggregateKey,
+    /// Whether it may be counted.
+    claim: Option<Claim>,
+    /// What was counted.
+    counted: Option<Counted>,
+}
+
+impl Reading {
+    /// Opens what was received.
+    pub(super) fn open(at: usize, report: Report, bytes: Vec<u8>, now: i64) -> Reading {
+        let opened = Opened::open(&bytes);
+        let mark = Mark { state: ReportState::Read, reason: None, read_as: None, domain: None, at: now };
+        let (sender, signer) = (report.submitter.clone(), report.submitter.clone());
+        Reading { at, report, bytes, is_again: false, opened, sender, signer, parts: Vec::new(), mark }
+    }
+
+    /// Returns for what its mail has to be examined.
+    pub(super) fn wanted_proofs(&self) -> Vec<Service> {
+        if self.report.submitter.is_some() || self.opened.mail.is_none() || self.is_feedback() {
+            return Vec::new();
+        }
+        let has = |is_tls| self.opened.found.iter().any(|found| matches!(found.what, What::Tls(_)) == is_tls);
+        let wanted = [(false, Service::Email), (true, Service::TlsReport)];
+        wanted.into_iter().filter(|(is_tls, _)| has(*is_tls)).map(|(_, service)| service).collect()
+    }
+
+    /// Takes down whose it is.
+    pub(super) fn sent_by(&mut self, service: Service, domain: Option<String>) {
+        match service {
+            Service::Email => self.sender = domain,
+            Service::TlsReport => self.signer = domain,
+        }
+    }
+
+    /// Tells whether it is a complaint, or what else the abuse desk will read.
+    fn is_feedback(&self) -> bool {
+        let is_complaint = matches!(self.report.kind, ReportKind::Abuse | ReportKind::Fbl);
+        self.opened.other_kind().is_some() || self.opened.found.is_empty() && is_complaint
+    }
+
+    /// Decides which parts may count; of the others it says why not.
+    pub(super) fn plan(&mut self) {
+        if self.is_feedback() {
+            // Their rooms come with the abuse desk; the bytes are kept until then. People complain in words of their own.
+            self.mark.read_as = Some(match self.opened.other_kind() {
+                Some(Kind::Failure) => ReportKind::DmarcFailure,
+                Some(_) => ReportKind::Abuse,
+                None => self.report.kind,
+            });
+            self.leave_out(ReportState::Ignored, "feedback is kept, and not counted".to_owned());
+            return;
+        }
+        if self.opened.found.is_empty() {
+            self.leave_out(ReportState::Unreadable, told(&self.opened.unreadable));
+            return;
+        }
+        for (at, found) in (0..).zip(&self.opened.found) {
+            let is_tls = matches!(found.what, What::Tls(_));
+            let submitter = if is_tls { &self.signer } else { &self.sender };
+            let key = key(found, submitter.clone(), self.report.received_at);
+            self.mark.read_as = Some(key.kind);
+            self.mark.domain = Some(key.domain.clone()).filter(|domain| !domain.is_empty());
+            if is_tls && self.opened.mail.is_some() && submitter.is_none() {
+                // RFC 8460 §3: a report by mail has to be signed, all of it, or is not taken.
+                self.mark.state = ReportState::Ignored;
+                self.mark.reason = Some("no valid signature of its sender: RFC 8460 §3".to_owned());
+            } else {
+                self.parts.push(Part { at, key, claim: None, counted: None });
+            }
+        }
+    }
+
+    /// Says that nothing of it counts, and why.
+    fn leave_out(&mut self, state: ReportState, reason: String) {
+        (self.mark.state, self.mark.reason) = (state, Some(reason));
+    }
+
+    /// Returns what is to be claimed.
+    pub(super) fn claims(&self) -> impl Iterator<Item = (AggregateKey, Id, u32)> {
+        self.parts.iter().map(|part| (part.key.clone(), self.report.id, part.at))
+    }
+
+    /// Takes the answers to these claims.
+    pub(super) fn claimed(&mut self, answers: &mut impl Iterator<Item = Claim>) {
+        for part in &mut self.parts {
+            part.claim = answers.next();
+        }
+    }
+
+    /// Tells the lake the rows of the parts that count; those that it was told before are left out.
+    pub(super) fn tell(&mut self, teller: &mut Teller<'_>) -> Result<(), Trouble> {
+        for part in self.parts.iter_mut().filter(|part| part.claim == Some(Claim::Ours)) {
+            let name = format!("{}.{}", self.report.id, part.at);
+            let found = usize::try_from(part.at).ok().and_then(|at| self.opened.found.get(at));
+            let found = found.ok_or_else(|| Trouble::Ours("a part of the report is gone".to_owned()))?;
+            let told = if self.is_again { teller.lake.rows_of_report(&name)? } else { 0 };
+            let received_at = self.report.received_at;
+            let origin = Origin { report: &name, submitter: part.key.submitter.as_deref(), received_at };
+            let (rows, messages) = tell_rows(teller, &origin, told, found, &self.bytes, &self.opened)?;
+            part.counted = Some(Counted { part: part.at, rows, messages });
+        }
+        Ok(())
+    }
+
+    /// Returns what became of it.
+    pub(super) fn conclusion<'l>(&self, lease: &'l Lease) -> Conclusion<'l> {
+        let counted: Vec<Counted> = self.parts.iter().filter_map(|part| part.counted).collect();
+        let mut mark = self.mark.clone();
+        if let (true, Some(holder)) = (counted.is_empty(), self.holder()) {
+            (mark.state, mark.reason) = (ReportState::Duplicate, Some(format!("it was counted with {holder}")));
+        } else if !counted.is_empty() {
+            mark.state = ReportState::Read;
+            mark.reason = (!self.opened.unreadable.is_empty()).then(|| told(&self.opened.unreadable));
+        }
+        Conclusion { lease, report: self.report.id, mark, counted }
+    }
+
+    /// Returns the report with which one of its parts was counted before.
+    fn holder(&self) -> Option<Id> {
+        self.parts.iter().rev().find_map(|part| match part.claim {
+            Some(Claim::Duplicate(holder)) => Some(holder),
+            _ => None,
+        })
+    }
+
+    /// Adds it up.
+    pub(super) fn count(&self, tally: &mut Tally) {
+        let mut counted = self.parts.iter().filter_map(|part| Some((part, part.counted?))).peekable();
+        match (counted.peek(), self.holder(), self.mark.state) {
+            (Some((part, _)), ..) => {
+                tally.read += 1;
+                tally.unproven += u64::from(part.key.submitter.is_none());
+            }
+            (None, Some(_), _) => tally.duplicates += 1,
+            (None, None, ReportState::Unreadable) => tally.unreadable += 1,
+            (None, None, _) => tally.ignored += 1,
+        }
+        for (_, Counted { rows, messages, .. }) in counted {
+            (tally.rows, tally.messages) = (tally.rows + rows, tally.messages.saturating_add(messages));
+        }
+    }
+}
+
+/// Who tells the lake rows, those of several reports together.
+pub(super) struct Teller<'l> {
+    /// The lake.
+    lake: &'l dyn Lake,
+    /// What it was not told yet.
+    batch: Vec<Event>,
+}
+
+impl<'l> Teller<'l> {
+    /// Begins.
+    pub(super) fn new(lake: &'l dyn Lake) -> Teller<'l> {
+        Teller { lake, batch: Vec::new() }
+    }
+
+    /// Takes a row.
+    fn take(&mut self, event: Event) -> Result<(), Trouble> {
+        self.batch.push(event);
+        if self.batch.len() >= BATCH { self.tell() } else { Ok(()) }
+    }
+
+    /// Tells the lake what it was not told yet.
+    fn tell(&mut self) -> Result<(), Trouble> {
+        if !self.batch.is_empty() {
+            self.lake.append(&self.batch)?;
+            self.batch.clear();
+        }
+        Ok(())
+    }
+
+    /// Ends; when this returns the lake has all of it.
+    pub(super) fn end(mut self) -> Result<(), Trouble> {
+        self.tell()
+    }
+}
+
+/// Tells the lake the rows of a report from the one behind `told` on. Returns how many there are, and how many mails.
+fn tell_rows(
+    teller: &mut Teller<'_>,
+    origin: &Origin<'_>,
+    told: u64,
+    found: &Found,
+    bytes: &[u8],
+    opened: &Opened,
+) -> Result<(u64, u64), Trouble> {
+    let (mut at, mut messages) = (0_u64, 0_u64);
+    let mut take = |event: &dyn Fn(u32) -> Event, count: u64| -> Result<(), Trouble> {
+        messages = messages.saturating_add(count);
+        at += 1;
+        if at <= told { Ok(()) } else { teller.take(event(u32::try_from(at - 1).unwrap_or(u32::MAX))) }
+    };
+    match &found.what {
+        What::Tls(report) => rows::tls(origin, report).iter().try_for_each(|event| take(&|_| event.clone(), 0))?,
+        What::Aggregate(_) => {
+            opening::rows(bytes, opened, found, |head, row| {
+                take(&|at| rows::aggregate(origin, head, row, at), row.count)
+            })?;
+        }
+    }
+    Ok((at, messages))
+}
+
+/// Returns what makes a report the same as another.
+fn key(found: &Found, submitter: Option<String>, received_at: i64) -> AggregateKey {
+    match &found.what {
+        What::Aggregate(report) => AggregateKey {
+            kind: ReportKind::DmarcAggregate,
+            submitter,
+            org: report.head.org_name.clone(),
+            report_id: report.head.report_id.clone(),
+            domain: report.head.policy.domain.clone(),
+            begin: report.head.begin.unwrap_or(received_at),
+            end: report.head.end.unwrap_or(received_at),
+        },
+        What::Tls(report) => AggregateKey {
+            kind: ReportKind::Tls,
+            submitter,
+            org: report.organization_name.clone(),
+            report_id: report.report_id.clone(),
+            domain: report.policies.first().map(|policy| policy.domain.clone()).unwrap_or_default(),
+            begin: report.begin.unwrap_or(received_at),
+            end: report.end.unwrap_or(received_at),
+        },
+    }
+}
+
+/// Says why something cannot be read, the stable word first.
+fn told(reasons: &[Unreadable]) -> String {
+    let one = |why: &Unreadable| format!("{}: {why}", why.fault.word());
+    reasons.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
+}
