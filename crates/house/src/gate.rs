@@ -21,10 +21,8 @@ mod listener;
 mod poison;
 mod record;
 mod replay;
-mod roll;
 mod seal;
 mod sign;
-mod stock;
 mod turns;
 
 use std::net::IpAddr;
@@ -39,6 +37,7 @@ use tokio::sync::watch;
 use self::event::Clerk;
 use self::turns::Turns;
 use crate::config::{Config, GateSection, Relay, ReportsSection, network};
+use crate::door::Roll;
 use crate::events::Events;
 use crate::metrics::Metrics;
 use crate::reports::{Examiner, Reporter};
@@ -47,10 +46,8 @@ pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
-pub(crate) use roll::{Full, Roll, Room, Seat};
 pub(crate) use seal::SEALS;
 pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
-pub(crate) use stock::Portion;
 
 /// How long a mail under way may take beyond the time for its DNS answers, when we have to stop.
 const LAST_WORDS: Duration = Duration::from_secs(5);

@@ -22,6 +22,7 @@ mod check;
 mod cli;
 mod config;
 mod doctor;
+mod door;
 mod events;
 mod fault;
 mod gate;

@@ -13,7 +13,8 @@ use sekisho_ask::{Counts, Source};
 use sekisho_ledger::ReportKind;
 use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcResult, SpfResult, Verdict};
 
-use crate::gate::{Act, Broken, Fate, Full, SEALS, Unfit};
+use crate::door::Full;
+use crate::gate::{Act, Broken, Fate, SEALS, Unfit};
 use crate::intake;
 use crate::reports::{RESULTS, Tally};
 

@@ -13,8 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
 use super::line_ends::LineEnds;
-use super::roll::Seat;
-use super::stock::Portion;
+use crate::door::{Portion, Seat};
 
 /// How long an MTA may be silent: no less than the longest patience of an MTA with its own client (libmilter's default,
 /// and more than Postfix's `smtpd_timeout`), so that an honest slow session lives.

@@ -300,7 +300,7 @@ mod tests {
 
     use super::*;
     use crate::config::config_for_testing;
-    use crate::gate::roll::{Roll, Room};
+    use crate::door::{Roll, Room};
     use crate::gate::{InWork, Lasting};
 
     /// Lets a gate attend to a mail, and returns the replies behind the agreement.

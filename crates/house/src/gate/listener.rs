@@ -1,6 +1,5 @@
-//! Connections: taken, bounded, heard, and ended in order
+//! Connections of MTAs: let in, and followed to their end
 
-use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,104 +7,85 @@ use std::time::Duration;
 use sekisho_wire::milter::{Actions, Limits, Reply, Session, Wishes};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{JoinError, JoinSet};
-use tokio::time::timeout;
+use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
-use tracing::{debug, error, warn};
+use tracing::{debug, warn};
 
 use super::conversation::{Broken, Conversation, Happening};
 use super::hearing::attend;
-use super::roll::{Room, Seat};
 use super::{Front, Gate, Role, sign};
-use crate::metrics::Metrics;
+use crate::door::{self, Host, Roll, Room, Seat};
+use crate::metrics::{Metrics, Words};
 
 /// What we have to be able to do with a mail.
 const WISHES: Wishes = Wishes { needed: Actions::ADD_HEADERS | Actions::CHANGE_HEADERS, welcome: Actions::QUARANTINE };
 /// The most octets of recipients that are kept of one mail.
 const RECIPIENT_OCTETS: usize = 64 * 1024;
-/// How long we wait before we take connections again, where that failed.
-const PAUSE: Duration = Duration::from_millis(200);
 
-/// Takes connections until `shutdown`. Conversations between two mails end then, mails under way are finished, and what is
-/// not finished after the gate's patience is cut off: its MTA hears no answer and puts the mail off.
+/// Takes connections until `shutdown`, as [`door::keep`] does it.
 pub(crate) async fn listen(listener: TcpListener, role: Role, house: Arc<Front>, shutdown: CancellationToken) {
-    let mut conversations = JoinSet::new();
-    loop {
-        let taken = tokio::select! {
-            () = shutdown.cancelled() => break,
-            Some(ended) = conversations.join_next() => {
-                house.note_end(&ended);
-                continue;
-            }
-            taken = listener.accept() => taken,
-        };
-        match taken {
-            Ok((stream, peer)) => take(stream, (role, peer), &house, &mut conversations, &shutdown),
-            // It went away before we looked.
-            Err(why) if why.kind() == io::ErrorKind::ConnectionAborted => {}
-            Err(why) => {
-                house.metrics.accept_failures.inc();
-                warn!(error = %why, "cannot take a connection; trying again");
-                house.roll.make_room();
-                tokio::select! {
-                    () = shutdown.cancelled() => break,
-                    () = tokio::time::sleep(PAUSE) => {}
-                }
-            }
-        }
-    }
-    drop(listener);
-    let finished = timeout(house.gate().patience(), async {
-        while let Some(ended) = conversations.join_next().await {
-            house.note_end(&ended);
-        }
-    })
-    .await;
-    if finished.is_err() {
-        warn!(sessions = conversations.len(), "cut off conversations that did not end in time");
-    }
+    door::keep(listener, Listener { role, house }, shutdown).await;
 }
 
-/// Lets a connection in, where there is room for it, and follows it.
-fn take(
-    stream: TcpStream,
-    (role, peer): (Role, SocketAddr),
-    house: &Arc<Front>,
-    conversations: &mut JoinSet<()>,
-    shutdown: &CancellationToken,
-) {
-    let gate = house.gate();
-    let room = Room { total: gate.section.max_sessions, client: gate.section.max_sessions_per_client };
-    let guest = match house.roll.admit(peer.ip(), room) {
-        Ok(guest) => guest,
-        Err(full) => {
-            house.metrics.sessions_refused.count(full.as_str());
-            if house.roll.may_complain() {
-                warn!(mta = %peer, limit = full.as_str(), "refused a connection beyond the limit");
-            }
-            return;
-        }
-    };
-    if let Err(why) = stream.set_nodelay(true) {
-        warn!(mta = %peer, error = %why, "cannot send without delay");
-    }
-    house.metrics.sessions_begun.inc();
-    let (house, shutdown) = (Arc::clone(house), shutdown.clone());
-    conversations.spawn(async move {
-        let _present = Present::new(&house.metrics);
-        let ended = tokio::select! {
-            ended = converse(&gate, role, stream, Arc::clone(guest.seat()), &shutdown) => ended,
-            () = guest.leave() => {
-                house.metrics.sessions_displaced.inc();
-                debug!(mta = %peer, "ended an idle conversation to make room");
-                Ok(())
+/// One listener of the gate.
+struct Listener {
+    /// What it does with mails.
+    role: Role,
+    /// What all listeners share.
+    house: Arc<Front>,
+}
+
+impl Host for Listener {
+    const BY: &'static str = "";
+
+    fn take(&self, stream: TcpStream, mta: SocketAddr, conversations: &mut JoinSet<()>, shutdown: &CancellationToken) {
+        let (role, house) = (self.role, Arc::clone(&self.house));
+        let gate = house.gate();
+        let room = Room { total: gate.section.max_sessions, client: gate.section.max_sessions_per_client };
+        let guest = match house.roll.admit(mta.ip(), room) {
+            Ok(guest) => guest,
+            Err(full) => {
+                house.metrics.sessions_refused.count(full.as_str());
+                if house.roll.may_complain() {
+                    warn!(mta = %mta, limit = full.as_str(), "refused a connection beyond the limit");
+                }
+                return;
             }
         };
-        if let Err(why) = ended {
-            house.metrics.session_failures.count(why.kind());
-            warn!(mta = %peer, error = %why, "ended a conversation");
-        }
-    });
+        house.metrics.sessions_begun.inc();
+        let shutdown = shutdown.clone();
+        conversations.spawn(async move {
+            let _present = Present::new(&house.metrics);
+            let ended = tokio::select! {
+                ended = converse(&gate, role, stream, Arc::clone(guest.seat()), &shutdown) => ended,
+                () = guest.leave() => {
+                    house.metrics.sessions_displaced.inc();
+                    debug!(mta = %mta, "ended an idle conversation to make room");
+                    Ok(())
+                }
+            };
+            if let Err(why) = ended {
+                house.metrics.session_failures.count(why.kind());
+                warn!(mta = %mta, error = %why, "ended a conversation");
+            }
+        });
+    }
+
+    fn roll(&self) -> &Roll {
+        &self.house.roll
+    }
+
+    fn metrics(&self) -> &Metrics {
+        &self.house.metrics
+    }
+
+    fn failures(&self) -> &Words {
+        &self.house.metrics.session_failures
+    }
+
+    fn patience(&self) -> Duration {
+        self.house.gate().patience()
+    }
 }
 
 /// A conversation, counted for as long as it lasts, however it ends.
@@ -122,16 +102,6 @@ impl Present<'_> {
 impl Drop for Present<'_> {
     fn drop(&mut self) {
         self.0.sessions.dec();
-    }
-}
-
-impl Front {
-    /// Notes a conversation that ended in a fault of ours: its connection is closed, and its MTA puts the mail off.
-    fn note_end(&self, ended: &Result<(), JoinError>) {
-        if ended.as_ref().is_err_and(JoinError::is_panic) {
-            self.metrics.session_failures.count("panic");
-            error!("a conversation panicked, and was ended");
-        }
     }
 }
 

@@ -20,7 +20,7 @@ use tracing::{debug, info};
 
 use super::desk::{Fate, Kept};
 use super::{HouseRules, Intake};
-use crate::gate::{Portion, Seat};
+use crate::door::{Portion, Seat};
 
 /// How long memory is kept for a sender that says nothing.
 const BRISK: Duration = Duration::from_secs(3);
