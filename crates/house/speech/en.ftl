@@ -356,6 +356,11 @@ held-released = { $id } is released
 ## sekisho lake, sekisho report
 
 lake-tables = {"table           days   files          rows          MB"}
+lake-let-go = { $files ->
+    [0] nothing was older than it is kept
+    [one] let go of 1 file ({ $megabytes } MB)
+   *[other] let go of { $files } files ({ $megabytes } MB)
+}
 report-progress = { $read } reports read
 report-taken = { $new ->
     [one] 1 new report

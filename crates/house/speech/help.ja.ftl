@@ -79,6 +79,7 @@ sekisho-lake-query = 問いに答える。読むだけの文にのみ答える
 sekisho-lake-query--sql = 問い。SELECT で書く
 sekisho-lake-query--csv = CSV で書く。数式になるものは含まれない
 sekisho-lake-tables = 表と、その中身の量を一覧する
+sekisho-lake-retain = [lake] の保存期間を過ぎた日を消す。デーモンは自分で行う
 sekisho-lake-compact = 多くの小さなファイルを少数の大きなファイルにまとめる。デーモンは自分で行う
 
 sekisho-report = ほかから届くレポートを取り込み、一覧し、内容を示し、自分のレポートを送る

@@ -331,6 +331,10 @@ held-released = { $id } の保留を解除
 ## sekisho lake, sekisho report
 
 lake-tables = {"テーブル        日数  ファイル          行数          MB"}
+lake-let-go = { $files ->
+    [0] 保存期間を過ぎたものはありません
+   *[other] { $files } ファイル（{ $megabytes } MB）を消しました
+}
 report-progress = { $read } 件のレポートを読了
 report-taken = 新規 { $new } 件、既知 { $known } 件、取り込み済みのファイル { $passed } 個
 report-read = 読み取り: レポート { $reports } 件、{ $rows } 行、メール { $messages } 通分

@@ -308,6 +308,8 @@ pub(crate) enum LakeCommand {
     Tables,
     /// Make few large files of many small ones; the daemon does so by itself.
     Compact,
+    /// Let go of days that are older than `[lake]` keeps them; the daemon does so by itself.
+    Retain,
 }
 
 /// What `--help` shows below the options of `sekisho report`.

@@ -29,6 +29,7 @@ pub(crate) use self::store::{LedgerAddress, LocalParts, StoreSection};
 use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
 use crate::gate::Office;
+use crate::lake::Keep;
 use crate::speech::Talk;
 use crate::terminal::Paint;
 use crate::{Exit, Streams, doctor};
@@ -40,6 +41,7 @@ mod dns;
 mod gate;
 mod http;
 mod intake;
+mod lake;
 mod log;
 mod nearest;
 pub(crate) mod network;
@@ -82,6 +84,8 @@ pub(crate) struct Config {
     pub(crate) seal: SealSection,
     /// What is kept, and where.
     pub(crate) store: StoreSection,
+    /// How long Events are kept.
+    pub(crate) lake: Keep,
     /// The reports that we send.
     pub(crate) reports: ReportsSection,
     /// Where it was read from; nothing where all is default.
@@ -124,6 +128,7 @@ impl Config {
             serve: ServeSection::check(sections.serve, &mut faults),
             seal: SealSection::check(sections.seal, &mut faults),
             store: StoreSection::check(sections.store, &mut faults),
+            lake: Keep::check(sections.lake, &mut faults),
             reports: ReportsSection::check(sections.reports, &mut faults),
             path: path.map(Path::to_owned),
             lines,

@@ -11,7 +11,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use sekisho_core::event::Event;
-use tracing::{error, info, warn};
+use tracing::{error, info};
 
 use crate::lake::Lake;
 use crate::metrics::EventCounts;
@@ -26,10 +26,8 @@ const BATCH: usize = 4096;
 const AFTER_FAILURE: Duration = Duration::from_secs(1);
 /// How often it is tried again once the house closes.
 const LAST_TRIES: u32 = 3;
-/// How often the keepers look whether the house closes.
+/// How often the keeper looks whether the house closes.
 const LOOK: Duration = Duration::from_millis(100);
-/// How often the lake is told to settle.
-const SETTLING: Duration = Duration::from_secs(10);
 /// How often drops are said aloud.
 const ALARM: Duration = Duration::from_secs(10);
 
@@ -49,22 +47,19 @@ impl Events {
         Events { queue: None, counts, alarmed: Mutex::default() }
     }
 
-    /// Keeps Events in a lake, until the keepers are told to close.
+    /// Keeps Events in a lake, until the thread is told to close.
     ///
     /// # Errors
     ///
     /// Where the system has no thread for that.
-    pub(crate) fn kept_in(lake: Arc<dyn Lake>, counts: EventCounts) -> io::Result<(Events, Keepers)> {
+    pub(crate) fn kept_in(lake: Arc<dyn Lake>, counts: EventCounts) -> io::Result<(Events, Keeping)> {
         let (queue, waiting) = sync_channel(WAITING);
-        let (closing, counted, settling) = (Arc::new(AtomicBool::new(false)), counts.clone(), Arc::clone(&lake));
-        let (for_keeper, for_settler) = (Arc::clone(&closing), Arc::clone(&closing));
-        let keeper = thread::Builder::new().name("events".to_owned());
-        let keeper =
-            keeper.spawn(move || Keeper { lake: &*lake, counts: &counted, closing: &for_keeper }.keep(&waiting))?;
-        let settler = thread::Builder::new().name("settling".to_owned());
-        let settler = settler.spawn(move || settle_now_and_then(&*settling, &for_settler))?;
+        let (closing, counted) = (Arc::new(AtomicBool::new(false)), counts.clone());
+        let told = Arc::clone(&closing);
+        let thread = thread::Builder::new().name("events".to_owned());
+        let thread = thread.spawn(move || Keeper { lake: &*lake, counts: &counted, closing: &told }.keep(&waiting))?;
         let events = Events { queue: Some(queue), counts, alarmed: Mutex::default() };
-        Ok((events, Keepers { threads: vec![keeper, settler], closing }))
+        Ok((events, Keeping { thread, closing }))
     }
 
     /// Tells whether Events are kept at all.
@@ -86,22 +81,20 @@ impl Events {
     }
 }
 
-/// The threads that keep Events.
-pub(crate) struct Keepers {
-    /// The threads.
-    threads: Vec<JoinHandle<()>>,
-    /// Whether they shall end.
+/// The thread that keeps Events.
+pub(crate) struct Keeping {
+    /// The thread.
+    thread: JoinHandle<()>,
+    /// Whether it shall end.
     closing: Arc<AtomicBool>,
 }
 
-impl Keepers {
+impl Keeping {
     /// Waits until everything that was put on its way is kept, or given up.
     pub(crate) fn close(self) {
         self.closing.store(true, Ordering::Relaxed);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                error!("a thread that keeps Events failed");
-            }
+        if self.thread.join().is_err() {
+            error!("the thread that keeps Events failed");
         }
     }
 }
@@ -163,85 +156,13 @@ impl Keeper<'_> {
     }
 }
 
-/// Lets the lake settle until the house closes, at once for the first time: so it is open, and ours, from the start.
-fn settle_now_and_then(lake: &dyn Lake, closing: &AtomicBool) {
-    let mut settled: Option<Instant> = None;
-    while !closing.load(Ordering::Relaxed) {
-        if settled.is_none_or(|last| last.elapsed() >= SETTLING) {
-            if let Err(why) = lake.settle() {
-                warn!(error = %why, "the lake could not settle; it is tried again");
-            }
-            settled = Some(Instant::now());
-        }
-        thread::sleep(LOOK);
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use prometheus::Registry;
     use sekisho_core::event::MailEvent;
 
-    use std::io::Write;
-
-    use jiff::civil::Date;
-    use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-
     use super::*;
-    use crate::lake::{Form, LakeError, LakeTable};
-
-    /// A lake that remembers, and that fails as often as it is told to.
-    #[derive(Default)]
-    struct Puddle {
-        /// What it keeps.
-        kept: Mutex<Vec<Event>>,
-        /// How often it still fails.
-        fails: Mutex<u32>,
-    }
-
-    impl Lake for Puddle {
-        fn append(&self, events: &[Event]) -> Result<(), LakeError> {
-            let mut fails = self.fails.lock().unwrap();
-            if *fails > 0 {
-                *fails -= 1;
-                return Err(LakeError("no space".to_owned()));
-            }
-            self.kept.lock().unwrap().extend_from_slice(events);
-            Ok(())
-        }
-
-        fn settle(&self) -> Result<(), LakeError> {
-            Ok(())
-        }
-
-        fn compact(&self) -> Result<(), LakeError> {
-            Ok(())
-        }
-
-        fn query(&self, _: &str, _: Form, _: &mut dyn Write) -> Result<u64, LakeError> {
-            Err(LakeError("a puddle answers nothing".to_owned()))
-        }
-
-        fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
-            Ok(Vec::new())
-        }
-
-        fn rows_of_report(&self, _: &str) -> Result<u64, LakeError> {
-            Ok(0)
-        }
-
-        fn reported(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
-            Ok(Vec::new())
-        }
-
-        fn policy_domains(&self, _: Date) -> Result<Vec<PolicyDomain>, LakeError> {
-            Ok(Vec::new())
-        }
-
-        fn report_rows(&self, _: &str, _: Date) -> Result<Vec<ReportRow>, LakeError> {
-            Ok(Vec::new())
-        }
-    }
+    use crate::lake::puddle::Puddle;
 
     /// Makes the n-th Event.
     fn event(n: i64) -> Event {

@@ -3,6 +3,9 @@
 //! What it is made of is the program's choice (`crates/sekisho`): nothing here links a query engine.
 
 pub(crate) mod command;
+#[cfg(test)]
+pub(crate) mod puddle;
+mod upkeep;
 
 use std::fmt;
 use std::io::Write;
@@ -12,6 +15,8 @@ use std::sync::Arc;
 use jiff::civil::Date;
 use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+
+pub(crate) use self::upkeep::Upkeep;
 
 /// Where Events are kept and asked about. Whoever opened it to read cannot keep any.
 pub trait Lake: Send + Sync {
@@ -35,6 +40,13 @@ pub trait Lake: Send + Sync {
     ///
     /// Where that could not be done; nothing is lost, and it may be tried again.
     fn compact(&self) -> Result<(), LakeError>;
+
+    /// Lets go of days that are older than they are kept.
+    ///
+    /// # Errors
+    ///
+    /// Where that could not be done; it may be tried again.
+    fn retain(&self, keep: Keep) -> Result<LetGo, LakeError>;
 
     /// Answers a question in SQL, and writes the rows. Returns how many there are.
     ///
@@ -82,6 +94,35 @@ pub trait Lake: Send + Sync {
 
 /// The most rows of a report of ours: who forges mail from many addresses shall not make us write without end.
 pub const MOST_ROWS: usize = 25_000;
+
+/// How many days of each table are kept; none is for ever.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Keep {
+    /// Of mails.
+    pub mail: u32,
+    /// Of what the DNS told: so long a verdict can be judged again.
+    pub fact: u32,
+    /// Of rows of DMARC aggregate reports.
+    pub aggregate: u32,
+    /// Of rows of TLS reports.
+    pub tls: u32,
+}
+
+impl Default for Keep {
+    /// Returns what suits most houses: a year of mails and a month more, two months of facts, three years of reports.
+    fn default() -> Keep {
+        Keep { mail: 400, fact: 60, aggregate: 1100, tls: 1100 }
+    }
+}
+
+/// What was let go.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct LetGo {
+    /// How many files.
+    pub files: u64,
+    /// How many octets.
+    pub octets: u64,
+}
 
 /// How rows are written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

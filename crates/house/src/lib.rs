@@ -42,7 +42,7 @@ mod speech;
 mod store;
 mod terminal;
 
-pub use crate::lake::{Form, Lake, LakeError, LakeTable, MOST_ROWS, OpenLake};
+pub use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
 
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, mut streams: Streams<'_>) -> u8

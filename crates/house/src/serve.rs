@@ -36,11 +36,11 @@ use tracing_subscriber::util::SubscriberInitExt;
 use self::journal::{Journal, Shared, to_stderr};
 use crate::cli::ServeArguments;
 use crate::config::{Config, StoreSection};
-use crate::events::{Events, Keepers};
+use crate::events::{Events, Keeping};
 use crate::fault::Fault;
 use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
 use crate::intake::{Clerk, HouseRules, Intake};
-use crate::lake::Lake;
+use crate::lake::{Lake, Upkeep};
 use crate::metrics::Metrics;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
@@ -80,7 +80,7 @@ impl ServeArguments {
         let (copies, turns) = (Arc::new(Copies::new()), Arc::default());
         let lasting = Lasting { in_work, metrics, copies, turns, host: host(), events, secret };
         let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
-        let reading = books.kept.as_ref().map(|(_, archive, lake)| (archive.clone(), Arc::clone(lake)));
+        let reading = books.kept.as_ref().map(|(archive, lake)| (archive.clone(), Arc::clone(lake)));
         let (intake, clerk) = match &reading {
             Some((archive, _)) => {
                 let (intake, clerk) = Intake::new(house_rules, archive.clone(), Arc::clone(&front.metrics));
@@ -107,8 +107,12 @@ struct Books {
     events: Arc<Events>,
     /// What hashes of names are made with.
     secret: Arc<[u8]>,
-    /// Who keeps them, and where they lie.
-    kept: Option<(Option<Keepers>, Archive, Arc<dyn Lake>)>,
+    /// Where all of it lies.
+    kept: Option<(Archive, Arc<dyn Lake>)>,
+    /// Who keeps Events.
+    keeping: Option<Keeping>,
+    /// Who keeps the lake in order.
+    upkeep: Option<Upkeep>,
 }
 
 impl Books {
@@ -117,7 +121,7 @@ impl Books {
         let counts = metrics.events.clone();
         let closed = |folder, secret| {
             let events = Arc::new(Events::nowhere(metrics.events.clone()));
-            Books { folder, events, secret, kept: None }
+            Books { folder, events, secret, kept: None, keeping: None, upkeep: None }
         };
         let (Some(open), true) = (setting.open_lake, config.store.events || !config.intake.listen.is_empty()) else {
             return Ok(closed(None, Arc::new([])));
@@ -128,20 +132,23 @@ impl Books {
         };
         let secret = folder.secret()?;
         let (lake, path) = (folder.lake(open), folder.path().to_owned());
-        let (events, keepers) = if config.store.events {
-            let (events, keepers) = Events::kept_in(Arc::clone(&lake), counts).context("the system has no thread")?;
+        let no_thread = "the system has no thread";
+        let upkeep = Some(Upkeep::begin(Arc::clone(&lake), config.lake).context(no_thread)?);
+        let (events, keeping) = if config.store.events {
+            let (events, keeping) = Events::kept_in(Arc::clone(&lake), counts).context(no_thread)?;
             info!(folder = %path.display(), "verdicts are kept");
-            (events, Some(keepers))
+            (events, Some(keeping))
         } else {
             (Events::nowhere(counts), None)
         };
-        let kept = Some((keepers, Archive::of(folder), lake));
-        Ok(Books { folder: Some(path), events: Arc::new(events), secret, kept })
+        let kept = Some((Archive::of(folder), lake));
+        Ok(Books { folder: Some(path), events: Arc::new(events), secret, kept, keeping, upkeep })
     }
 
     /// Waits until everything is kept.
     fn close(self) {
-        self.kept.into_iter().filter_map(|(keepers, ..)| keepers).for_each(Keepers::close);
+        self.keeping.into_iter().for_each(Keeping::close);
+        self.upkeep.into_iter().for_each(Upkeep::close);
     }
 }
 
@@ -386,6 +393,7 @@ impl Daemon {
             ("store.vault_region", self.config.store.vault_region != config.store.vault_region),
             ("store.vault_endpoint", self.config.store.vault_endpoint != config.store.vault_endpoint),
             ("store.events", self.config.store.events != config.store.events),
+            ("lake", self.config.lake != config.lake),
         ];
         let changed: Vec<&str> = fixed.iter().filter(|(_, is_other)| *is_other).map(|(name, _)| *name).collect();
         if !changed.is_empty() {
@@ -398,6 +406,7 @@ impl Daemon {
         self.config.http = before.http;
         self.config.intake.listen = before.intake.listen;
         self.config.serve = before.serve;
+        self.config.lake = before.lake;
         self.config.store = StoreSection { local_parts: self.config.store.local_parts, ..before.store };
     }
 }

@@ -19,7 +19,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::{LedgerAddress, StoreSection};
 use crate::fault::{Fault, shown};
-use crate::lake::{Form, Lake, LakeError, LakeTable, OpenLake};
+use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, OpenLake};
 
 /// How many octets a secret has.
 const SECRET: usize = 32;
@@ -223,6 +223,10 @@ impl Lake for Patient {
 
     fn compact(&self) -> Result<(), LakeError> {
         self.lake()?.compact()
+    }
+
+    fn retain(&self, keep: Keep) -> Result<LetGo, LakeError> {
+        self.lake()?.retain(keep)
     }
 
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
 use sekisho_core::event::{Event, MailEvent};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_house::{Form, Lake, LakeError, LakeTable, OpenLake};
+use sekisho_house::{Form, Keep, Lake, LakeError, LakeTable, LetGo, OpenLake};
 
 /// What opens it, as the house opens a lake.
 pub(crate) const NOTEBOOK: OpenLake = OpenLake { write: Notebook::write, read: Notebook::read_only };
@@ -108,6 +108,10 @@ impl Lake for Notebook {
 
     fn compact(&self) -> Result<(), LakeError> {
         Ok(())
+    }
+
+    fn retain(&self, _: Keep) -> Result<LetGo, LakeError> {
+        Ok(LetGo::default())
     }
 
     fn query(&self, sql: &str, _: Form, _: &mut dyn Write) -> Result<u64, LakeError> {

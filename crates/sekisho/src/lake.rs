@@ -5,12 +5,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
+use jiff::Timestamp;
 use jiff::civil::Date;
 use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_house::{Form, LakeError, LakeTable, OpenLake};
+use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake};
 use sekisho_lake::questions::Days;
-use sekisho_lake::{Lake, Settings, print};
+use sekisho_lake::{Kind, Lake, Retention, Settings, print};
 use tokio::runtime::{Builder, Runtime};
 
 /// What opens it.
@@ -88,6 +89,19 @@ impl sekisho_house::Lake for Embedded {
 
     fn compact(&self) -> Result<(), LakeError> {
         self.wait(self.lake.compact()).map(drop).map_err(|why| told(&why))
+    }
+
+    fn retain(&self, keep: Keep) -> Result<LetGo, LakeError> {
+        let days = [
+            (Kind::Mail, keep.mail),
+            (Kind::Fact, keep.fact),
+            (Kind::Aggregate, keep.aggregate),
+            (Kind::Tls, keep.tls),
+        ];
+        let retention: Retention = days.into_iter().filter(|(_, days)| *days > 0).collect();
+        let gone =
+            self.wait(self.lake.retain(retention, Timestamp::now().as_microsecond())).map_err(|why| told(&why))?;
+        Ok(LetGo { files: u64::try_from(gone.files).unwrap_or(u64::MAX), octets: gone.octets })
     }
 
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {

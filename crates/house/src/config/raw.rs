@@ -16,6 +16,7 @@ use super::dns::RawDns;
 use super::gate::RawGate;
 use super::http::RawHttp;
 use super::intake::RawIntake;
+use super::lake::RawLake;
 use super::log::RawLog;
 use super::nearest::nearest;
 use super::reports::RawReports;
@@ -65,6 +66,8 @@ pub(super) struct RawSections {
     pub(super) seal: RawSeal,
     /// `[store]`
     pub(super) store: RawStore,
+    /// `[lake]`
+    pub(super) lake: RawLake,
     /// `[reports]`
     pub(super) reports: RawReports,
 }
@@ -87,6 +90,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("serve", super::serve::OPTIONS),
     ("seal", super::seal::OPTIONS),
     ("store", super::store::OPTIONS),
+    ("lake", super::lake::OPTIONS),
     ("reports", super::reports::OPTIONS),
 ];
 

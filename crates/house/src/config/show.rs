@@ -63,7 +63,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, reports, .. } = config;
+    let Config { dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, lake, reports, .. } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -129,6 +129,10 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("store", "vault", store.vault.as_ref().map(ToString::to_string).into()),
         option("store", "vault_region", store.vault_region.clone().into()),
         option("store", "vault_endpoint", store.vault_endpoint.clone().into()),
+        option("lake", "mail_days", lake.mail.into()),
+        option("lake", "fact_days", lake.fact.into()),
+        option("lake", "aggregate_days", lake.aggregate.into()),
+        option("lake", "tls_days", lake.tls.into()),
     ]);
     // The tables of a list stand below the options of their section: TOML wants it so.
     all.extend(tables("gate", "rules", &gate.rules, |rule| {

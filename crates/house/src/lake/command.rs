@@ -1,10 +1,10 @@
 //! `sekisho lake`: questions to what was kept, in SQL
 
-use std::io::Write;
+use std::io::{self, Write};
 
 use serde_json::json;
 
-use super::{Form, Lake, LakeError};
+use super::{Form, Lake, LakeError, LetGo};
 use crate::cli::{LakeArguments, LakeCommand};
 use crate::config::Config;
 use crate::fault::Fault;
@@ -40,9 +40,23 @@ impl LakeArguments {
                 let lake = folder.lake(open);
                 lake.settle().and_then(|()| lake.compact()).map_err(said)?;
             }
+            LakeCommand::Retain => {
+                let lake = folder.lake(open);
+                let gone = lake.settle().and_then(|()| lake.retain(config.lake)).map_err(said)?;
+                self.tell_gone(gone, talk, &mut streams.stdout)?;
+            }
         }
         streams.stdout.flush()?;
         Ok(Exit::Clean)
+    }
+
+    /// Tells what was let go.
+    fn tell_gone(&self, LetGo { files, octets }: LetGo, talk: &Talk, out: &mut dyn Write) -> io::Result<()> {
+        if self.json {
+            return writeln!(out, "{}", json!({ "files": files, "octets": octets }));
+        }
+        let megabytes = format!("{:.1}", octets as f64 / 1e6);
+        writeln!(out, "{}", talk.say("lake-let-go", &[("files", files.into()), ("megabytes", megabytes.into())]))
     }
 
     /// Lists the tables.

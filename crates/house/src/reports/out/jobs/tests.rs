@@ -19,7 +19,7 @@ use super::super::super::submitter::Examiner;
 use super::*;
 use crate::config::config_for_testing;
 use crate::gate::Office;
-use crate::lake::{Form, LakeError, LakeTable};
+use crate::lake::{Form, Keep, LakeError, LakeTable, LetGo};
 
 /// The clock of a test, which moves it on.
 fn clock() -> (Arc<AtomicI64>, Clock) {
@@ -42,6 +42,10 @@ impl Lake for Puddle {
 
     fn compact(&self) -> Result<(), LakeError> {
         Ok(())
+    }
+
+    fn retain(&self, _: Keep) -> Result<LetGo, LakeError> {
+        Ok(LetGo::default())
     }
 
     fn query(&self, _: &str, _: Form, _: &mut dyn std::io::Write) -> Result<u64, LakeError> {

@@ -1,0 +1,74 @@
+//! A lake for tests, in memory
+
+use std::io::Write;
+use std::sync::Mutex;
+
+use jiff::civil::Date;
+use sekisho_core::event::Event;
+use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+
+use super::{Form, Keep, Lake, LakeError, LakeTable, LetGo};
+
+/// A lake that remembers, and that fails as often as it is told to.
+#[derive(Default)]
+pub(crate) struct Puddle {
+    /// What it keeps.
+    pub(crate) kept: Mutex<Vec<Event>>,
+    /// How often it still fails.
+    pub(crate) fails: Mutex<u32>,
+    /// How often it was told to settle, and to compact.
+    pub(crate) tidied: Mutex<(u32, u32)>,
+    /// What it was told to keep.
+    pub(crate) retained: Mutex<Vec<Keep>>,
+}
+
+impl Lake for Puddle {
+    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+        let mut fails = self.fails.lock().unwrap();
+        if *fails > 0 {
+            *fails -= 1;
+            return Err(LakeError("no space".to_owned()));
+        }
+        self.kept.lock().unwrap().extend_from_slice(events);
+        Ok(())
+    }
+
+    fn settle(&self) -> Result<(), LakeError> {
+        self.tidied.lock().unwrap().0 += 1;
+        Ok(())
+    }
+
+    fn compact(&self) -> Result<(), LakeError> {
+        self.tidied.lock().unwrap().1 += 1;
+        Err(LakeError("a puddle has no files".to_owned()))
+    }
+
+    fn retain(&self, keep: Keep) -> Result<LetGo, LakeError> {
+        self.retained.lock().unwrap().push(keep);
+        Ok(LetGo::default())
+    }
+
+    fn query(&self, _: &str, _: Form, _: &mut dyn Write) -> Result<u64, LakeError> {
+        Err(LakeError("a puddle answers nothing".to_owned()))
+    }
+
+    fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
+        Ok(Vec::new())
+    }
+
+    fn rows_of_report(&self, _: &str) -> Result<u64, LakeError> {
+        Ok(0)
+    }
+
+    fn reported(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
+        Ok(Vec::new())
+    }
+
+    fn policy_domains(&self, _: Date) -> Result<Vec<PolicyDomain>, LakeError> {
+        Ok(Vec::new())
+    }
+
+    fn report_rows(&self, _: &str, _: Date) -> Result<Vec<ReportRow>, LakeError> {
+        Ok(Vec::new())
+    }
+}
