@@ -145,6 +145,7 @@ fault-key-twice = the selector `{ $selector }` has two keys for `{ $domain }`
 fault-key-record = `{ $name }` does not let this key sign
 serve-listening = listening for MTAs (milter) on { $address }
 serve-signing = listening for MTAs (milter) to sign what goes out, on { $address }
+note-serve-user = `serve.user` names nobody on this machine: started as root, the daemon will not start
 note-sign-no-listener = [sign] has no `listen`, so nothing is signed
 note-sign-no-key = [sign] has no [[sign.keys]], so nothing is signed
 note-sign-no-sender = [sign] has no [[sign.senders]], so nothing is signed: name the networks and logins whose mail is to be signed, those on this host (127.0.0.0/8, ::1) too

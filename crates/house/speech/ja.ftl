@@ -135,6 +135,7 @@ fault-key-twice = セレクター `{ $selector }` に `{ $domain }` の鍵が二
 fault-key-record = `{ $name }` がこの鍵での署名を許していない
 serve-listening = { $address } で MTA からの接続（milter）を待ち受け中
 serve-signing = { $address } で送信メールに署名するための MTA からの接続（milter）を待ち受け中
+note-serve-user = `serve.user` のユーザーはこのマシンに存在しない: root で起動するとデーモンは起動しない
 note-sign-no-listener = [sign] に `listen` がないため、何にも署名しない
 note-sign-no-key = [sign] に [[sign.keys]] がないため、何にも署名しない
 note-sign-no-sender = [sign] に [[sign.senders]] がないため、何にも署名しない: 署名対象のネットワークやログインを指定（このホスト自身の 127.0.0.0/8 と ::1 も含めて）

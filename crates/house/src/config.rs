@@ -159,6 +159,7 @@ impl Config {
             (is_meant && listen.is_empty(), "note-sign-no-listener"),
             (is_meant && keys.is_empty(), "note-sign-no-key"),
             (is_meant && senders.is_empty(), "note-sign-no-sender"),
+            (self.serve.user.as_deref().is_some_and(is_nobody), "note-serve-user"),
         ];
         notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
     }
@@ -179,6 +180,11 @@ impl Config {
             ..Policy::default()
         }
     }
+}
+
+/// Tells whether this machine knows no user of that name.
+fn is_nobody(name: &str) -> bool {
+    nix::unistd::User::from_name(name).is_ok_and(|user| user.is_none())
 }
 
 /// Returns a configuration that a test writes.

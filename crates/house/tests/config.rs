@@ -164,6 +164,21 @@ fn a_check_reads_the_keys_and_says_where_nothing_would_be_signed() {
 }
 
 #[test]
+fn a_check_says_where_the_user_of_the_daemon_is_unknown() {
+    let folder = Folder::new();
+    for (user, notes) in [("nobody", 0), ("sekisho-without-an-account", 1)] {
+        folder.write("x.toml", format!("[serve]\nuser = \"{user}\"\n"));
+        let said = folder.call("config check --config @x.toml");
+        assert_eq!(
+            (said.exit, said.stderr.matches("`serve.user` names nobody").count()),
+            (0, notes),
+            "{}",
+            said.stderr
+        );
+    }
+}
+
+#[test]
 fn a_key_without_its_record_ends_the_start() {
     let folder = Folder::new();
     folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");

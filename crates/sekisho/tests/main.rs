@@ -2,8 +2,10 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may end there")]
 
+use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
@@ -55,6 +57,85 @@ fn a_report_goes_in_and_can_be_asked_about() {
     let told = said(sekisho(folder.path(), &["lake", "tables", "--json"]), 0);
     assert!(told.lines().any(|line| line.contains("\"table\":\"aggregate\"") && line.contains("\"rows\":1")), "{told}");
     said(sekisho(folder.path(), &["lake", "compact"]), 0);
+}
+
+/// A daemon, ended with the test.
+struct Daemon(Child);
+
+impl Daemon {
+    /// Starts one on the books of a folder, and waits until it is ready.
+    fn start(folder: &Path) -> Daemon {
+        let config = "[gate]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = []\n[http]\nlisten = []\n[dns]\nupstreams = [\"127.0.0.1:9\"]\n";
+        std::fs::write(folder.join("daemon.toml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
+        command.args(["serve", "--config", "daemon.toml"]).current_dir(folder).env("HOME", folder).env("LC_ALL", "C");
+        command.env("STATE_DIRECTORY", folder.join("data")).env("RUNTIME_DIRECTORY", folder.join("run"));
+        let mut daemon = Daemon(command.stderr(Stdio::piped()).spawn().unwrap());
+        let mut said = BufReader::new(daemon.0.stderr.take().unwrap()).lines();
+        assert!(said.by_ref().any(|line| line.unwrap().contains("verdicts are kept")));
+        // The rest is read, so that it never waits for us.
+        std::thread::spawn(move || said.for_each(drop));
+        daemon
+    }
+}
+
+impl Drop for Daemon {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// Copies books, or puts them back.
+fn backup(arguments: &[&Path]) -> Output {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../etc/sekisho-backup");
+    Command::new(script).args(arguments).output().unwrap()
+}
+
+#[test]
+fn what_is_copied_while_the_daemon_works_can_be_put_back() {
+    let (folder, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    std::fs::create_dir(folder.path().join("run")).unwrap();
+    let copy = folder.path().join("somebody's copy");
+    let daemon = Daemon::start(folder.path());
+    for round in 0..3 {
+        let report = REPORT.replace("<report_id>1<", &format!("<report_id>{round}<"));
+        std::fs::write(folder.path().join("report.xml"), report).unwrap();
+        said(sekisho(folder.path(), &["report", "import", "report.xml", "--dns", "127.0.0.1:9"]), 0);
+        let begun = Instant::now();
+        let is_read = || {
+            let listed = said(sekisho(folder.path(), &["report", "list", "--json"]), 0);
+            listed.lines().filter(|line| line.contains("\"read\"")).count() == round + 1
+        };
+        while !is_read() {
+            assert!(begun.elapsed() < Duration::from_secs(60), "the daemon reads what was imported");
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        said(backup(&[&folder.path().join("data"), &copy]), 0);
+    }
+    drop(daemon);
+    let data = other.path().join("data");
+    said(backup(&[Path::new("--restore"), &copy, &data]), 0);
+    let ask = |folder: &Path| {
+        let sql = "SELECT count(*) AS rows, sum(count) AS mails FROM aggregate";
+        said(sekisho(folder, &["lake", "query", sql, "--json"]), 0)
+            + &said(sekisho(folder, &["report", "list", "--json"]), 0)
+    };
+    let restored = ask(other.path());
+    assert_eq!(restored, ask(folder.path()));
+    assert!(restored.starts_with(r#"{"rows":3,"mails":21}"#), "{restored}");
+    // All that was kept is there, and nothing is read twice.
+    let told = said(
+        sekisho(
+            other.path(),
+            &["report", "import", folder.path().join("report.xml").to_str().unwrap(), "--dns", "127.0.0.1:9"],
+        ),
+        0,
+    );
+    assert!(told.starts_with("0 new reports") && told.contains("1 known"), "{told}");
+    // What is there is never overwritten.
+    let refused = backup(&[Path::new("--restore"), &copy, &data]);
+    assert!(refused.status.code() == Some(2) && String::from_utf8_lossy(&refused.stderr).contains("is not empty"));
 }
 
 #[test]
