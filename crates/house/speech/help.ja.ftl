@@ -107,6 +107,8 @@ sekisho-report-show = 受信側の報告から、あるドメインの名前で�
 sekisho-report-show--domain = ポリシーを公開しているドメイン
 sekisho-report-show--days = 今日からさかのぼる日数［既定: 30］
 sekisho-report-show--unproven = 送信者を確認できないレポートの内容も数える
+sekisho-report-show--no_names = 送信元の名前を誰にも尋ねない
+sekisho-report-show--dns = 送信元の名前をこのサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
 
 sekisho-report-out = ある日についての自分のレポートを送る、または何を誰に送ることになるかを示す
 sekisho-report-out--dry_run = 何も送らない。送ることになるレポートとその宛先、送らないものはその理由を示す

@@ -381,6 +381,14 @@ pub(crate) enum ReportCommand {
         /// Count also what reports tell that nobody vouches for.
         #[arg(long)]
         unproven: bool,
+
+        /// Ask nobody what the sources are called.
+        #[arg(long, conflicts_with = "dns")]
+        no_names: bool,
+
+        /// Ask this server what they are called: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+        #[arg(long, value_name = "SERVER")]
+        dns: Option<String>,
     },
     /// Send our own reports about a day, or show what would be sent, and to whom.
     Out(OutArguments),

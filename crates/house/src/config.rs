@@ -19,6 +19,7 @@ pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::http::HttpSection;
 pub(crate) use self::intake::{IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
+pub(crate) use self::names::NamesSection;
 use self::raw::RawConfig;
 pub(crate) use self::reports::{RelayTls, ReportsSection, SmtpRelay};
 pub(crate) use self::seal::SealSection;
@@ -41,6 +42,7 @@ mod gate;
 mod http;
 mod intake;
 mod log;
+mod names;
 mod nearest;
 pub(crate) mod network;
 mod raw;
@@ -84,6 +86,8 @@ pub(crate) struct Config {
     pub(crate) store: StoreSection,
     /// The reports that we send.
     pub(crate) reports: ReportsSection,
+    /// How sources are named.
+    pub(crate) names: NamesSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -125,6 +129,7 @@ impl Config {
             seal: SealSection::check(sections.seal, &mut faults),
             store: StoreSection::check(sections.store, &mut faults),
             reports: ReportsSection::check(sections.reports, &mut faults),
+            names: NamesSection::check(sections.names, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };

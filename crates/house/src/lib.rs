@@ -31,6 +31,7 @@ mod http;
 mod intake;
 mod lake;
 mod metrics;
+mod names;
 mod postfix;
 mod received;
 mod refusal;

@@ -17,6 +17,7 @@ use super::gate::RawGate;
 use super::http::RawHttp;
 use super::intake::RawIntake;
 use super::log::RawLog;
+use super::names::RawNames;
 use super::nearest::nearest;
 use super::reports::RawReports;
 use super::seal::RawSeal;
@@ -67,6 +68,8 @@ pub(super) struct RawSections {
     pub(super) store: RawStore,
     /// `[reports]`
     pub(super) reports: RawReports,
+    /// `[names]`
+    pub(super) names: RawNames,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -88,6 +91,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("seal", super::seal::OPTIONS),
     ("store", super::store::OPTIONS),
     ("reports", super::reports::OPTIONS),
+    ("names", super::names::OPTIONS),
+    ("names.own", super::names::OWN_OPTIONS),
 ];
 
 /// Returns the options of a section, or of the tables of a list.

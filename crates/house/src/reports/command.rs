@@ -4,11 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use sekisho_core::name::DomainName;
+use sekisho_core::sums::Reported;
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Report, ReportFilter, ReportState};
 use serde_json::json;
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::import::{Importer, Taken};
@@ -19,6 +22,8 @@ use crate::cli::{ReportArguments, ReportCommand};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::lake::LakeError;
+use crate::names::Namer;
+use crate::names::places::Places;
 use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::terminal::{Paint, Tone};
@@ -59,9 +64,18 @@ impl ReportArguments {
                 Ok(Exit::Clean)
             }
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
-            ReportCommand::Show { domain, days, unproven } => {
+            ReportCommand::Show { domain, days, unproven, no_names, dns } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-                show_domain(&folder, domain, (*days, *unproven), self.json, talk, streams)
+                let rows = reported(&folder, domain, (*days, *unproven), streams)?;
+                let mut sources = show::sources(&rows.rows);
+                if !sources.is_empty() {
+                    let namer = namer(&config, dns.as_deref(), !no_names, &runtime, talk, streams)?;
+                    let clues: Vec<_> = sources.iter().map(show::Source::clue).collect();
+                    let named = runtime.block_on(namer.name(&clues))?;
+                    drop(clues);
+                    sources.iter_mut().zip(named).for_each(|(source, named)| source.named = named);
+                }
+                show_domain(domain, &rows, &sources, self.json, talk, streams)
             }
         }
     }
@@ -225,26 +239,65 @@ fn listed_json(report: &Report) -> String {
     .to_string()
 }
 
-/// Shows who sends in the name of a domain.
-fn show_domain(
+/// What receivers told about a domain.
+pub(crate) struct Told {
+    /// The days that were asked about.
+    pub(crate) days: (Date, Date),
+    /// The rows.
+    pub(crate) rows: Vec<Reported>,
+}
+
+/// Asks the lake what receivers told about a domain in the last days.
+pub(crate) fn reported(
     folder: &DataFolder,
     domain: &DomainName,
     (days, unproven): (u32, bool),
-    json: bool,
-    talk: &Talk,
-    streams: &mut Streams<'_>,
-) -> anyhow::Result<Exit> {
+    streams: &Streams<'_>,
+) -> anyhow::Result<Told> {
     let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
     let lake = folder.lake_to_read(open).map_err(|why| lake_fault(&why))?;
     let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let first = last.saturating_sub(i64::from(days).days());
     let rows = lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake_fault(&why))?;
-    let sources = show::sources(&rows);
+    Ok(Told { days: (first, last), rows })
+}
+
+/// Returns who names sources. With `asks` the DNS is asked, too; where the system has none, that is said.
+pub(crate) fn namer(
+    config: &Config,
+    dns: Option<&str>,
+    asks: bool,
+    runtime: &Runtime,
+    talk: &Talk,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Namer> {
+    let places = Places::open(&config.names)?;
+    // A resolver binds itself to the reactor that it is made in.
+    let _inside = runtime.enter();
+    let source = match asks.then(|| serve::source(dns, config)) {
+        Some(Err(why)) if dns.is_none() => {
+            writeln!(streams.stderr, "sekisho: {}", talk.say("note-no-names", &[("why", why.say(talk).into())]))?;
+            None
+        }
+        source => source.transpose()?,
+    };
+    Ok(Namer { source, timeout: config.dns.timeout, policy: config.policy(), places })
+}
+
+/// Shows who sends in the name of a domain.
+fn show_domain(
+    domain: &DomainName,
+    told: &Told,
+    sources: &[show::Source],
+    json: bool,
+    talk: &Talk,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<Exit> {
     let said = if json {
         sources.iter().map(|source| show::json(source) + "\n").collect()
     } else {
         let paint = Paint { on: streams.setting.stdout_colour };
-        show::account(&domain.to_string(), (first, last), &sources, talk, paint)
+        show::account(&domain.to_string(), told.days, sources, talk, paint)
     };
     streams.stdout.write_all(said.as_bytes())?;
     streams.stdout.flush()?;
