@@ -19,7 +19,7 @@ pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::http::HttpSection;
 pub(crate) use self::intake::{IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
-pub(crate) use self::names::NamesSection;
+pub(crate) use self::names::{NamesSection, OwnSource};
 use self::raw::RawConfig;
 pub(crate) use self::reports::{RelayTls, ReportsSection, SmtpRelay};
 pub(crate) use self::seal::SealSection;

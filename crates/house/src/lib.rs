@@ -38,9 +38,12 @@ mod refusal;
 mod reports;
 mod serve;
 mod sign;
+mod simulate;
 mod speech;
+mod spf_record;
 mod store;
 mod terminal;
+mod world;
 
 pub use crate::lake::{Form, Lake, LakeError, LakeTable, MOST_ROWS, OpenLake};
 
@@ -64,6 +67,7 @@ where
         Command::Report(arguments) => arguments.run(&talk, &mut streams),
         Command::Serve(arguments) => arguments.run(&talk, &mut streams),
         Command::Sign(arguments) => arguments.run(&talk, &mut streams),
+        Command::Simulate(arguments) => arguments.run(&talk, &mut streams),
     };
     match ended {
         Ok(exit) => exit.into(),

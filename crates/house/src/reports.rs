@@ -6,12 +6,15 @@
 
 mod command;
 pub(crate) mod import;
+mod omissions;
 mod opening;
 mod out;
 mod reader;
 mod rows;
 mod show;
 mod submitter;
+pub(crate) mod suspicion;
+pub(crate) mod told;
 
 pub(crate) use self::out::{RESULTS, Reporter, keep_sending};
 pub(crate) use self::reader::{Tally, keep_reading};

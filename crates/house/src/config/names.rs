@@ -1,6 +1,7 @@
 //! `[names]`: what sources are called, and which of them are a domain's own
 
 use std::fmt;
+use std::net::IpAddr;
 use std::ops::Range;
 use std::path::PathBuf;
 
@@ -10,11 +11,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
-use super::network::read_network;
+use super::network::{contain, read_network};
 use super::raw::required;
 use super::sign::{all, read};
 use crate::fault::Fault;
-use crate::names::senders;
+use crate::names::{Named, senders};
 use crate::sign::read_name;
 
 /// The options.
@@ -82,6 +83,12 @@ impl NamesSection {
         let own = raw.own.into_iter().filter_map(|own| Own::check(own.span(), own.into_inner(), faults)).collect();
         NamesSection { as_database: path(raw.as_database), country_database: path(raw.country_database), own }
     }
+
+    /// Returns the sources that were confirmed to be a domain's own.
+    pub(crate) fn own_of(&self, domain: &DomainName) -> Vec<OwnSource> {
+        let own = self.own.iter().filter(|own| own.domain == *domain);
+        own.flat_map(|own| own.sources.iter().cloned()).collect()
+    }
 }
 
 impl Own {
@@ -109,6 +116,19 @@ impl OwnSource {
         let name = DomainName::parse(text.strip_prefix("*.").unwrap_or(text)).ok();
         let name = name.filter(|name| name.label_count() >= 2 && !is_number && !text.contains([':', ' ']));
         name.map(OwnSource::Host).ok_or_else(|| Fault::new("fault-own", [("value", text.to_owned().into())]))
+    }
+
+    /// Tells whether a source is meant, by its address or by what it is called.
+    pub(crate) fn holds(&self, address: IpAddr, named: Option<&Named>) -> bool {
+        match self {
+            OwnSource::Network(network) => contain(&[*network], address),
+            OwnSource::Sender(name) => {
+                named.and_then(|named| named.sender).is_some_and(|(sender, _)| sender.is_called(name))
+            }
+            OwnSource::Host(name) => {
+                named.and_then(|named| named.host.as_ref()).is_some_and(|host| host.is_at_or_below(name))
+            }
+        }
     }
 }
 

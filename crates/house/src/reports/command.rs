@@ -4,10 +4,9 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::civil::Date;
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::Timestamp;
+use sekisho_ask::Source;
 use sekisho_core::name::DomainName;
-use sekisho_core::sums::Reported;
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Report, ReportFilter, ReportState};
 use serde_json::json;
@@ -15,15 +14,16 @@ use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::import::{Importer, Taken};
+use super::omissions;
 use super::reader::{Reader, Tally, Trouble};
 use super::show;
 use super::submitter::Examiner;
-use crate::cli::{ReportArguments, ReportCommand};
+use super::told::{Told, name_sources, namer, reported, with_parents};
+use crate::check::read_zone;
+use crate::cli::{OmissionsArguments, ReportArguments, ReportCommand};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::lake::LakeError;
-use crate::names::Namer;
-use crate::names::places::Places;
 use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::terminal::{Paint, Tone};
@@ -63,10 +63,11 @@ impl ReportArguments {
                 streams.stdout.flush()?;
                 Ok(Exit::Clean)
             }
+            ReportCommand::SpfOmissions(wanted) => wanted.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Show { domain, days, unproven, no_names, dns } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-                let rows = reported(&folder, domain, (*days, *unproven), streams)?;
+                let rows = reported(&folder, std::slice::from_ref(domain), (*days, *unproven), &streams.setting)?;
                 let mut sources = show::sources(&rows.rows);
                 if !sources.is_empty() {
                     let namer = namer(&config, dns.as_deref(), !no_names, &runtime, talk, streams)?;
@@ -78,6 +79,50 @@ impl ReportArguments {
                 show_domain(domain, &rows, &sources, self.json, talk, streams)
             }
         }
+    }
+}
+
+impl OmissionsArguments {
+    /// Finds whom an SPF record misses, and says which record names them.
+    fn run(
+        &self,
+        config: &Config,
+        runtime: &Runtime,
+        json: bool,
+        talk: &Talk,
+        streams: &mut Streams<'_>,
+    ) -> anyhow::Result<Exit> {
+        let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
+        let source = {
+            // A resolver binds itself to the reactor that it is made in.
+            let _inside = runtime.enter();
+            match &self.zone {
+                Some(path) => Source::Zone(read_zone(path)?),
+                None => serve::source(self.dns.as_deref(), config)?,
+            }
+        };
+        let told = reported(&folder, &with_parents(&self.domain), (self.days, self.unproven), &streams.setting)?;
+        let rows = omissions::rows_of(told.rows, &self.domain);
+        if rows.is_empty() {
+            return Err(Fault::new("fault-omissions-nothing", [("domain", (&self.domain).into())]).into());
+        }
+        let mut namer = namer(config, None, false, runtime, talk, streams)?;
+        namer.source = Some(source.clone());
+        let named = runtime.block_on(name_sources(&rows, &namer))?;
+        let kept = config.names.own_of(&self.domain);
+        let new: Vec<_> = self.own.iter().filter(|own| !kept.contains(own)).cloned().collect();
+        let own = [kept, new.clone()].concat();
+        let (domain, policy) = (&self.domain, config.policy());
+        let inquiry = omissions::Inquiry { domain, rows: &rows, named: &named, own: &own, policy: &policy };
+        let found = runtime.block_on(inquiry.find(&source, omissions::errand(config.dns.timeout)))?;
+        let said = if json {
+            found.json(domain, told.days) + "\n"
+        } else {
+            found.tell(domain, told.days, &new, talk, Paint { on: streams.setting.stdout_colour })
+        };
+        streams.stdout.write_all(said.as_bytes())?;
+        streams.stdout.flush()?;
+        Ok(if found.is_something() { Exit::Found } else { Exit::Clean })
     }
 }
 
@@ -237,51 +282,6 @@ fn listed_json(report: &Report) -> String {
         "reason": report.reason,
     })
     .to_string()
-}
-
-/// What receivers told about a domain.
-pub(crate) struct Told {
-    /// The days that were asked about.
-    pub(crate) days: (Date, Date),
-    /// The rows.
-    pub(crate) rows: Vec<Reported>,
-}
-
-/// Asks the lake what receivers told about a domain in the last days.
-pub(crate) fn reported(
-    folder: &DataFolder,
-    domain: &DomainName,
-    (days, unproven): (u32, bool),
-    streams: &Streams<'_>,
-) -> anyhow::Result<Told> {
-    let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
-    let lake = folder.lake_to_read(open).map_err(|why| lake_fault(&why))?;
-    let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let first = last.saturating_sub(i64::from(days).days());
-    let rows = lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake_fault(&why))?;
-    Ok(Told { days: (first, last), rows })
-}
-
-/// Returns who names sources. With `asks` the DNS is asked, too; where the system has none, that is said.
-pub(crate) fn namer(
-    config: &Config,
-    dns: Option<&str>,
-    asks: bool,
-    runtime: &Runtime,
-    talk: &Talk,
-    streams: &mut Streams<'_>,
-) -> anyhow::Result<Namer> {
-    let places = Places::open(&config.names)?;
-    // A resolver binds itself to the reactor that it is made in.
-    let _inside = runtime.enter();
-    let source = match asks.then(|| serve::source(dns, config)) {
-        Some(Err(why)) if dns.is_none() => {
-            writeln!(streams.stderr, "sekisho: {}", talk.say("note-no-names", &[("why", why.say(talk).into())]))?;
-            None
-        }
-        source => source.transpose()?,
-    };
-    Ok(Namer { source, timeout: config.dns.timeout, policy: config.policy(), places })
 }
 
 /// Shows who sends in the name of a domain.
