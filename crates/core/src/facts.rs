@@ -5,7 +5,7 @@
 
 use std::any::Any;
 use std::fmt;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::{Arc, OnceLock};
 
 use crate::name::DomainName;
@@ -30,6 +30,20 @@ impl Question {
     #[inline]
     pub fn txt(name: DomainName) -> Question {
         Question::new(Kind::Txt, name)
+    }
+
+    /// Asks for the names of an address (RFC 1035 §3.5, RFC 3596 §2.5).
+    pub fn ptr(address: IpAddr) -> Question {
+        let (labels, suffix): (Vec<String>, &[u8]) = match address {
+            IpAddr::V4(address) => (address.octets().iter().rev().map(u8::to_string).collect(), b"in-addr"),
+            IpAddr::V6(address) => {
+                let nibbles = address.octets().into_iter().rev().flat_map(|octet| [octet & 15, octet >> 4]);
+                (nibbles.map(|nibble| format!("{nibble:x}")).collect(), b"ip6")
+            }
+        };
+        let labels = labels.iter().map(String::as_bytes).chain([suffix, b"arpa"]);
+        let name = DomainName::from_labels(labels).expect("at most 34 labels of 1 to 7 octets are a name");
+        Question::new(Kind::Ptr, name)
     }
 }
 
@@ -337,6 +351,16 @@ mod tests {
         facts.insert(question("a.example"), Arc::new(Answer::new(Outcome::Timeout, 0)));
         assert_eq!(facts.get(&question("a.example")).unwrap().outcome, Outcome::NoName);
         assert_eq!(facts.len(), 1);
+    }
+
+    #[test]
+    fn the_names_of_an_address_are_asked_for_backwards() {
+        let asked = |address: &str| Question::ptr(address.parse().unwrap()).to_string();
+        assert_eq!(asked("192.0.2.41"), "PTR 41.2.0.192.in-addr.arpa");
+        assert_eq!(
+            asked("2001:db8::cb01"),
+            "PTR 1.0.b.c.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+        );
     }
 
     #[test]

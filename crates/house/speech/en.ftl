@@ -160,6 +160,8 @@ fault-certificate = the certificate `{ $path }` cannot be used
 fault-store-ledger = a shared ledger is written `postgres://USER@HOST/DATABASE`
 fault-store-vault = `{ $value }` is not a bucket; write `s3://BUCKET` or `s3://BUCKET/PREFIX`
 fault-store-endpoint = `{ $value }` is not where a bucket is asked for; write `https://HOST`
+fault-own = `{ $value }` is not a source; write an address, a network, the name of a host, or of a sender as `sekisho report show` has it
+fault-names-database = the database `{ $path }` cannot be used
 fault-no-postfix = there is no Postfix configuration in `{ $path }`
 fault-postfix-command = Postfix's `{ $command }` did not do its work
 fault-queue-id = `{ $value }` is not a queue id; write one as `sekisho held list` shows it
@@ -390,6 +392,10 @@ show-head = { $domain }, { $first } to { $last }: { $mails } mails of { $sources
 }, { $share } pass DMARC
 show-source = source
 show-domains = domains
+show-address = address
+show-addresses = { $number } addresses
+show-days = by day
+note-no-names = the sources keep their addresses, since nobody can be asked: { $why }
 show-mails = mails
 show-pass = pass
 show-more = … and { $number } more sources (--json shows all)
@@ -441,3 +447,86 @@ out-sent = { $sent ->
 out-skipped = { $number } are not sent (sekisho report out --list says why)
 out-failed = { $number } are refused for good (sekisho report out --list says why)
 out-later = { $number } could not be sent now; they are tried again, by the daemon or by the next call
+
+## sekisho simulate
+
+fault-record = --record `{ $text }` cannot be read
+why-record-long = it is longer than 16 KiB
+why-record-kind = the type must be A, AAAA, MX, TXT or PTR
+why-record-selector = a key needs its name; write `SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"`
+fault-simulate-nothing = no reports about { $domain } were taken in for these days, so nothing can be judged again
+note-simulate-faulty = receivers will not act upon the proposed `{ $name }` as it is written: look at its tag `{ $tag }`
+simulate-head = { $domain }, { $first } to { $last }, judged again as if this were published:
+simulate-breaks = Would start to fail: { $streams ->
+    [one] 1 stream
+   *[other] { $streams } streams
+}, { $mails } mails
+simulate-harsher = Fail already, and would be treated more severely: { $streams ->
+    [one] 1 stream
+   *[other] { $streams } streams
+}, { $mails } mails
+simulate-unknown = Cannot be told: { $streams ->
+    [one] 1 stream
+   *[other] { $streams } streams
+}, { $mails } mails
+simulate-milder = Fail, and would be treated less severely: { $streams ->
+    [one] 1 stream
+   *[other] { $streams } streams
+}, { $mails } mails
+simulate-mended = Would pass from then on: { $streams ->
+    [one] 1 stream
+   *[other] { $streams } streams
+}, { $mails } mails
+simulate-same = Nothing would change: { $streams ->
+    [one] 1 stream
+   *[other] { $streams } streams
+}, { $mails } mails
+simulate-volume = { $mails ->
+    [one] 1 mail
+   *[other] { $mails } mails
+} on { $days ->
+    [one] 1 day
+   *[other] { $days } days
+}
+simulate-more = … and { $number } more streams (--json shows all)
+simulate-left-out = The { $number } smallest streams were not judged.
+simulate-forwarder = It looks as if this source handed on what others sent: nobody names such a host in SPF.
+doubt-spf-domain = The report does not say for which domain SPF passed.
+doubt-signer = The report does not say which domain signed.
+doubt-selector = The report does not say with which key the domain signed.
+doubt-signed-for = The report does not say whether the signature is for the domain itself, which `t=s` demands.
+doubt-key = No key is published any more to compare the proposed one with.
+doubt-spf-macros = The proposed SPF decides by the local part or the HELO name, which reports do not tell.
+doubt-address = The report does not name the source by its address.
+doubt-author = The report does not name an author domain.
+doubt-dns = The DNS does not answer now.
+advice-relax = → publish { $tag }=r:
+advice-keep-key = → leave the key { $name } as it is until nothing is signed with it any more
+advice-spf = → name the source in the SPF record of { $domain } ({ $lookups } of 10 lookups):
+advice-sign = → let the source sign with DKIM, d={ $domain }
+advice-none = → no change of these records saves it
+
+## sekisho report spf-omissions
+
+fault-omissions-nothing = no reports about mails with MAIL FROM { $domain } were taken in for these days
+omissions-head = { $domain } in MAIL FROM, { $first } to { $last }: { $sources ->
+    [one] 1 source
+   *[other] { $sources } sources
+}, of which SPF misses { $missed }
+omissions-own = Own sources that SPF misses
+omissions-unconfirmed = SPF misses these, and nobody has confirmed that they are yours (--own confirms a source)
+omissions-relayed = These hand on what others sent: never name them in SPF
+omissions-volume = { $mails ->
+    [one] 1 mail
+   *[other] { $mails } mails
+}, SPF { $spf }
+omissions-more = … and { $number } more (--json shows all)
+omissions-publish = Publish this record ({ $lookups } of 10 lookups):
+omissions-keep = To keep what you confirmed, write in sekisho.toml:
+omissions-hopeless-dns = No record can be proposed: the DNS does not answer now.
+omissions-hopeless-several-records = No record can be proposed: there are several SPF records, which is an error. Keep one.
+omissions-hopeless-unusable = No record can be proposed: it would need more than 10 lookups, or the present one has an error. Take terms out of it first.
+signal-signatures-alone = signatures are valid where SPF fails
+signal-many-signers = it hands on the signatures of unrelated domains
+signal-mailbox-provider = it gives mailboxes to people, who forward mail
+signal-low-volume = few mails

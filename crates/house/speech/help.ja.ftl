@@ -91,6 +91,9 @@ sekisho-report-examples =
       あるドメインの名前で誰が送っているかを示す:
         sekisho report show example.org
 
+      SPF レコードにない送信元と、公開するレコードを示す:
+        sekisho report spf-omissions example.org --own 192.0.2.0/24 --own 'Amazon SES'
+
       昨日について、どのレポートを誰に送ることになるかを示す:
         sekisho report out --dry-run
 
@@ -108,7 +111,16 @@ sekisho-report-show = 受信側の報告から、あるドメインの名前で�
 sekisho-report-show--domain = ポリシーを公開しているドメイン
 sekisho-report-show--days = 今日からさかのぼる日数［既定: 30］
 sekisho-report-show--unproven = 送信者を確認できないレポートの内容も数える
+sekisho-report-show--no_names = 送信元の名前を誰にも尋ねない
+sekisho-report-show--dns = 送信元の名前をこのサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
 
+sekisho-report-spf-omissions = MAIL FROM ドメインの SPF レコードにない自分の送信元と、それを加えたレコードを示す
+sekisho-report-spf-omissions--domain = MAIL FROM のドメイン
+sekisho-report-spf-omissions--own = そのドメインの意思で送る送信元：アドレス、ネットワーク、ホスト名、送信者の名前。複数指定できる
+sekisho-report-spf-omissions--days = 今日からさかのぼる日数［既定: 30］
+sekisho-report-spf-omissions--unproven = 送信者を確認できないレポートの内容も数える
+sekisho-report-spf-omissions--dns = このサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
+sekisho-report-spf-omissions--zone = すべての回答をテキストのゾーンファイルから得る（オフライン）
 sekisho-report-out = ある日についての自分のレポートを送る、または何を誰に送ることになるかを示す
 sekisho-report-out--dry_run = 何も送らない。送ることになるレポートとその宛先、送らないものはその理由を示す
 sekisho-report-out--list = 自分のレポートと、その結果を新しい順に一覧する
@@ -144,3 +156,24 @@ sekisho-sign--out = 新しい鍵を書くファイル。既にあるファイル
 sekisho-sign--json = 新しい鍵について表示する内容を JSON で書く
 sekisho-sign--at = この時刻の時点で署名する。例: 2026-05-01T12:00:00Z
 sekisho-sign--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
+
+sekisho-simulate = 別のレコードが公開されたものとして、受信側の報告を判定し直す（何が fail になり、どうすれば救えるか）
+sekisho-simulate-examples =
+    例:
+      もしそのドメインが拒否を求めたらどうなるか:
+        sekisho simulate example.org --record 'v=DMARC1; p=reject'
+
+      もし SPF から送信元を外し、DNS から鍵を消したらどうなるか:
+        sekisho simulate example.org --record 'v=spf1 mx -all' --record 's1._domainkey.example.org TXT !nxdomain'
+
+    終了コード: 0 悪くなるものはない、1 悪くなるもの、または判断できないものがある、2 実行できなかった
+sekisho-simulate--domain = 受信側が報告したドメイン
+sekisho-simulate--record = 提案するレコード：本文だけ（v=DMARC1、v=spf1）、または `NAME TYPE DATA`。複数指定できる
+sekisho-simulate--days = 今日からさかのぼる日数［既定: 30］
+sekisho-simulate--unproven = 送信者を確認できないレポートの内容も数える
+sekisho-simulate--no_names = 送信元の名前を誰にも尋ねない
+sekisho-simulate--dns = ほかのレコードをこのサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
+sekisho-simulate--zone = ほかのレコードをテキストのゾーンファイルから得る（オフライン）
+sekisho-simulate--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
+sekisho-simulate--json = JSON で書く
+sekisho-simulate--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う

@@ -150,6 +150,8 @@ fault-certificate = 証明書 `{ $path }` を使えない
 fault-store-ledger = 共有する ledger は `postgres://USER@HOST/DATABASE` の形で指定
 fault-store-vault = `{ $value }` はバケットの指定ではない: `s3://BUCKET` か `s3://BUCKET/PREFIX` で指定
 fault-store-endpoint = `{ $value }` はバケットの接続先ではない: `https://HOST` の形で指定
+fault-own = `{ $value }` は送信元ではありません。アドレス、ネットワーク、ホスト名、または `sekisho report show` に出る送信者の名前で書いてください
+fault-names-database = データベース `{ $path }` は使えません
 fault-no-postfix = `{ $path }` に Postfix の設定がない
 fault-postfix-command = Postfix の `{ $command }` が失敗
 fault-queue-id = `{ $value }` はキュー ID ではない: `sekisho held list` の表示どおりに指定
@@ -349,6 +351,10 @@ show-nothing = { $domain } のレポートはない（{ $first } から { $last 
 show-head = { $domain }（{ $first } から { $last } まで）: 送信元 { $sources }、メール { $mails } 通、DMARC 合格 { $share }
 show-source = 送信元
 show-domains = ドメイン
+show-address = アドレス
+show-addresses = { $number } アドレス
+show-days = 日ごと
+note-no-names = 問い合わせ先がないため、送信元はアドレスのまま示します: { $why }
 show-mails = 通数
 show-pass = 合格
 show-more = … ほか { $number } 件（--json ですべて表示）
@@ -388,3 +394,56 @@ out-sent = レポートのメール { $sent } 通を送信
 out-skipped = { $number } 件は送信しない（理由は sekisho report out --list）
 out-failed = { $number } 件は拒否された（理由は sekisho report out --list）
 out-later = { $number } 件は今は送信できず、デーモンか次の実行で再試行
+
+## sekisho simulate
+
+fault-record = --record `{ $text }` を読めません
+why-record-long = 16 KiB を超えています
+why-record-kind = 種別は A、AAAA、MX、TXT、PTR のいずれかです
+why-record-selector = 鍵には名前が必要です。`SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"` と書いてください
+fault-simulate-nothing = この期間に取り込んだ { $domain } のレポートがないため、判定し直すものがありません
+note-simulate-faulty = 提案された `{ $name }` は、このままでは受信側に従ってもらえません。タグ `{ $tag }` を確認してください
+simulate-head = { $domain }（{ $first } から { $last } まで）を、次のレコードが公開されたものとして判定し直した結果:
+simulate-breaks = 新たに fail になる: { $streams } 系統、{ $mails } 通
+simulate-harsher = すでに fail で、扱いが厳しくなる: { $streams } 系統、{ $mails } 通
+simulate-unknown = 判断できない: { $streams } 系統、{ $mails } 通
+simulate-milder = fail だが、扱いが緩くなる: { $streams } 系統、{ $mails } 通
+simulate-mended = 新たに pass になる: { $streams } 系統、{ $mails } 通
+simulate-same = 変わらない: { $streams } 系統、{ $mails } 通
+simulate-volume = { $mails } 通、{ $days } 日
+simulate-more = … ほか { $number } 系統（--json ですべて表示）
+simulate-left-out = 小さいほうの { $number } 系統は判定していません。
+simulate-forwarder = この送信元は、ほかから受けたメールを転送しているようです。このようなホストは SPF に書きません。
+doubt-spf-domain = どのドメインで SPF が pass したのか、レポートに書かれていません。
+doubt-signer = どのドメインが署名したのか、レポートに書かれていません。
+doubt-selector = どの鍵で署名したのか、レポートに書かれていません。
+doubt-signed-for = 署名がドメイン自身のものか（`t=s` が求める）、レポートに書かれていません。
+doubt-key = 提案された鍵と比べる鍵が、もう公開されていません。
+doubt-spf-macros = 提案された SPF はローカルパートか HELO 名で決まりますが、レポートには書かれていません。
+doubt-address = 送信元のアドレスが、レポートに書かれていません。
+doubt-author = 作成者ドメインが、レポートに書かれていません。
+doubt-dns = DNS がいま応答しません。
+advice-relax = → { $tag }=r にして公開する:
+advice-keep-key = → 署名に使われなくなるまで、鍵 { $name } をそのまま残す
+advice-spf = → 送信元を { $domain } の SPF レコードに書く（検索 { $lookups }/10）:
+advice-sign = → この送信元に d={ $domain } で DKIM 署名させる
+advice-none = → これらのレコードをどう変えても救えません
+
+## sekisho report spf-omissions
+
+fault-omissions-nothing = この期間に、MAIL FROM が { $domain } のメールについてのレポートは取り込まれていません
+omissions-head = MAIL FROM が { $domain }（{ $first } から { $last } まで）: 送信元 { $sources }、うち SPF にないもの { $missed }
+omissions-own = 自分の送信元で、SPF にないもの
+omissions-unconfirmed = SPF になく、自分のものと確認されていない送信元（--own で確認する）
+omissions-relayed = ほかから受けたメールを渡している送信元。SPF に書いてはいけません
+omissions-volume = { $mails } 通、SPF { $spf }
+omissions-more = … ほか { $number } 件（--json ですべて表示）
+omissions-publish = 次のレコードを公開してください（検索 { $lookups }/10）:
+omissions-keep = 確認した送信元を残すには、sekisho.toml に次のように書きます:
+omissions-hopeless-dns = レコードを提案できません。DNS がいま応答しません。
+omissions-hopeless-several-records = レコードを提案できません。SPF レコードが複数あり、誤りです。1 つだけにしてください。
+omissions-hopeless-unusable = レコードを提案できません。検索が 10 回を超えるか、いまのレコードに誤りがあります。まず項目を減らしてください。
+signal-signatures-alone = SPF が fail でも署名は有効
+signal-many-signers = 無関係なドメインの署名をそのまま渡している
+signal-mailbox-provider = 転送されることのあるメールボックスの事業者
+signal-low-volume = 通数が少ない

@@ -15,6 +15,7 @@ use tokio::task::JoinHandle;
 
 use self::desk::{Desk, Told};
 use self::input::{Input, Mail};
+pub(crate) use self::options::read_zone;
 use self::summary::Summary;
 use crate::cli::CheckArguments;
 use crate::config::Config;
@@ -33,7 +34,7 @@ pub(crate) mod mbox;
 mod options;
 mod summary;
 mod tree;
-mod what_if;
+pub(crate) mod what_if;
 
 /// The most mails that are judged side by side.
 const SIDE_BY_SIDE: usize = 32;

@@ -14,6 +14,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::speech::Lang;
 use sekisho_ledger::ReportState;
 
+use crate::config::OwnSource;
 use crate::fault::Fault;
 use crate::received::Hop;
 use crate::refusal;
@@ -73,6 +74,8 @@ pub(crate) enum Command {
     Serve(ServeArguments),
     /// Sign a mail with DKIM, or make a new key for it.
     Sign(SignArguments),
+    /// Judge what receivers told again, as if other records were published: what would fail, and what saves it.
+    Simulate(SimulateArguments),
 }
 
 impl Command {
@@ -86,6 +89,7 @@ impl Command {
             Command::Report(arguments) => arguments.lang,
             Command::Serve(arguments) => arguments.lang,
             Command::Sign(arguments) => arguments.lang,
+            Command::Simulate(arguments) => arguments.lang,
         }
     }
 }
@@ -321,6 +325,9 @@ Examples:
   Show who sends in the name of a domain:
     sekisho report show example.org
 
+  Find what its SPF record misses, and the record to publish:
+    sekisho report spf-omissions example.org --own 192.0.2.0/24 --own 'Amazon SES'
+
   Show which reports we would send about yesterday, and to whom:
     sekisho report out --dry-run
 
@@ -383,9 +390,103 @@ pub(crate) enum ReportCommand {
         /// Count also what reports tell that nobody vouches for.
         #[arg(long)]
         unproven: bool,
+
+        /// Ask nobody what the sources are called.
+        #[arg(long, conflicts_with = "dns")]
+        no_names: bool,
+
+        /// Ask this server what they are called: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+        #[arg(long, value_name = "SERVER")]
+        dns: Option<String>,
     },
+    /// Find own sources that the SPF record of a MAIL FROM domain misses, and the record that names them.
+    SpfOmissions(OmissionsArguments),
     /// Send our own reports about a day, or show what would be sent, and to whom.
     Out(OutArguments),
+}
+
+/// The options of `sekisho report spf-omissions`.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct OmissionsArguments {
+    /// The domain in MAIL FROM.
+    #[arg(value_name = "DOMAIN", value_parser = parse_domain)]
+    pub(crate) domain: DomainName,
+
+    /// A source that sends with the domain's will: an address, a network, a host, or a sender by its name; may be given several times.
+    #[arg(long, value_name = "SOURCE", value_parser = OwnSource::read)]
+    pub(crate) own: Vec<OwnSource>,
+
+    /// So many days back from today.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+    pub(crate) days: u32,
+
+    /// Count also what reports tell that nobody vouches for.
+    #[arg(long)]
+    pub(crate) unproven: bool,
+
+    /// Ask this server: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+    #[arg(long, value_name = "SERVER", conflicts_with = "zone")]
+    pub(crate) dns: Option<String>,
+
+    /// Take all answers from a zone in a text file, offline.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) zone: Option<PathBuf>,
+}
+
+/// What `--help` shows below the options of `sekisho simulate`.
+const SIMULATE_EXAMPLES: &str = "\
+Examples:
+  What would happen if the domain asked for rejection:
+    sekisho simulate example.org --record 'v=DMARC1; p=reject'
+
+  And if a sender went out of SPF, and a key out of the DNS:
+    sekisho simulate example.org --record 'v=spf1 mx -all' --record 's1._domainkey.example.org TXT !nxdomain'
+
+Exit status: 0 nothing would be worse off, 1 something would, or that cannot be told, 2 could not be done.";
+
+/// The options of `sekisho simulate`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = SIMULATE_EXAMPLES)]
+pub(crate) struct SimulateArguments {
+    /// The domain that receivers told of.
+    #[arg(value_name = "DOMAIN", value_parser = parse_domain)]
+    pub(crate) domain: DomainName,
+
+    /// A proposed record: its text alone (v=DMARC1, v=spf1), or `NAME TYPE DATA`; may be given several times.
+    #[arg(long, value_name = "RECORD", required = true)]
+    pub(crate) record: Vec<String>,
+
+    /// So many days back from today.
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+    pub(crate) days: u32,
+
+    /// Count also what reports tell that nobody vouches for.
+    #[arg(long)]
+    pub(crate) unproven: bool,
+
+    /// Ask nobody what the sources are called.
+    #[arg(long)]
+    pub(crate) no_names: bool,
+
+    /// Ask this server for all other records: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
+    #[arg(long, value_name = "SERVER", conflicts_with = "zone")]
+    pub(crate) dns: Option<String>,
+
+    /// Take all other records from a zone in a text file, offline.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) zone: Option<PathBuf>,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Write JSON.
+    #[arg(long)]
+    pub(crate) json: bool,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang)]
+    pub(crate) lang: Option<Lang>,
 }
 
 /// The options of `sekisho report out`.

@@ -19,6 +19,7 @@ pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::http::HttpSection;
 pub(crate) use self::intake::{IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
+pub(crate) use self::names::{NamesSection, OwnSource};
 use self::raw::RawConfig;
 pub(crate) use self::reports::{RelayTls, ReportsSection, SmtpRelay};
 pub(crate) use self::seal::SealSection;
@@ -43,6 +44,7 @@ mod http;
 mod intake;
 mod lake;
 mod log;
+mod names;
 mod nearest;
 pub(crate) mod network;
 mod raw;
@@ -88,6 +90,8 @@ pub(crate) struct Config {
     pub(crate) lake: Keep,
     /// The reports that we send.
     pub(crate) reports: ReportsSection,
+    /// How sources are named.
+    pub(crate) names: NamesSection,
     /// Where it was read from; nothing where all is default.
     path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -130,6 +134,7 @@ impl Config {
             store: StoreSection::check(sections.store, &mut faults),
             lake: Keep::check(sections.lake, &mut faults),
             reports: ReportsSection::check(sections.reports, &mut faults),
+            names: NamesSection::check(sections.names, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };

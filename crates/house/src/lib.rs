@@ -32,15 +32,19 @@ mod http;
 mod intake;
 mod lake;
 mod metrics;
+mod names;
 mod postfix;
 mod received;
 mod refusal;
 mod reports;
 mod serve;
 mod sign;
+mod simulate;
 mod speech;
+mod spf_record;
 mod store;
 mod terminal;
+mod world;
 
 pub use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
 
@@ -64,6 +68,7 @@ where
         Command::Report(arguments) => arguments.run(&talk, &mut streams),
         Command::Serve(arguments) => arguments.run(&talk, &mut streams),
         Command::Sign(arguments) => arguments.run(&talk, &mut streams),
+        Command::Simulate(arguments) => arguments.run(&talk, &mut streams),
     };
     match ended {
         Ok(exit) => exit.into(),

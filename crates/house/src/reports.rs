@@ -6,6 +6,7 @@
 
 mod command;
 pub(crate) mod import;
+mod omissions;
 mod opening;
 mod out;
 mod reader;
@@ -13,6 +14,8 @@ mod reading;
 mod rows;
 mod show;
 mod submitter;
+pub(crate) mod suspicion;
+pub(crate) mod told;
 mod trouble;
 
 pub(crate) use self::out::{RESULTS, Reporter, keep_sending};

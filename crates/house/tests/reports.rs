@@ -4,7 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use sekisho_core::event::Event;
+use sekisho_core::zone::Zone;
 use sekisho_house::{Setting, Streams, run};
+use sekisho_testkit::dns::DnsServer;
 use serde_json::Value;
 
 use crate::command::Folder;
@@ -60,7 +62,7 @@ fn a_report_is_taken_in_once_and_told_by_source() {
     assert_eq!((exit, counts), (1, [1, 2, 9, 1, 1]), "{told}");
 
     // Nobody vouches for a file: it is left out unless one asks for it.
-    let show = ["report", "show", "example.org", "--days", "3660"];
+    let show = ["report", "show", "example.org", "--days", "3660", "--no-names"];
     let (exit, told, _) = said(&folder, &show);
     assert_eq!((exit, told.lines().count()), (1, 1), "{told}");
     let (exit, told, _) = said(&folder, &[&show[..], &["--unproven", "--json"]].concat());
@@ -82,6 +84,38 @@ fn a_report_is_taken_in_once_and_told_by_source() {
     assert!(listed.contains("doctype:") && listed.contains("duplicate") && listed.lines().count() == 3, "{listed}");
     let (_, listed, _) = said(&folder, &["report", "list", "--state", "unreadable", "--json"]);
     assert!(listed.lines().count() == 1 && listed.contains("\"state\":\"unreadable\""), "{listed}");
+}
+
+#[test]
+fn a_person_reads_names_and_not_addresses() {
+    let folder = Folder::new();
+    folder.write("reports/a.xml", REPORT);
+    let dns = DnsServer::start(
+        Zone::parse(
+            "1.2.0.192.in-addr.arpa PTR mail-sor-f41.google.com\nmail-sor-f41.google.com A 192.0.2.1\n\
+             9.113.0.203.in-addr.arpa PTR liar.google.com\nliar.google.com A !timeout\n",
+        )
+        .unwrap(),
+    );
+    let (dns, reports) = (dns.address().to_string(), folder.path("reports").to_str().unwrap().to_owned());
+    said(&folder, &["report", "import", &reports, "--dns", "127.0.0.1:9"]);
+    let show = ["report", "show", "example.org", "--days", "3660", "--unproven", "--dns", &dns];
+    let (exit, told, talk) = said(&folder, &show);
+    assert!(exit == 0 && told.contains("\nGoogle Workspace  192.0.2.1 "), "{told}{talk}");
+    assert!(told.contains("\n203.0.113.9 ") && !told.contains("liar"), "{told}");
+    let (_, told, _) = said(&folder, &[&show[..], &["--json"]].concat());
+    let sources: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    assert_eq!(
+        (&sources[0]["name"], &sources[0]["named_by"], &sources[0]["host"]),
+        (&"Google Workspace".into(), &"host".into(), &"mail-sor-f41.google.com".into())
+    );
+    assert_eq!((&sources[1]["name"], &sources[1]["host"]), (&Value::Null, &Value::Null));
+
+    // Files that are none are named, and nothing is shown as if it were all.
+    let database = folder.write("as.mmdb", "no database");
+    let config = folder.write("sekisho.toml", format!("[names]\nas_database = {database:?}\n"));
+    let (exit, told, talk) = said(&folder, &[&show[..], &["--config", &config]].concat());
+    assert!(exit == 2 && told.is_empty() && talk.contains("as.mmdb"), "{told}{talk}");
 }
 
 #[test]

@@ -109,7 +109,7 @@ fn without_brackets(path: Box<[u8]>) -> Box<[u8]> {
 }
 
 /// Reads a zone file.
-fn read_zone(path: &Path) -> Result<Zone, Fault> {
+pub(crate) fn read_zone(path: &Path) -> Result<Zone, Fault> {
     let refused = |error: std::io::Error| Fault::io("fault-read", path, &error);
     if fs::metadata(path).map_err(refused)?.len() > ZONE_MAX {
         return Err(Fault::new("fault-large", [("path", shown(path)), ("size", (ZONE_MAX / (1024 * 1024)).into())]));

@@ -46,7 +46,7 @@ fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
 }
 
 /// Reads the word of an outcome without records.
-pub(super) fn failure(word: &str) -> Option<Outcome> {
+pub(crate) fn failure(word: &str) -> Option<Outcome> {
     [Outcome::NoName, Outcome::NoData, Outcome::Servfail, Outcome::Timeout, Outcome::Refused, Outcome::Truncated]
         .into_iter()
         .find(|outcome| outcome.word() == word)

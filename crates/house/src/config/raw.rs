@@ -18,6 +18,7 @@ use super::http::RawHttp;
 use super::intake::RawIntake;
 use super::lake::RawLake;
 use super::log::RawLog;
+use super::names::RawNames;
 use super::nearest::nearest;
 use super::reports::RawReports;
 use super::seal::RawSeal;
@@ -70,6 +71,8 @@ pub(super) struct RawSections {
     pub(super) lake: RawLake,
     /// `[reports]`
     pub(super) reports: RawReports,
+    /// `[names]`
+    pub(super) names: RawNames,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -92,6 +95,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("store", super::store::OPTIONS),
     ("lake", super::lake::OPTIONS),
     ("reports", super::reports::OPTIONS),
+    ("names", super::names::OPTIONS),
+    ("names.own", super::names::OWN_OPTIONS),
 ];
 
 /// Returns the options of a section, or of the tables of a list.

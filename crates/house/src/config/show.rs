@@ -63,7 +63,9 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config { dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, lake, reports, .. } = config;
+    let Config {
+        dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, lake, reports, names, ..
+    } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
         option("dns", "timeout_seconds", dns.timeout.as_secs().into()),
@@ -183,7 +185,12 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("reports", "domain", reports.domain.as_ref().map(ToString::to_string).into()),
         option("reports", "max_recipients", reports.max_recipients.into()),
         option("reports", "max_megabytes", (reports.max_octets >> 20).into()),
+        option("names", "as_database", file(names.as_database.as_deref())),
+        option("names", "country_database", file(names.country_database.as_deref())),
     ]);
+    all.extend(tables("names", "own", &names.own, |own| {
+        [("domain", own.domain.to_string().into()), ("sources", texts(&own.sources))]
+    }));
     all
 }
 

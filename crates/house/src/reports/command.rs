@@ -4,19 +4,24 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
-use jiff::{Timestamp, ToSpan, tz::TimeZone};
+use jiff::Timestamp;
+use sekisho_ask::Source;
 use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Report, ReportFilter, ReportState};
 use serde_json::json;
+use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
 use super::import::{Importer, Taken};
+use super::omissions;
 use super::reader::{Reader, Tally};
 use super::show;
 use super::submitter::Examiner;
+use super::told::{Told, name_sources, namer, reported, with_parents};
 use super::trouble::Trouble;
-use crate::cli::{ReportArguments, ReportCommand};
+use crate::check::read_zone;
+use crate::cli::{OmissionsArguments, ReportArguments, ReportCommand};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::lake::LakeError;
@@ -59,12 +64,66 @@ impl ReportArguments {
                 streams.stdout.flush()?;
                 Ok(Exit::Clean)
             }
+            ReportCommand::SpfOmissions(wanted) => wanted.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
-            ReportCommand::Show { domain, days, unproven } => {
+            ReportCommand::Show { domain, days, unproven, no_names, dns } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-                show_domain(&folder, domain, (*days, *unproven), self.json, talk, streams)
+                let rows = reported(&folder, std::slice::from_ref(domain), (*days, *unproven), &streams.setting)?;
+                let mut sources = show::sources(&rows.rows);
+                if !sources.is_empty() {
+                    let namer = namer(&config, dns.as_deref(), !no_names, &runtime, talk, streams)?;
+                    let clues: Vec<_> = sources.iter().map(show::Source::clue).collect();
+                    let named = runtime.block_on(namer.name(&clues))?;
+                    drop(clues);
+                    sources.iter_mut().zip(named).for_each(|(source, named)| source.named = named);
+                }
+                show_domain(domain, &rows, &sources, self.json, talk, streams)
             }
         }
+    }
+}
+
+impl OmissionsArguments {
+    /// Finds whom an SPF record misses, and says which record names them.
+    fn run(
+        &self,
+        config: &Config,
+        runtime: &Runtime,
+        json: bool,
+        talk: &Talk,
+        streams: &mut Streams<'_>,
+    ) -> anyhow::Result<Exit> {
+        let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
+        let source = {
+            // A resolver binds itself to the reactor that it is made in.
+            let _inside = runtime.enter();
+            match &self.zone {
+                Some(path) => Source::Zone(read_zone(path)?),
+                None => serve::source(self.dns.as_deref(), config)?,
+            }
+        };
+        let told = reported(&folder, &with_parents(&self.domain), (self.days, self.unproven), &streams.setting)?;
+        let rows = omissions::rows_of(told.rows, &self.domain);
+        if rows.is_empty() {
+            return Err(Fault::new("fault-omissions-nothing", [("domain", (&self.domain).into())]).into());
+        }
+        let mut namer = namer(config, None, false, runtime, talk, streams)?;
+        namer.source = Some(source.clone());
+        let named = runtime.block_on(name_sources(&rows, &namer))?;
+        let kept = config.names.own_of(&self.domain);
+        let new: Vec<_> = self.own.iter().filter(|own| !kept.contains(own)).cloned().collect();
+        let own = [kept, new.clone()].concat();
+        let (domain, policy) = (&self.domain, config.policy());
+        let inquiry = omissions::Inquiry { domain, rows: &rows, named: &named, own: &own, policy: &policy };
+        let found = runtime.block_on(inquiry.find(&source, omissions::errand(config.dns.timeout)))?;
+        let said = if json {
+            found.json(domain, told.days) + "\n"
+        } else {
+            found.tell(domain, told.days, &new, talk, Paint { on: streams.setting.stdout_colour })
+        };
+        streams.stdout.write_all(said.as_bytes())?;
+        streams.stdout.flush()?;
+        Ok(if found.is_something() { Exit::Found } else { Exit::Clean })
     }
 }
 
@@ -228,24 +287,18 @@ fn listed_json(report: &Report) -> String {
 
 /// Shows who sends in the name of a domain.
 fn show_domain(
-    folder: &DataFolder,
     domain: &DomainName,
-    (days, unproven): (u32, bool),
+    told: &Told,
+    sources: &[show::Source],
     json: bool,
     talk: &Talk,
     streams: &mut Streams<'_>,
 ) -> anyhow::Result<Exit> {
-    let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
-    let lake = folder.lake_to_read(open).map_err(|why| lake_fault(&why))?;
-    let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
-    let first = last.saturating_sub(i64::from(days).days());
-    let rows = lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake_fault(&why))?;
-    let sources = show::sources(&rows);
     let said = if json {
         sources.iter().map(|source| show::json(source) + "\n").collect()
     } else {
         let paint = Paint { on: streams.setting.stdout_colour };
-        show::account(&domain.to_string(), (first, last), &sources, talk, paint)
+        show::account(&domain.to_string(), told.days, sources, talk, paint)
     };
     streams.stdout.write_all(said.as_bytes())?;
     streams.stdout.flush()?;

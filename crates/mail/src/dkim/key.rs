@@ -145,6 +145,23 @@ impl Key {
         }
     }
 
+    /// Tells whether another record has the same key.
+    pub(crate) fn is_same(&self, other: &Key) -> bool {
+        match (&self.public, &other.public) {
+            (PublicKey::Rsa(one, _), PublicKey::Rsa(other, _)) => one.as_ref() == other.as_ref(),
+            (PublicKey::Ed25519(one), PublicKey::Ed25519(other)) => one.as_ref() == other.as_ref(),
+            _ => false,
+        }
+    }
+
+    /// Tells whether the record lets this key sign mail, by whichever algorithm its kind has.
+    pub(crate) fn allows_mail(&self) -> Result<(), &'static Fault> {
+        self.allows(match self.public {
+            PublicKey::Rsa(..) => Algorithm::RsaSha256,
+            PublicKey::Ed25519(_) => Algorithm::Ed25519Sha256,
+        })
+    }
+
     /// Verifies the signature of a header hash; where it does not fit, says which of header and key differs.
     pub(crate) fn verify(&self, hash: &Digest, signature: &[u8]) -> Result<(), &'static Fault> {
         match &self.public {

@@ -50,6 +50,40 @@ pub fn compare(key: &SigningKey, outcome: &Outcome) -> Result<Published, Mismatc
     Ok(Published { testing: lookup.testing, strict: published.strict })
 }
 
+/// What a proposed record makes of signatures that verify by the record that is published.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Succession {
+    /// They verify as before.
+    Kept,
+    /// Only those whose `i=` names `d=` itself do: the proposed record says `t=s`, and the published one does not.
+    Narrowed,
+    /// They verify no longer.
+    Lost(Mismatch),
+    /// Nobody can tell: there is no published key to compare with.
+    Unknown,
+}
+
+/// Tells what becomes of signatures by the published key under a proposed record.
+pub fn succeed(published: &Outcome, proposed: &Outcome) -> Succession {
+    if proposed.is_transient() {
+        return Succession::Lost(Mismatch::Unavailable);
+    }
+    let next = match Lookup::from_outcome(proposed).key {
+        Ok(key) => key,
+        Err(why) if *why == fault::KEY_ABSENT => return Succession::Lost(Mismatch::Absent),
+        Err(why) => return Succession::Lost(Mismatch::of(why)),
+    };
+    if let Err(why) = next.allows_mail() {
+        return Succession::Lost(Mismatch::of(why));
+    }
+    match Lookup::from_outcome(published).key {
+        Err(_) => Succession::Unknown,
+        Ok(key) if !key.is_same(&next) => Succession::Lost(Mismatch::OtherKey),
+        Ok(key) if next.strict && !key.strict => Succession::Narrowed,
+        Ok(_) => Succession::Kept,
+    }
+}
+
 /// Why the DNS does not let a key sign.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
@@ -112,6 +146,28 @@ mod tests {
 
     fn answer(texts: &[&str]) -> Outcome {
         Outcome::Records(texts.iter().map(|text| Record::Txt(vec![text.as_bytes().into()])).collect())
+    }
+
+    #[test]
+    fn a_proposed_record_keeps_narrows_or_loses_what_the_published_key_signed() {
+        let rsa = SigningKey::generate(NewKey::Rsa2048, &SystemRandom::new()).unwrap().record();
+        let ed = SigningKey::from_seed(&[7; 32]).unwrap().record();
+        for key in [&rsa, &ed] {
+            let published = answer(&[key]);
+            for (proposed, becomes) in [
+                (answer(&[&key.replace("; p=", "; t=y; n=new; p=")]), Succession::Kept),
+                (answer(&[&key.replace("; p=", "; t=s; p=")]), Succession::Narrowed),
+                (answer(&["v=DKIM1; p="]), Succession::Lost(Mismatch::Revoked)),
+                (answer(&["v=DKIM1; k=rsa"]), Succession::Lost(Mismatch::Malformed)),
+                (answer(&[if *key == rsa { &ed } else { &rsa }]), Succession::Lost(Mismatch::OtherKey)),
+                (answer(&[&key.replace("; p=", "; s=tlsrpt; p=")]), Succession::Lost(Mismatch::NotForMail)),
+                (Outcome::NoName, Succession::Lost(Mismatch::Absent)),
+                (Outcome::Servfail, Succession::Lost(Mismatch::Unavailable)),
+            ] {
+                assert_eq!(succeed(&published, &proposed), becomes, "{proposed:?}");
+            }
+            assert_eq!(succeed(&Outcome::NoName, &published), Succession::Unknown);
+        }
     }
 
     #[test]

@@ -8,7 +8,6 @@ use sekisho_core::name::DomainName;
 use crate::verdict::SpfResult;
 
 use super::evaluation::{Evaluation, Halt, NAMES_MAX, shared};
-use super::macros::dotted;
 use super::record::{Directive, DomainSpec, Prefixes, same_v4, same_v6};
 use super::rules;
 
@@ -177,11 +176,7 @@ impl<'a> Evaluation<'a> {
 
     /// Returns the question for the client's name.
     fn reverse_question(&self) -> Question {
-        let suffix: &[u8] = if self.sender.client.is_ipv4() { b"in-addr.arpa" } else { b"ip6.arpa" };
-        let text = dotted(self.sender.client);
-        let labels = text.rsplit(|&byte| byte == b'.').chain(suffix.split(|&byte| byte == b'.'));
-        let name = DomainName::from_labels(labels).expect("at most 34 labels of 1 to 7 octets are a name");
-        Question::new(Kind::Ptr, name)
+        Question::ptr(self.sender.client)
     }
 
     /// Returns the first address that equals the client's in the leading bits; families are never mixed (§5).
