@@ -111,7 +111,7 @@ impl ClusterArguments {
         let said = |why: LakeError| Fault::new("fault-cluster", []).because(Fault::quote(why.to_string()));
         match self.what {
             ClusterCommand::Scheduler { listen, executor_timeout } => {
-                warn_of_others(listen, talk, streams)?;
+                warn_of_others(listen, talk, streams);
                 let scheduling = Scheduling { listen, executor_timeout: Duration::from_secs(executor_timeout.into()) };
                 (cluster.schedule)(&scheduling, &mut |address| {
                     let next = [("address", reached(address).to_string().into())];
@@ -121,7 +121,7 @@ impl ClusterArguments {
                 .map_err(said)?;
             }
             ClusterCommand::Executor { scheduler, listen, lake, work, slots } => {
-                warn_of_others(listen, talk, streams)?;
+                warn_of_others(listen, talk, streams);
                 let lake = match lake {
                     Some(lake) => lake,
                     None => DataFolder::find(&config.store, &streams.setting.data_places)?.lake_path(),
@@ -143,11 +143,10 @@ impl ClusterArguments {
 }
 
 /// Warns whoever listens where others may come from: nobody is asked who they are.
-fn warn_of_others(listen: SocketAddr, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<()> {
+fn warn_of_others(listen: SocketAddr, talk: &Talk, streams: &mut Streams<'_>) {
     if !listen.ip().is_loopback() {
         streams.tell(&talk.say("cluster-open", &[("address", listen.to_string().into())]));
     }
-    Ok(())
 }
 
 /// Returns under which address those on this machine reach whoever listens everywhere.

@@ -1,8 +1,11 @@
 //! What schedulers and executors share: threads, signals, log lines, and why they could not be
 
+use std::collections::BTreeMap;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use ballista_core::error::BallistaError;
 use tokio::runtime::{Builder, Runtime};
@@ -11,7 +14,7 @@ use tokio::signal::unix::{SignalKind, signal};
 /// Returns the threads of a scheduler or an executor, whose log lines go where ours go.
 pub(crate) fn runtime() -> Result<Runtime, ClusterError> {
     // Only the first one of a process decides where log lines go; a test may call twice.
-    if log::set_logger(&Lines).is_ok() {
+    if log::set_logger(&LINES).is_ok() {
         log::set_max_level(log::LevelFilter::Info);
     }
     Builder::new_multi_thread().thread_name("cluster").enable_all().build().map_err(ClusterError::Runtime)
@@ -27,8 +30,30 @@ pub(crate) async fn told_to_stop() -> io::Result<()> {
     Ok(())
 }
 
-/// Hands Ballista's log lines on: failures as what they are, and what it does step by step for whoever debugs.
-struct Lines;
+/// Where Ballista's log lines go.
+static LINES: Lines = Lines(Mutex::new(BTreeMap::new()));
+/// How long a line that was said is not said again. While its scheduler is away, an executor complains twenty times a second.
+const QUIET: Duration = Duration::from_secs(10);
+
+/// Hands Ballista's log lines on: failures as what they are, and what it does step by step for whoever debugs. Keeps when
+/// which place in the source last spoke.
+struct Lines(Mutex<BTreeMap<Place, Instant>>);
+
+/// A place in the source.
+type Place = (Option<&'static str>, Option<u32>);
+
+impl Lines {
+    /// Returns whether a place has spoken just now, and notes that it wants to.
+    fn repeats(&self, place: Place) -> bool {
+        let mut last = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        if last.get(&place).is_some_and(|then| now.duration_since(*then) < QUIET) {
+            return true;
+        }
+        last.insert(place, now);
+        false
+    }
+}
 
 impl log::Log for Lines {
     fn enabled(&self, about: &log::Metadata<'_>) -> bool {
@@ -36,7 +61,8 @@ impl log::Log for Lines {
     }
 
     fn log(&self, record: &log::Record<'_>) {
-        if !self.enabled(record.metadata()) {
+        let place = (record.file_static(), record.line());
+        if !self.enabled(record.metadata()) || record.level() == log::Level::Warn && self.repeats(place) {
             return;
         }
         match record.level() {
@@ -103,5 +129,18 @@ impl std::error::Error for ClusterError {
             Self::Ballista(error) => Some(error),
             Self::Address(_) | Self::NoLake(_) => None,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_place_that_repeats_itself_is_heard_once() {
+        let lines = Lines(Mutex::default());
+        assert!(!lines.repeats((Some("a.rs"), Some(1))));
+        assert!(lines.repeats((Some("a.rs"), Some(1))));
+        assert!(!lines.repeats((Some("a.rs"), Some(2))));
     }
 }

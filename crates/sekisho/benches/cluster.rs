@@ -58,7 +58,7 @@ fn main() {
     let here: Vec<_> = QUESTIONS.iter().map(|(_, sql)| many.best(sql, None)).collect();
     let one = Cluster::start(&many.folder, 1);
     let by_one: Vec<_> = QUESTIONS.iter().map(|(_, sql)| many.best(sql, Some(&one))).collect();
-    drop(one);
+    one.stop();
     let two = Cluster::start(&many.folder, 2);
     let by_two: Vec<_> = QUESTIONS.iter().map(|(_, sql)| many.best(sql, Some(&two))).collect();
     println!("{:<26}{:>12}{:>14}{:>15}", "question", "here", "one executor", "two executors");
@@ -171,5 +171,13 @@ impl Cluster {
         let executors =
             (0..executors).map(|core| Part::executor(folder, &scheduler, work.path(), Some(core))).collect();
         Cluster { executors, scheduler, _work: work }
+    }
+
+    /// Stops it in order.
+    fn stop(self) {
+        for part in self.executors.into_iter().chain([self.scheduler]) {
+            let (status, said) = part.stop();
+            assert!(status.success(), "{status}: {said}");
+        }
     }
 }

@@ -74,7 +74,8 @@ pub(crate) fn told(error: &dyn std::error::Error) -> LakeError {
     let mut cause = error.source();
     while let Some(why) = cause {
         let why_said = why.to_string();
-        if !said.ends_with(&why_said) {
+        let why_said = why_said.trim_end();
+        if !said.ends_with(why_said) {
             said = format!("{said}: {why_said}");
         }
         cause = why.source();
