@@ -128,6 +128,8 @@ fault-no-data = there are no books in { $path } yet: start `sekisho serve`, or `
 fault-no-data-folder = no data folder can be had: set `store.folder`
 fault-no-lake = this program was built without a lake
 fault-lake = the lake cannot do that
+fault-no-cluster = this program was built without a cluster; `cargo build --release --package sekisho --features cluster` builds one with it
+fault-cluster = the cluster cannot do that
 fault-runtime-folder = cannot keep the list of mails in work in { $path }
 fault-word = `{ $value }` is not known here; write { $words }
 fault-help = `{ $value }` cannot stand in an answer; write at most 100 ASCII characters without spaces
@@ -220,6 +222,7 @@ why-key-denied = user { $user }, whom the daemon runs as, may not read it; hand 
 fault-syntax = this is not TOML from here on; mend the line or put a `#` before it
 fault-type = this value is of the wrong kind; `sekisho config show` shows how the option is written
 why-other = { $text }
+why-not-host-port = write HOST:PORT, such as 127.0.0.1:50050
 why-not-address = write an IP address, such as 192.0.2.1 or 2001:db8::1
 why-not-path = write one address, such as bounce@example.org, or '' for the null path
 why-not-seconds = write a number of seconds from 0.001 to 600
@@ -356,8 +359,25 @@ held-summary = { $count ->
 }
 held-released = { $id } is released
 
+## sekisho cluster
+
+cluster-scheduler-listening = scheduler: listening for executors and questions on { $address }; Ctrl-C or SIGTERM stops it
+cluster-scheduler-next = start executors: sekisho cluster executor --scheduler { $address }
+    and ask: sekisho lake query 'SELECT count(*) FROM mail' --cluster df://{ $address }
+cluster-executor-listening = executor: { $slots ->
+    [one] 1 task
+   *[other] { $slots } tasks
+} at once, results are fetched on { $address }; Ctrl-C or SIGTERM stops it in order
+cluster-executor-next = working for the scheduler at { $scheduler }
+cluster-open = warning: whoever reaches { $address } can ask this cluster for everything in the lake and keep it busy: there is no password and no encryption. Let a firewall keep all others out
+cluster-stopped = stopped
+
 ## sekisho lake, sekisho report
 
+lake-unsettled = { $count ->
+    [one] 1 Event is not yet settled, and is
+   *[other] { $count } Events are not yet settled, and are
+} left out; the daemon settles within two minutes, `sekisho lake compact` without one
 lake-tables = {"table           days   files          rows          MB"}
 lake-let-go = { $files ->
     [0] nothing was older than it is kept

@@ -64,6 +64,31 @@ sekisho-held-list = 誰から来たか、いつからあるか、なぜ保留さ
 sekisho-held-release = メールを配送に戻す。そのまま配送され、判定はもう行わない
 sekisho-held-release--ids = キュー ID。`sekisho held list` が示すもの
 
+sekisho-cluster = lake への問いに共同で答えるクラスターの一員になる（クラスター付きで作られたプログラムのみ）
+sekisho-cluster-examples =
+    例:
+      このマシンの上のクラスター。それぞれ別の端末で:
+        sekisho cluster scheduler
+        sekisho cluster executor --scheduler 127.0.0.1:50050
+
+      問い合わせる:
+        sekisho lake query 'SELECT count(*) FROM mail' --cluster df://127.0.0.1:50050
+
+    パスワードは求められず、暗号化もない。ループバックか専用のネットワークで待ち受けること。
+
+    終了コード: 0 順序正しく停止した、2 実行できなかった
+sekisho-cluster--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
+sekisho-cluster--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
+sekisho-cluster-scheduler = 問いを受け取り、タスクに分けて実行役に渡す。クラスターに 1 つ
+sekisho-cluster-scheduler--listen = このアドレスで待ち受ける。既定は 127.0.0.1:50050
+sekisho-cluster-scheduler--executor_timeout = 実行役がこの秒数だけ黙ったら、そのタスクをほかに渡す。既定は 15
+sekisho-cluster-executor = タスクを実行する。マシンの数だけ動かす
+sekisho-cluster-executor--scheduler = このスケジューラーからタスクを受け取る
+sekisho-cluster-executor--listen = 結果を取りに来る相手をこのアドレスで待ち受ける。既定は 127.0.0.1:50051
+sekisho-cluster-executor--lake = データフォルダーの lake の代わりに、このフォルダーの lake を読む。どこからも同じファイルが見えること
+sekisho-cluster-executor--work = 計算した結果を、渡すまで、一時フォルダーの代わりにこのフォルダーに置く
+sekisho-cluster-executor--slots = 同時に実行するタスクの数。既定はプロセッサーの数
+
 sekisho-lake = 保存されたもの（判定、事実、レポートの行）に SQL で尋ねる
 sekisho-lake-examples =
     例:
@@ -78,7 +103,9 @@ sekisho-lake--lang = 日本語（ja）か英語（en）で表示する。指定�
 sekisho-lake-query = 問いに答える。読むだけの文にのみ答える
 sekisho-lake-query--sql = 問い。SELECT で書く
 sekisho-lake-query--csv = CSV で書く。数式になるものは含まれない
+sekisho-lake-query--cluster = df://HOST:PORT のクラスターに答えさせる。クラスターに見えるのはファイルになったもの
 sekisho-lake-tables = 表と、その中身の量を一覧する
+sekisho-lake-tables--cluster = df://HOST:PORT のクラスターに行を数えさせる。クラスターに見えるのはファイルになったもの
 sekisho-lake-retain = [lake] の保存期間を過ぎた日を消す。デーモンは自分で行う
 sekisho-lake-compact = 多くの小さなファイルを少数の大きなファイルにまとめる。デーモンは自分で行う
 

@@ -118,6 +118,8 @@ fault-no-data = { $path } にまだ記録がない: `sekisho serve` を起動す
 fault-no-data-folder = データフォルダーを用意できない: `store.folder` を設定
 fault-no-lake = このプログラムは lake なしで作られている
 fault-lake = lake が処理できない
+fault-no-cluster = このプログラムはクラスターなしで作られている。`cargo build --release --package sekisho --features cluster` でクラスター付きを作る
+fault-cluster = クラスターが処理できない
 fault-runtime-folder = { $path } に処理中メールの記録を置けない
 fault-word = `{ $value }` は使えない: { $words } のいずれかを指定
 fault-help = `{ $value }` は応答に書けない: 空白のない ASCII 100 文字以内で指定
@@ -210,6 +212,7 @@ why-key-denied = デーモンの利用者（UID { $user }）に読み取り権�
 fault-syntax = ここから TOML として読めない: 行を直すか、先頭に `#` を付けて無効にする
 fault-type = 値の種類が違う: 書き方は `sekisho config show` で確認
 why-other = { $text }
+why-not-host-port = HOST:PORT を指定（例: 127.0.0.1:50050）
 why-not-address = IP アドレスを指定（例: 192.0.2.1、2001:db8::1）
 why-not-path = アドレスを一つ指定（例: bounce@example.org、空のパスは ''）
 why-not-seconds = 0.001 から 600 までの秒数を指定
@@ -331,8 +334,19 @@ held-no-reason = 保留の理由はヘッダーに書かれていない
 held-summary = 保留中のメールは { $count } 通
 held-released = { $id } の保留を解除
 
+## sekisho cluster
+
+cluster-scheduler-listening = スケジューラー: { $address } で実行役と問いを待ち受け中。停止は Ctrl-C か SIGTERM
+cluster-scheduler-next = 実行役を起動: sekisho cluster executor --scheduler { $address }
+    問い合わせ: sekisho lake query 'SELECT count(*) FROM mail' --cluster df://{ $address }
+cluster-executor-listening = 実行役: 同時に { $slots } タスク、結果の受け渡しは { $address }。停止は Ctrl-C か SIGTERM（順序正しく止まる）
+cluster-executor-next = { $scheduler } のスケジューラーのもとで稼働中
+cluster-open = 警告: { $address } に届く者は誰でも、lake の全内容をこのクラスターに尋ね、占有できる。パスワードも暗号化もない。ファイアウォールでほかを締め出すこと
+cluster-stopped = 停止した
+
 ## sekisho lake, sekisho report
 
+lake-unsettled = まだファイルになっていないイベント { $count } 件は含まれない。デーモンは 2 分以内に、デーモンがなければ `sekisho lake compact` がファイルにする
 lake-tables = {"テーブル        日数  ファイル          行数          MB"}
 lake-let-go = { $files ->
     [0] 保存期間を過ぎたものはありません

@@ -1,7 +1,7 @@
 //! The command line: every option in one plain sentence
 
 use std::ffi::OsString;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::speech::Lang;
 use sekisho_ledger::ReportState;
 
+use crate::cluster::HostPort;
 use crate::config::OwnSource;
 use crate::fault::Fault;
 use crate::received::Hop;
@@ -62,6 +63,8 @@ pub(crate) struct Cli {
 pub(crate) enum Command {
     /// Judge mails: SPF, DKIM, ARC and DMARC, and say why.
     Check(CheckArguments),
+    /// Be a part of a cluster that answers questions to the lake, where this program was built with one.
+    Cluster(ClusterArguments),
     /// Check the configuration, show what is in force, or examine it together with that of Postfix.
     Config(ConfigArguments),
     /// The mails in Postfix's hold queue: list them, or let some go.
@@ -83,6 +86,7 @@ impl Command {
     pub(crate) fn lang(&self) -> Option<Lang> {
         match self {
             Command::Check(arguments) => arguments.lang,
+            Command::Cluster(arguments) => arguments.lang,
             Command::Config(arguments) => arguments.lang,
             Command::Held(arguments) => arguments.lang,
             Command::Lake(arguments) => arguments.lang,
@@ -307,13 +311,99 @@ pub(crate) enum LakeCommand {
         /// Write CSV in which nothing is a formula.
         #[arg(long, conflicts_with = "json")]
         csv: bool,
+
+        /// Let the cluster at df://HOST:PORT answer; it sees what is settled.
+        #[arg(long, value_name = "ADDRESS")]
+        cluster: Option<String>,
     },
     /// List the tables, and how much is in them.
-    Tables,
+    Tables {
+        /// Let the cluster at df://HOST:PORT count the rows; it sees what is settled.
+        #[arg(long, value_name = "ADDRESS")]
+        cluster: Option<String>,
+    },
     /// Make few large files of many small ones; the daemon does so by itself.
     Compact,
     /// Let go of days that are older than `[lake]` keeps them; the daemon does so by itself.
     Retain,
+}
+
+/// What `--help` shows below the options of `sekisho cluster`.
+const CLUSTER_EXAMPLES: &str = "\
+Examples:
+  A cluster on this machine, each part in a terminal of its own:
+    sekisho cluster scheduler
+    sekisho cluster executor --scheduler 127.0.0.1:50050
+
+  Ask it:
+    sekisho lake query 'SELECT count(*) FROM mail' --cluster df://127.0.0.1:50050
+
+Nobody is asked for a password, and nothing is encrypted: listen on loopback or in a network of its own.
+
+Exit status: 0 stopped in order, 2 could not be done.";
+
+/// The options of `sekisho cluster`.
+#[derive(Clone, Debug, Args)]
+#[command(after_help = CLUSTER_EXAMPLES, arg_required_else_help = true)]
+pub(crate) struct ClusterArguments {
+    /// Which part to be.
+    #[command(subcommand)]
+    pub(crate) what: ClusterCommand,
+
+    /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
+    #[arg(long, value_name = "FILE", global = true)]
+    pub(crate) config: Option<PathBuf>,
+
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
+    pub(crate) lang: Option<Lang>,
+}
+
+/// The parts of a cluster.
+#[derive(Clone, Debug, Subcommand)]
+pub(crate) enum ClusterCommand {
+    /// Take questions, cut them into tasks, and give these to executors. One for a cluster.
+    Scheduler {
+        /// Listen on this address.
+        #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:50050", value_parser = parse_listen)]
+        listen: SocketAddr,
+
+        /// Give an executor's tasks to others when it was silent for so many seconds.
+        #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(2..=3_600))]
+        executor_timeout: u16,
+    },
+    /// Do tasks. As many for a cluster as there are machines.
+    Executor {
+        /// Ask this scheduler for tasks.
+        #[arg(long, value_name = "HOST:PORT", value_parser = parse_host_port)]
+        scheduler: HostPort,
+
+        /// Listen on this address for those who fetch what was computed.
+        #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:50051", value_parser = parse_listen)]
+        listen: SocketAddr,
+
+        /// Read the lake in this folder instead of the one in the data folder; all see the same files.
+        #[arg(long, value_name = "FOLDER")]
+        lake: Option<PathBuf>,
+
+        /// Keep what is computed in this folder until it was fetched, instead of the one for temporary files.
+        #[arg(long, value_name = "FOLDER")]
+        work: Option<PathBuf>,
+
+        /// Do so many tasks at once [default: one for each processor].
+        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+        slots: Option<u16>,
+    },
+}
+
+/// Reads an address to listen on.
+fn parse_listen(text: &str) -> Result<SocketAddr, Fault> {
+    text.parse().map_err(|_| Fault::new("fault-listen", [("value", text.to_owned().into())]))
+}
+
+/// Reads a host and a port.
+fn parse_host_port(text: &str) -> Result<HostPort, Fault> {
+    text.parse().map_err(|_| Fault::new("why-not-host-port", []))
 }
 
 /// What `--help` shows below the options of `sekisho report`.

@@ -55,6 +55,15 @@ pub trait Lake: Send + Sync {
     /// Where the statement is wrong, does not only read, or needs too much; and where `out` fails.
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError>;
 
+    /// Returns how many Events are kept of which questions do not know yet.
+    ///
+    /// # Errors
+    ///
+    /// Where they cannot be counted.
+    fn unsettled(&self) -> Result<u64, LakeError> {
+        Ok(0)
+    }
+
     /// Lists the tables, and how much is in them.
     ///
     /// # Errors

@@ -20,6 +20,7 @@ use crate::terminal::Paint;
 
 mod check;
 mod cli;
+mod cluster;
 mod config;
 mod doctor;
 mod door;
@@ -46,6 +47,7 @@ mod store;
 mod terminal;
 mod world;
 
+pub use crate::cluster::{Cluster, Executing, HostPort, NoHostPort, ReadByCluster, RunPart, Scheduling};
 pub use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
 
 /// Runs one command and returns its exit code.
@@ -62,6 +64,7 @@ where
     let talk = Talk::new(cli.command.lang().unwrap_or(lang));
     let ended = match cli.command {
         Command::Check(arguments) => arguments.run(&talk, &mut streams),
+        Command::Cluster(arguments) => arguments.run(&talk, &mut streams),
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
         Command::Held(arguments) => arguments.run(&talk, &mut streams),
         Command::Lake(arguments) => arguments.run(&talk, &mut streams),
@@ -126,6 +129,12 @@ impl Streams<'_> {
         self.talk_of_fault(&said);
     }
 
+    /// Says on stderr what a person may want to know.
+    fn tell(&mut self, said: &str) {
+        // Nobody is left to hear that stderr is closed.
+        let _ = writeln!(self.stderr, "{said}");
+    }
+
     /// Says on stderr, with our name before it, what could not be done.
     fn talk_of_fault(&mut self, said: &str) {
         let paint = Paint { on: self.setting.stderr_colour };
@@ -153,6 +162,8 @@ pub struct Setting {
     pub data_places: Vec<PathBuf>,
     /// What opens the lake; without it no Events are kept.
     pub open_lake: Option<OpenLake>,
+    /// What makes a cluster that answers questions to the lake; without it there is none.
+    pub cluster: Option<Cluster>,
     /// Folders for what has to outlive the process but not the machine; the first that can be had is used.
     pub runtime_places: Vec<PathBuf>,
 }
@@ -175,6 +186,7 @@ impl Setting {
             config_places: ["sekisho.toml", "/etc/sekisho/sekisho.toml"].map(PathBuf::from).into(),
             data_places: data_places(),
             open_lake: None,
+            cluster: None,
             runtime_places: runtime_places(),
         }
     }

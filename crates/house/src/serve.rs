@@ -7,7 +7,7 @@
 //! those who watch, and for the end: whatever mails do, somebody answers, and somebody stops in time.
 
 mod confinement;
-mod journal;
+pub(crate) mod journal;
 #[cfg(test)]
 mod tests;
 
@@ -30,10 +30,8 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
-use tracing_subscriber::layer::SubscriberExt;
-use tracing_subscriber::util::SubscriberInitExt;
 
-use self::journal::{Journal, Shared, to_stderr};
+use self::journal::Journal;
 use crate::cli::ServeArguments;
 use crate::config::{Config, StoreSection};
 use crate::events::{Events, Keeping};
@@ -56,9 +54,7 @@ impl ServeArguments {
     pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
         let places = streams.setting.config_places.clone();
         let mut config = Config::load(self.config.as_deref(), &places)?;
-        let journal = Arc::new(Journal::new(config.log, to_stderr));
-        // Only the first call of a process decides where log lines go; a test may call twice.
-        let _ = tracing_subscriber::registry().with(Shared(Arc::clone(&journal))).try_init();
+        let journal = journal::open(config.log);
         let sockets = Sockets::bind(&config, &streams.setting)?;
         let in_work = Arc::new(in_work(&config, &streams.setting.runtime_places)?);
         // Keys are read before root's privileges go: nobody else may be able to.

@@ -85,6 +85,11 @@ impl DataFolder {
         read().map_err(|why| Fault::io("fault-data-folder", &path, &why))
     }
 
+    /// Returns where the lake in it is.
+    pub(crate) fn lake_path(&self) -> PathBuf {
+        self.path.join(LAKE)
+    }
+
     /// Opens the lake in it to read.
     pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
         (open.read)(&self.path.join(LAKE))

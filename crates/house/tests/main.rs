@@ -5,6 +5,7 @@
 mod account;
 mod arc_suite;
 mod check;
+mod cluster;
 mod command;
 mod config;
 mod dkim_vectors;

@@ -35,22 +35,6 @@ use crate::{Kind, functions};
 const LONGEST_SQL: usize = 64 << 10;
 /// How many words and signs a query has at most: planning a long chain of terms takes the square of its length.
 const MOST_TOKENS: usize = 4_000;
-/// Functions that make much of little, outside of the memory pool's sight. Nobody needs them to ask about mail.
-const UNBOUNDED: [&str; 12] = [
-    "repeat",
-    "lpad",
-    "rpad",
-    "space",
-    "array_repeat",
-    "list_repeat",
-    "array_resize",
-    "list_resize",
-    "generate_series",
-    "range",
-    "gen_series",
-    "translate",
-];
-
 /// What queries share.
 #[derive(Debug)]
 pub(crate) struct Engine {
@@ -97,8 +81,7 @@ impl Engine {
             .with_table_functions(std::collections::HashMap::new())
             .build();
         let context = SessionContext::new_with_state(state);
-        UNBOUNDED.into_iter().for_each(|name| context.deregister_udf(name));
-        functions::all().into_iter().for_each(|function| context.register_udf(function));
+        functions::set(&context);
         for (kind, table) in tables {
             context.register_table(kind.name(), Arc::new(table))?;
         }

@@ -26,6 +26,11 @@ pub(crate) fn written(day: i32) -> String {
     Date::new(1970, 1, 1).and_then(|first| first.checked_add(since)).expect("between 1970 and 9999").to_string()
 }
 
+/// Returns whether a day can be written.
+pub(crate) fn exists(day: i32) -> bool {
+    (0..=LAST).contains(&i64::from(day))
+}
+
 /// Reads a day; nothing where it is none.
 pub(crate) fn read(text: &str) -> Option<i32> {
     let date: Date = text.parse().ok()?;

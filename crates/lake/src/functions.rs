@@ -13,7 +13,30 @@ use datafusion::arrow::array::{Array, ArrayRef, AsArray, BooleanArray, StringArr
 use datafusion::arrow::datatypes::{DataType, Int64Type};
 use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
+use datafusion::prelude::SessionContext;
 use ipnet::IpNet;
+
+/// Functions that make much of little, outside of the memory pool's sight. Nobody needs them to ask about mail.
+const UNBOUNDED: [&str; 12] = [
+    "repeat",
+    "lpad",
+    "rpad",
+    "space",
+    "array_repeat",
+    "list_repeat",
+    "array_resize",
+    "list_resize",
+    "generate_series",
+    "range",
+    "gen_series",
+    "translate",
+];
+
+/// Gives a context our functions, and takes away those that could make too much.
+pub fn set(context: &SessionContext) {
+    UNBOUNDED.into_iter().for_each(|name| context.deregister_udf(name));
+    all().into_iter().for_each(|function| context.register_udf(function));
+}
 
 /// Returns our functions.
 pub fn all() -> Vec<ScalarUDF> {

@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use datafusion::common::ScalarValue;
+use datafusion::prelude::SessionContext;
 use jiff::civil::Date;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
@@ -22,6 +23,7 @@ use sekisho_core::event::Event;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
+use crate::afar::SettledTable;
 use crate::ask::{AskError, Engine, Rows};
 use crate::kind::Kind;
 use crate::log::{AppendError, Log};
@@ -30,10 +32,10 @@ use crate::shelf::{Shelf, ShelfError};
 use crate::snapshot::Snapshot;
 use crate::table::EventTable;
 use crate::upkeep::{self, Compacted, Compactor, Retained, SettleError, Settled};
-use crate::{Damage, columns, days, now, random};
+use crate::{Damage, columns, days, log, now, random, snapshot};
 
 /// The folder of the files.
-const EVENTS: &str = "events";
+pub(crate) const EVENTS: &str = "events";
 
 /// How much stack a thread may use: a chain of terms is deep as a tree, and the longest query must fit. Only what is used
 /// takes memory.
@@ -132,7 +134,8 @@ impl Lake {
             .worker_threads(settings.threads.max(1))
             .thread_name("lake")
             .thread_stack_size(STACK)
-            .enable_time()
+            // Time for limits; sockets for whoever asks a cluster, where this program has them.
+            .enable_all()
             .build()?;
         fs::create_dir_all(spill)?;
         let engine =
@@ -243,6 +246,30 @@ impl Lake {
         inner.engine.ask(context, sql.to_owned(), values).await
     }
 
+    /// Returns the settled Events of each kind, to be asked about afar.
+    pub async fn settled(&self) -> Result<Vec<(Kind, SettledTable)>, ShelfError> {
+        let inner = Arc::clone(&self.inner);
+        self.run(async move {
+            let mut tables = Vec::new();
+            for kind in Kind::ALL {
+                tables.push((kind, SettledTable::new(kind, &inner.shelf.list(kind).await?.live)));
+            }
+            Ok(tables)
+        })
+        .await
+    }
+
+    /// Returns how many Events are not yet settled.
+    pub async fn unsettled(&self) -> Result<u64, ShelfError> {
+        let inner = Arc::clone(&self.inner);
+        self.run(async move { Ok(inner.unsettled()?) }).await
+    }
+
+    /// Asks with SQL in a context of the caller's, within the bounds of every other question.
+    pub async fn ask_in(&self, context: SessionContext, sql: &str) -> Result<Rows, AskError> {
+        self.inner.engine.ask(context, sql.to_owned(), Vec::new()).await
+    }
+
     /// Runs work on the lake's threads; it goes on if nobody waits for it any longer.
     async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
         let threads = self.threads.as_ref().expect("there until the lake is dropped");
@@ -266,6 +293,20 @@ impl Inner {
     /// Returns what only a writer has.
     fn writer(&self) -> Result<&Writer, SettleError> {
         self.writer.as_ref().ok_or(SettleError::ReadOnly)
+    }
+
+    /// Returns how many Events are in segments.
+    fn unsettled(&self) -> io::Result<u64> {
+        let mut unsettled = 0;
+        for id in log::ids(&self.segments)? {
+            match snapshot::Opened::open(&self.segments, &id).and_then(|segment| segment.read(None)) {
+                Ok(content) => unsettled += content.map_or(0, |content| content.events.len() as u64),
+                // It was settled just now.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(unsettled)
     }
 
     /// Returns what there is of a kind.

@@ -6,6 +6,7 @@
 //!
 //! Nothing here logs: what a crash or the disk did is told in values.
 
+pub mod afar;
 mod ask;
 mod bridge;
 pub mod columns;

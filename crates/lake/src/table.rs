@@ -82,37 +82,14 @@ impl EventTable {
         wanted: &Wanted<'_>,
         files: Vec<Shelved>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
-        let table =
-            TableSchema::builder(columns::of(self.kind)).with_table_partition_cols(vec![columns::day_field()]).build();
+        let count = if self.ordered { files.len() } else { state.config().target_partitions() };
+        let order = self.ordered.then(|| self.ordering()).transpose()?;
+        let files = files.iter().map(partition).collect::<Result<_>>()?;
         let store = state.runtime_env().object_store(url()?)?;
         let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
-        let mut options = TableParquetOptions::default();
-        options.global = state.config().options().execution.parquet.clone();
-        let mut source = ParquetSource::new(table)
-            .with_table_parquet_options(options)
+        let source = source(self.kind, state, wanted)?
             .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, cache)));
-        if let Some(filter) = conjunction(wanted.filters.iter().cloned()) {
-            let schema = DFSchema::try_from(Arc::clone(&self.schema))?;
-            source = source.with_predicate(state.create_physical_expr(filter, &schema)?);
-        }
-        let mut config = FileScanConfigBuilder::new(url()?, Arc::new(source))
-            .with_file_groups(self.groups(files, state.config().target_partitions())?)
-            .with_projection_indices(wanted.projection.cloned())?
-            .with_limit(wanted.limit);
-        if self.ordered {
-            config = config.with_output_ordering(vec![self.ordering()?]);
-        }
-        Ok(DataSourceExec::from_data_source(config.build()))
-    }
-
-    /// Returns the files in as many groups as are read at once.
-    fn groups(&self, files: Vec<Shelved>, at_once: usize) -> Result<Vec<FileGroup>> {
-        let count = if self.ordered { files.len() } else { at_once.clamp(1, files.len().max(1)) };
-        let mut groups = vec![FileGroup::new(Vec::new()); count];
-        for (at, file) in files.into_iter().enumerate() {
-            groups[at % count].push(partition(&file)?);
-        }
-        Ok(groups)
+        scan_of(source, wanted, groups(files, count), order)
     }
 
     /// Returns the order of the rows in a file.
@@ -150,13 +127,51 @@ impl EventTable {
 }
 
 /// What a query wants of a table.
-struct Wanted<'a> {
+pub(crate) struct Wanted<'a> {
     /// Which columns.
-    projection: Option<&'a Vec<usize>>,
+    pub(crate) projection: Option<&'a Vec<usize>>,
     /// Which rows at most.
-    filters: &'a [Expr],
+    pub(crate) filters: &'a [Expr],
     /// How many rows are enough.
-    limit: Option<usize>,
+    pub(crate) limit: Option<usize>,
+}
+
+/// Returns how the files of a kind are read, without a store.
+pub(crate) fn source(kind: Kind, state: &dyn Session, wanted: &Wanted<'_>) -> Result<ParquetSource> {
+    let table = TableSchema::builder(columns::of(kind)).with_table_partition_cols(vec![columns::day_field()]).build();
+    let mut options = TableParquetOptions::default();
+    options.global = state.config().options().execution.parquet.clone();
+    let source = ParquetSource::new(table).with_table_parquet_options(options);
+    let Some(filter) = conjunction(wanted.filters.iter().cloned()) else { return Ok(source) };
+    let schema = DFSchema::try_from(columns::with_day(kind))?;
+    Ok(source.with_predicate(state.create_physical_expr(filter, &schema)?))
+}
+
+/// Returns the plan that reads groups of files.
+pub(crate) fn scan_of(
+    source: ParquetSource,
+    wanted: &Wanted<'_>,
+    groups: Vec<FileGroup>,
+    order: Option<LexOrdering>,
+) -> Result<Arc<dyn ExecutionPlan>> {
+    let mut config = FileScanConfigBuilder::new(url()?, Arc::new(source))
+        .with_file_groups(groups)
+        .with_projection_indices(wanted.projection.cloned())?
+        .with_limit(wanted.limit);
+    if let Some(order) = order {
+        config = config.with_output_ordering(vec![order]);
+    }
+    Ok(DataSourceExec::from_data_source(config.build()))
+}
+
+/// Returns files in as many groups as are read at once.
+pub(crate) fn groups(files: Vec<PartitionedFile>, at_once: usize) -> Vec<FileGroup> {
+    let count = at_once.clamp(1, files.len().max(1));
+    let mut groups = vec![FileGroup::new(Vec::new()); count];
+    for (at, file) in files.into_iter().enumerate() {
+        groups[at % count].push(file);
+    }
+    groups
 }
 
 #[async_trait::async_trait]
@@ -182,7 +197,7 @@ impl TableProvider for EventTable {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let snapshot = self.snapshot().await?;
         let wanted = Wanted { projection, filters, limit };
-        let files = of_the_days(state, filters, snapshot.files.clone())?;
+        let files = of_the_days(state, filters, snapshot.files.clone(), |file| file.day)?;
         let mut plans = Vec::new();
         if !files.is_empty() {
             plans.push(self.read_files(state, &wanted, files)?);
@@ -199,7 +214,7 @@ impl TableProvider for EventTable {
 }
 
 /// Returns the columns that are asked for.
-fn projected(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<SchemaRef> {
+pub(crate) fn projected(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<SchemaRef> {
     match projection {
         Some(indices) => Ok(Arc::new(schema.project(indices)?)),
         None => Ok(Arc::clone(schema)),
@@ -207,12 +222,17 @@ fn projected(schema: &SchemaRef, projection: Option<&Vec<usize>>) -> Result<Sche
 }
 
 /// Returns the files whose day the filters allow.
-fn of_the_days(state: &dyn Session, filters: &[Expr], mut files: Vec<Shelved>) -> Result<Vec<Shelved>> {
+pub(crate) fn of_the_days<F>(
+    state: &dyn Session,
+    filters: &[Expr],
+    mut files: Vec<F>,
+    day: impl Fn(&F) -> i32,
+) -> Result<Vec<F>> {
     let only_day =
         |filter: &&Expr| filter.column_refs().iter().all(|column| column.name == DAY) && !filter.is_volatile();
     let Some(filter) = conjunction(filters.iter().filter(only_day).cloned()) else { return Ok(files) };
     let schema = Arc::new(Schema::new(vec![columns::day_field()]));
-    let days = Date32Array::from_iter_values(files.iter().map(|file| file.day));
+    let days = Date32Array::from_iter_values(files.iter().map(day));
     let count = days.len();
     let batch = RecordBatch::try_new(Arc::clone(&schema), vec![Arc::new(days)])?;
     let filter = state.create_physical_expr(filter, &DFSchema::try_from(schema)?)?;

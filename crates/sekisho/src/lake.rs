@@ -11,23 +11,23 @@ use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake};
 use sekisho_lake::questions::Days;
-use sekisho_lake::{Kind, Lake, Retention, Settings, print};
+use sekisho_lake::{Kind, Lake, Retention, Rows, Settings, print};
 use tokio::runtime::{Builder, Runtime};
 
 /// What opens it.
 pub(crate) const LAKE: OpenLake = OpenLake { write: open_to_write, read: open_to_read };
 
 /// The lake, and the threads on which it is asked: never those of the listeners.
-struct Embedded {
+pub(crate) struct Embedded {
     /// The lake.
-    lake: Lake,
+    pub(crate) lake: Lake,
     /// Where its work is waited for; there until the end.
     runtime: Option<Runtime>,
 }
 
 impl Embedded {
     /// Waits for work of the lake.
-    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+    pub(crate) fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.as_ref().expect("it goes only when the lake does").block_on(work)
     }
 }
@@ -50,32 +50,63 @@ fn open_to_write(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeErro
             tracing::error!(segment = %path, at, octets, "the disk changed a segment: Events are lost; it is put aside");
         }
     }
-    embedded(opened.lake)
+    Ok(Arc::new(embedded(opened.lake)?))
 }
 
 /// Opens the lake to read in it, perhaps beside the daemon.
 fn open_to_read(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+    Ok(Arc::new(to_read(folder)?))
+}
+
+/// Opens the lake to read in it.
+pub(crate) fn to_read(folder: &Path) -> Result<Embedded, LakeError> {
     embedded(Lake::open_to_read(folder, Settings::default()).map_err(|why| told(&why))?)
 }
 
-/// Puts a lake behind the port of the house.
-fn embedded(lake: Lake) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+/// Gives a lake the threads on which it is asked.
+fn embedded(lake: Lake) -> Result<Embedded, LakeError> {
     let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("lake").enable_all().build();
-    Ok(Arc::new(Embedded { lake, runtime: Some(runtime.map_err(|why| told(&why))?) }))
+    Ok(Embedded { lake, runtime: Some(runtime.map_err(|why| told(&why))?) })
 }
 
 /// Says what went wrong, with all its causes.
-fn told(error: &dyn std::error::Error) -> LakeError {
+pub(crate) fn told(error: &dyn std::error::Error) -> LakeError {
     let mut said = error.to_string();
     let mut cause = error.source();
     while let Some(why) = cause {
         let why_said = why.to_string();
-        if !said.ends_with(&why_said) {
+        let why_said = why_said.trim_end();
+        if !said.ends_with(why_said) {
             said = format!("{said}: {why_said}");
         }
         cause = why.source();
     }
     LakeError(said)
+}
+
+/// Writes the rows of an answer as they come, and returns how many there are.
+pub(crate) async fn write_rows(mut rows: Rows, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
+    let (columns, mut kept, mut count) = (rows.schema(), Vec::new(), 0);
+    if form == Form::Csv {
+        print::csv_head(&columns, out).map_err(|why| told(&why))?;
+    }
+    while let Some(batch) = rows.next().await {
+        let batch = batch.map_err(|why| told(&why))?;
+        count += batch.num_rows() as u64;
+        match form {
+            Form::Json => print::json(&batch, out),
+            Form::Csv => print::csv(&batch, out),
+            Form::Table => {
+                kept.push(batch);
+                Ok(())
+            }
+        }
+        .map_err(|why| told(&why))?;
+    }
+    if form == Form::Table {
+        print::table(&columns, &kept, out).map_err(|why| told(&why))?;
+    }
+    Ok(count)
 }
 
 impl sekisho_house::Lake for Embedded {
@@ -105,30 +136,7 @@ impl sekisho_house::Lake for Embedded {
     }
 
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
-        self.wait(async {
-            let mut rows = self.lake.ask(sql).await.map_err(|why| told(&why))?;
-            let (columns, mut kept, mut count) = (rows.schema(), Vec::new(), 0);
-            if form == Form::Csv {
-                print::csv_head(&columns, out).map_err(|why| told(&why))?;
-            }
-            while let Some(batch) = rows.next().await {
-                let batch = batch.map_err(|why| told(&why))?;
-                count += batch.num_rows() as u64;
-                match form {
-                    Form::Json => print::json(&batch, out),
-                    Form::Csv => print::csv(&batch, out),
-                    Form::Table => {
-                        kept.push(batch);
-                        Ok(())
-                    }
-                }
-                .map_err(|why| told(&why))?;
-            }
-            if form == Form::Table {
-                print::table(&columns, &kept, out).map_err(|why| told(&why))?;
-            }
-            Ok(count)
-        })
+        self.wait(async { write_rows(self.lake.ask(sql).await.map_err(|why| told(&why))?, form, out).await })
     }
 
     fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {

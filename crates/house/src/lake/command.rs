@@ -1,47 +1,50 @@
 //! `sekisho lake`: questions to what was kept, in SQL
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Form, Lake, LakeError, LetGo};
+use super::{Form, Lake, LakeError, LetGo, OpenLake};
 use crate::cli::{LakeArguments, LakeCommand};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::speech::Talk;
 use crate::store::DataFolder;
-use crate::{Exit, Streams};
+use crate::{Exit, Streams, cluster};
 
 impl LakeArguments {
     /// Asks, lists or tidies.
     pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
         let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-        let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
+        let lake = |cluster: &Option<String>| self.lake(cluster.as_deref(), &folder, streams);
         let said = |why: LakeError| Fault::new("fault-lake", []).because(Fault::quote(why.to_string()));
         match &self.what {
-            LakeCommand::Query { sql, csv } => {
+            LakeCommand::Query { sql, csv, cluster } => {
                 let form = match (self.json, csv) {
                     (true, _) => Form::Json,
                     (_, true) => Form::Csv,
                     _ => Form::Table,
                 };
-                let lake = folder.lake_to_read(open).map_err(said)?;
+                let lake = lake(cluster)?;
                 lake.query(sql, form, &mut streams.stdout).map_err(said)?;
+                tell_of_unsettled(&*lake, talk, streams).map_err(said)?;
             }
-            LakeCommand::Tables => {
-                let lake = folder.lake_to_read(open).map_err(said)?;
+            LakeCommand::Tables { cluster } => {
+                let lake = lake(cluster)?;
                 self.list(&*lake, talk, &mut streams.stdout).map_err(|why| match why.downcast() {
                     Ok(why) => said(why).into(),
                     Err(why) => why,
                 })?;
+                tell_of_unsettled(&*lake, talk, streams).map_err(said)?;
             }
             LakeCommand::Compact => {
-                let lake = folder.lake(open);
+                let lake = folder.lake(opener(streams)?);
                 lake.settle().and_then(|()| lake.compact()).map_err(said)?;
             }
             LakeCommand::Retain => {
-                let lake = folder.lake(open);
+                let lake = folder.lake(opener(streams)?);
                 let gone = lake.settle().and_then(|()| lake.retain(config.lake)).map_err(said)?;
                 self.tell_gone(gone, talk, &mut streams.stdout)?;
             }
@@ -57,6 +60,15 @@ impl LakeArguments {
         }
         let megabytes = format!("{:.1}", octets as f64 / 1e6);
         writeln!(out, "{}", talk.say("lake-let-go", &[("files", files.into()), ("megabytes", megabytes.into())]))
+    }
+
+    /// Opens the lake to read, so that this process answers, or a cluster.
+    fn lake(&self, cluster: Option<&str>, folder: &DataFolder, streams: &Streams<'_>) -> Result<Arc<dyn Lake>, Fault> {
+        let opened = match cluster {
+            Some(address) => (cluster::built_in(streams)?.read)(address, &folder.lake_path()),
+            None => folder.lake_to_read(opener(streams)?),
+        };
+        opened.map_err(|why| Fault::new("fault-lake", []).because(Fault::quote(why.to_string())))
     }
 
     /// Lists the tables.
@@ -80,4 +92,18 @@ impl LakeArguments {
         }
         Ok(())
     }
+}
+
+/// Returns what opens the lake.
+fn opener(streams: &Streams<'_>) -> Result<OpenLake, Fault> {
+    streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))
+}
+
+/// Says how many Events the answer leaves out, where it does.
+fn tell_of_unsettled(lake: &dyn Lake, talk: &Talk, streams: &mut Streams<'_>) -> Result<(), LakeError> {
+    let count = lake.unsettled()?;
+    if count > 0 {
+        streams.tell(&talk.say("lake-unsettled", &[("count", count.into())]));
+    }
+    Ok(())
 }

@@ -14,15 +14,24 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::{Event, Metadata, Subscriber};
 use tracing_subscriber::Layer;
-use tracing_subscriber::layer::Context;
+use tracing_subscriber::layer::{Context, SubscriberExt};
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::config::{Format, Level, LogSection};
 
 /// The most octets of one field in a line.
 const FIELD_MAX: usize = 2000;
 
+/// Opens the log of this process.
+pub(crate) fn open(section: LogSection) -> Arc<Journal> {
+    let journal = Arc::new(Journal::new(section, to_stderr));
+    // Only the first call of a process decides where log lines go; a test may call twice.
+    let _ = tracing_subscriber::registry().with(Shared(Arc::clone(&journal))).try_init();
+    journal
+}
+
 /// Where lines go, and what is written there.
-pub(super) struct Journal {
+pub(crate) struct Journal {
     /// Takes a line.
     write: fn(&[u8]),
     /// The configured level, by its place in [`LEVELS`].
@@ -35,14 +44,14 @@ pub(super) struct Journal {
 const LEVELS: [LevelFilter; 4] = [LevelFilter::ERROR, LevelFilter::WARN, LevelFilter::INFO, LevelFilter::DEBUG];
 
 /// Writes a line where people look.
-pub(super) fn to_stderr(line: &[u8]) {
+fn to_stderr(line: &[u8]) {
     // Nobody is left to hear that stderr is closed.
     let _ = io::Write::write_all(&mut io::stderr().lock(), line);
 }
 
 impl Journal {
     /// Opens a journal.
-    pub(super) fn new(section: LogSection, write: fn(&[u8])) -> Journal {
+    fn new(section: LogSection, write: fn(&[u8])) -> Journal {
         let journal = Journal { write, level: AtomicU8::new(0), is_json: AtomicBool::new(false) };
         journal.set(section);
         journal
@@ -75,7 +84,7 @@ impl Journal {
 }
 
 /// A journal that the one who reloads the configuration holds as well.
-pub(super) struct Shared(pub(super) Arc<Journal>);
+struct Shared(Arc<Journal>);
 
 impl<S: Subscriber> Layer<S> for Shared {
     fn enabled(&self, about: &Metadata<'_>, _: Context<'_, S>) -> bool {

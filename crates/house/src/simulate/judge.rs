@@ -209,7 +209,17 @@ pub(super) fn dkim_verdict(
     domain: Option<DomainName>,
     selector: Option<DomainName>,
 ) -> DkimVerdict {
-    DkimVerdict { result, domain, selector, algorithm: None, testing: false, reason: None, field: 0, gap: None }
+    DkimVerdict {
+        result,
+        domain,
+        selector,
+        algorithm: None,
+        testing: false,
+        has_length: false,
+        reason: None,
+        field: 0,
+        gap: None,
+    }
 }
 
 /// Returns what receivers told. Where they only say that something passed and was aligned, it is taken as the author domain's.

@@ -156,10 +156,11 @@ impl Key {
 
     /// Tells whether the record lets this key sign mail, by whichever algorithm its kind has.
     pub(crate) fn allows_mail(&self) -> Result<(), &'static Fault> {
-        self.allows(match self.public {
+        let algorithm = match self.public {
             PublicKey::Rsa(..) => Algorithm::RsaSha256,
             PublicKey::Ed25519(_) => Algorithm::Ed25519Sha256,
-        })
+        };
+        self.allows(algorithm, Service::Email)
     }
 
     /// Verifies the signature of a header hash; where it does not fit, says which of header and key differs.

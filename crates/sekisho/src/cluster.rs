@@ -1,0 +1,109 @@
+//! The cluster of this program: the lake's questions on Ballista, behind the port of the house
+
+use std::io::Write;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+
+use jiff::civil::Date;
+use sekisho_core::event::Event;
+use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_house::{Executing, Form, Keep, LakeError, LakeTable, LetGo, Scheduling};
+use sekisho_lake::Kind;
+use sekisho_lake_cluster::{Cluster, Executor, Scheduler, execute, schedule};
+
+use crate::lake::{Embedded, to_read, told, write_rows};
+
+/// What makes it.
+pub(crate) const CLUSTER: sekisho_house::Cluster =
+    sekisho_house::Cluster { read, schedule: run_scheduler, execute: run_executor };
+
+/// Opens the lake to read, so that a cluster answers.
+fn read(address: &str, folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+    let cluster = Cluster::parse(address).map_err(|why| told(&why))?;
+    Ok(Arc::new(Clustered { here: to_read(folder)?, cluster }))
+}
+
+/// Runs a scheduler.
+fn run_scheduler(how: &Scheduling, listening: &mut dyn FnMut(SocketAddr)) -> Result<(), LakeError> {
+    let scheduler = Scheduler { listen: how.listen, executor_timeout: how.executor_timeout };
+    schedule(&scheduler, listening).map_err(|why| told(&why))
+}
+
+/// Runs an executor.
+fn run_executor(how: &Executing, listening: &mut dyn FnMut(SocketAddr)) -> Result<(), LakeError> {
+    let executor = Executor {
+        listen: how.listen,
+        scheduler_host: how.scheduler.host.clone(),
+        scheduler_port: how.scheduler.port,
+        lake: how.lake.clone(),
+        work: how.work.clone(),
+        slots: how.slots,
+    };
+    execute(&executor, listening).map_err(|why| told(&why))
+}
+
+/// A lake whose questions in SQL a cluster answers. Whatever else there is to do is done here.
+struct Clustered {
+    /// The lake, to read.
+    here: Embedded,
+    /// Who answers.
+    cluster: Cluster,
+}
+
+impl sekisho_house::Lake for Clustered {
+    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+        self.here.append(events)
+    }
+
+    fn settle(&self) -> Result<(), LakeError> {
+        self.here.settle()
+    }
+
+    fn compact(&self) -> Result<(), LakeError> {
+        self.here.compact()
+    }
+
+    fn retain(&self, keep: Keep) -> Result<LetGo, LakeError> {
+        self.here.retain(keep)
+    }
+
+    fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
+        self.here.wait(async {
+            let rows = self.cluster.ask(&self.here.lake, sql).await.map_err(|why| told(&why))?;
+            write_rows(rows, form, out).await
+        })
+    }
+
+    fn unsettled(&self) -> Result<u64, LakeError> {
+        self.here.wait(self.here.lake.unsettled()).map_err(|why| told(&why))
+    }
+
+    /// Lists the tables; the cluster has counted their rows, so that all executors were seen to read the files.
+    fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
+        let mut tables = self.here.tables()?;
+        for table in &mut tables {
+            let kind =
+                Kind::named(&table.name).ok_or_else(|| LakeError(format!("no kind is called `{}`", table.name)))?;
+            let counted = self.here.wait(self.cluster.count(&self.here.lake, kind));
+            table.rows = counted.map_err(|why| told(&why))?;
+        }
+        Ok(tables)
+    }
+
+    fn rows_of_report(&self, report: &str) -> Result<u64, LakeError> {
+        self.here.rows_of_report(report)
+    }
+
+    fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
+        self.here.reported(domain, first, last, unproven)
+    }
+
+    fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {
+        self.here.policy_domains(day)
+    }
+
+    fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError> {
+        self.here.report_rows(domain, day)
+    }
+}
