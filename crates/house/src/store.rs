@@ -19,7 +19,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::{LedgerAddress, StoreSection};
 use crate::fault::{Fault, shown};
-use crate::lake::{Form, Lake, LakeError, LakeTable, OpenLake};
+use crate::lake::{self, Form, Lake, LakeError, LakeTable, OpenLake};
 
 /// How many octets a secret has.
 const SECRET: usize = 32;
@@ -85,9 +85,13 @@ impl DataFolder {
         read().map_err(|why| Fault::io("fault-data-folder", &path, &why))
     }
 
-    /// Opens the lake in it to read.
-    pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
-        (open.read)(&self.path.join(LAKE))
+    /// Opens the lake in it to read; before anything is kept there is none.
+    pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, Fault> {
+        let folder = self.path.join(LAKE);
+        if !folder.is_dir() {
+            return Err(Fault::new("fault-no-data", [("path", shown(&self.path))]));
+        }
+        (open.read)(&folder).map_err(|why| lake::fault(&why))
     }
 
     /// Opens the lake in it to write to it; fails where another process does.

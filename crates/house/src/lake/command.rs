@@ -10,6 +10,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::speech::Talk;
 use crate::store::DataFolder;
+use crate::terminal::Harmless;
 use crate::{Exit, Streams};
 
 impl LakeArguments {
@@ -18,7 +19,7 @@ impl LakeArguments {
         let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
         let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
-        let said = |why: LakeError| Fault::new("fault-lake", []).because(Fault::quote(why.to_string()));
+        let said = |why: LakeError| super::fault(&why);
         match &self.what {
             LakeCommand::Query { sql, csv } => {
                 let form = match (self.json, csv) {
@@ -26,11 +27,12 @@ impl LakeArguments {
                     (_, true) => Form::Csv,
                     _ => Form::Table,
                 };
-                let lake = folder.lake_to_read(open).map_err(said)?;
-                lake.query(sql, form, &mut streams.stdout).map_err(said)?;
+                let lake = folder.lake_to_read(open)?;
+                let mut out = Harmless::new(&mut *streams.stdout, streams.setting.width.is_some());
+                lake.query(sql, form, &mut out).map_err(said)?;
             }
             LakeCommand::Tables => {
-                let lake = folder.lake_to_read(open).map_err(said)?;
+                let lake = folder.lake_to_read(open)?;
                 self.list(&*lake, talk, &mut streams.stdout).map_err(|why| match why.downcast() {
                     Ok(why) => said(why).into(),
                     Err(why) => why,
