@@ -392,6 +392,17 @@ report-taken = { $new ->
     [one] 1 file
    *[other] { $passed } files
 } taken in before
+report-ordinary = { $number ->
+    [one] 1 mail is no report, and was
+   *[other] { $number } mails are no reports, and were
+} left alone
+list-nothing = no reports were taken in yet: `sekisho report import` takes them in, and so does `sekisho serve`
+list-received = received
+list-id = id
+list-kind = kind
+list-domain = domain
+list-state = state
+list-reason = reason
 report-read = read: { $reports ->
     [one] 1 report
    *[other] { $reports } reports

@@ -354,6 +354,14 @@ lake-let-go = { $files ->
 }
 report-progress = { $read } 件のレポートを読了
 report-taken = 新規 { $new } 件、既知 { $known } 件、取り込み済みのファイル { $passed } 個
+report-ordinary = レポートではないメール { $number } 通には手を付けていない
+list-nothing = まだレポートは取り込まれていない。`sekisho report import` か `sekisho serve` で取り込む
+list-received = 受信
+list-id = ID
+list-kind = 種類
+list-domain = ドメイン
+list-state = 状態
+list-reason = 理由
 report-read = 読み取り: レポート { $reports } 件、{ $rows } 行、メール { $messages } 通分
 report-unproven = うち { $number } 件は送信元を証明できない: --unproven を付けない限り集計に含めない
 report-duplicates = { $number } 件は集計済み

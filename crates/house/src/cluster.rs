@@ -18,16 +18,18 @@ use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::{Exit, Streams};
 
-/// Opens the lake in a folder to read, so that the cluster at an address answers.
-pub type ReadByCluster = fn(&str, &Path) -> Result<Arc<dyn Lake>, LakeError>;
-/// Runs a part of a cluster until the process is told to stop; says where it listens.
-pub type RunPart<P> = fn(&P, &mut dyn FnMut(SocketAddr)) -> Result<(), LakeError>;
+/// A lake, or why there is none.
+pub type OpenedLake = Result<Arc<dyn Lake>, LakeError>;
+/// Hears where a part of a cluster listens.
+pub type Listening<'a> = &'a mut dyn FnMut(SocketAddr);
+/// Runs a part of a cluster as its settings say, until the process is told to stop.
+pub type RunPart<S> = fn(&S, Listening<'_>) -> Result<(), LakeError>;
 
 /// What makes a cluster, where this program was built with one.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster {
     /// Opens the lake in a folder to read, so that the cluster at an address answers.
-    pub read: ReadByCluster,
+    pub read: fn(&str, &Path) -> OpenedLake,
     /// Runs a scheduler until the process is told to stop; says where it listens.
     pub schedule: RunPart<Scheduling>,
     /// Runs an executor until the process is told to stop; says where it listens.
@@ -129,7 +131,7 @@ impl ClusterArguments {
                 warn_of_others(listen, talk, streams);
                 let lake = match lake {
                     Some(lake) => lake,
-                    None => DataFolder::find(&config.store, &streams.setting.data_places)?.lake_path(),
+                    None => DataFolder::find(&config.store, &streams.setting.data_places)?.lake_path()?,
                 };
                 let slots = usize::from(slots.unwrap_or_else(processors));
                 let executing = Executing { listen, scheduler: scheduler.clone(), lake, work, slots };

@@ -17,6 +17,7 @@ use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 
 pub(crate) use self::upkeep::Upkeep;
+use crate::fault::Fault;
 
 /// Where Events are kept and asked about. Whoever opened it to read cannot keep any.
 pub trait Lake: Send + Sync {
@@ -181,9 +182,21 @@ impl fmt::Display for LakeError {
 
 impl std::error::Error for LakeError {}
 
+/// Says what a lake could not do, in one line: query engines explain themselves in several.
+pub(crate) fn fault(why: &LakeError) -> Fault {
+    let lines: Vec<&str> = why.0.split_whitespace().collect();
+    Fault::new("fault-lake", []).because(Fault::quote(lines.join(" ")))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_an_engine_explains_in_lines_is_one_line() {
+        let said = fault(&LakeError("no field named x.\n  Valid fields are:\n\ta, b".to_owned())).to_string();
+        assert!(said.ends_with(": no field named x. Valid fields are: a, b"), "{said}");
+    }
 
     #[test]
     fn the_question_for_rows_asks_for_one_more_than_a_report_has() {

@@ -47,7 +47,7 @@ mod store;
 mod terminal;
 mod world;
 
-pub use crate::cluster::{Cluster, Executing, HostPort, NoHostPort, ReadByCluster, RunPart, Scheduling};
+pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};
 pub use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
 
 /// Runs one command and returns its exit code.

@@ -19,7 +19,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::{LedgerAddress, StoreSection};
 use crate::fault::{Fault, shown};
-use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, OpenLake};
+use crate::lake::{self, Form, Keep, Lake, LakeError, LakeTable, LetGo, OpenLake};
 
 /// How many octets a secret has.
 const SECRET: usize = 32;
@@ -85,14 +85,15 @@ impl DataFolder {
         read().map_err(|why| Fault::io("fault-data-folder", &path, &why))
     }
 
-    /// Returns where the lake in it is.
-    pub(crate) fn lake_path(&self) -> PathBuf {
-        self.path.join(LAKE)
+    /// Returns where the lake in it is; before anything is kept there is none.
+    pub(crate) fn lake_path(&self) -> Result<PathBuf, Fault> {
+        let folder = self.path.join(LAKE);
+        if folder.is_dir() { Ok(folder) } else { Err(Fault::new("fault-no-data", [("path", shown(&self.path))])) }
     }
 
     /// Opens the lake in it to read.
-    pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
-        (open.read)(&self.path.join(LAKE))
+    pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, Fault> {
+        (open.read)(&self.lake_path()?).map_err(|why| lake::fault(&why))
     }
 
     /// Opens the lake in it to write to it; fails where another process does.

@@ -2,6 +2,8 @@
 //!
 //! Japanese characters take two columns and may be parted anywhere but before closing and after opening marks.
 
+use std::io::{self, Write};
+
 use anstyle::{AnsiColor, Style};
 use unicode_width::{UnicodeWidthChar, UnicodeWidthStr};
 
@@ -30,6 +32,51 @@ pub(crate) fn width(text: &str) -> usize {
 /// Returns the text with spaces behind it up to `columns`.
 pub(crate) fn pad(text: &str, columns: usize) -> String {
     format!("{text}{}", " ".repeat(columns.saturating_sub(width(text))))
+}
+
+/// Writes what others said: exactly, into files and pipes, and without what a terminal would obey onto a terminal.
+pub(crate) struct Harmless<W> {
+    /// Where it goes.
+    out: W,
+    /// Whether a terminal is there.
+    is_terminal: bool,
+    /// The octet that came last.
+    before: u8,
+}
+
+impl<W: Write> Harmless<W> {
+    /// Returns one that has written nothing yet.
+    pub(crate) fn new(out: W, is_terminal: bool) -> Harmless<W> {
+        Harmless { out, is_terminal, before: 0 }
+    }
+}
+
+impl<W: Write> Write for Harmless<W> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        if !self.is_terminal {
+            return self.out.write(octets);
+        }
+        let mut shown = Vec::with_capacity(octets.len());
+        for &octet in octets {
+            let is_control = octet.is_ascii_control() && !matches!(octet, b'\n' | b'\r' | b'\t');
+            // C1 controls are U+0080 to U+009F: after UTF-8's C2 their second octet shall not be read as one.
+            let is_c1 = self.before == 0xc2 && (0x80..=0x9f).contains(&octet);
+            if is_control || is_c1 {
+                // Where it came with the write before, it stands alone, and shows as what it is: no character.
+                shown.pop_if(|last| is_c1 && *last == 0xc2);
+                shown.extend_from_slice(format!("\\x{octet:02x}").as_bytes());
+            } else {
+                shown.push(octet);
+            }
+            self.before = octet;
+        }
+        self.out.write_all(&shown)?;
+        Ok(octets.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.out.flush()
+    }
 }
 
 /// How a piece of text sounds.
@@ -171,6 +218,22 @@ mod tests {
             assert_eq!(width(line), *used);
         }
         lines.into_iter().map(|(line, _)| line).collect()
+    }
+
+    #[test]
+    fn a_terminal_gets_nothing_to_obey_and_a_file_gets_what_was_said() {
+        let said = "a\u{1b}[2J\tb\u{9b}31mé\u{7f}\n";
+        let written = |is_terminal| {
+            let mut out = Vec::new();
+            Harmless::new(&mut out, is_terminal).write_all(said.as_bytes()).unwrap();
+            String::from_utf8(out).unwrap()
+        };
+        assert_eq!(written(true), "a\\x1b[2J\tb\\x9b31mé\\x7f\n");
+        assert_eq!(written(false), said);
+        let mut out = Vec::new();
+        let mut harmless = Harmless::new(&mut out, true);
+        let both = harmless.write_all(b"\xc2").and_then(|()| harmless.write_all(b"\x9b"));
+        assert!(both.is_ok() && out == b"\xc2\\x9b", "{out:?}");
     }
 
     #[test]

@@ -81,9 +81,58 @@ fn a_report_is_taken_in_once_and_told_by_source() {
     let rows = Notebook::read(&folder.path("data")).iter().filter(|event| matches!(event, Event::Aggregate(_))).count();
     assert_eq!(rows, 2);
     let (_, listed, _) = said(&folder, &["report", "list"]);
-    assert!(listed.contains("doctype:") && listed.contains("duplicate") && listed.lines().count() == 3, "{listed}");
+    assert!(listed.contains("doctype:") && listed.contains("duplicate") && listed.lines().count() == 4, "{listed}");
     let (_, listed, _) = said(&folder, &["report", "list", "--state", "unreadable", "--json"]);
     assert!(listed.lines().count() == 1 && listed.contains("\"state\":\"unreadable\""), "{listed}");
+}
+
+#[test]
+fn ordinary_mails_of_a_maildir_are_left_alone_and_broken_reports_are_not() {
+    let folder = Folder::new();
+    let mail = |subject: &str, body: &str| format!("From: a@b.example\r\nSubject: {subject}\r\n{body}");
+    let attached = |kind: &str, name: &str, content: &str| {
+        format!(
+            "MIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n--x\r\n\r\nhello\r\n--x\r\n\
+             Content-Type: {kind}\r\nContent-Disposition: attachment; filename={name}\r\n\r\n{content}\r\n--x--\r\n"
+        )
+    };
+    folder.write("Maildir/cur/hello", mail("hello", "\r\nsee you\r\n"));
+    folder.write("Maildir/cur/minutes", mail("minutes", &attached("application/pdf", "minutes.pdf", "%PDF-1.4")));
+    folder.write("Maildir/cur/report", mail("report", &attached("text/xml", "r.xml", REPORT)));
+    folder.write("Maildir/new/broken", mail("broken", &attached("application/gzip", "r.xml.gz", "no gzip")));
+    folder
+        .write("Maildir/new/lost", mail("Report Domain: example.org Submitter: r.example Report-ID: <1>", "\r\n\r\n"));
+    let maildir = folder.path("Maildir").to_str().unwrap().to_owned();
+    let import = ["report", "import", &maildir, "--dns", "127.0.0.1:9"];
+    let (_, told, talk) = said(&folder, &[&import[..], &["--json"]].concat());
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    assert_eq!((&told["taken"]["ordinary"], &told["taken"]["new"]), (&2.into(), &3.into()), "{told}");
+    assert_eq!(&told["read"]["unreadable"], &2, "{told}");
+    // An mbox of nothing else is clean, and says so.
+    let mbox = folder
+        .write("mbox", mail("From a@b.example", "\r\nx\r\n").replacen("From: ", "From a@b.example x\r\nFrom: ", 1));
+    let (exit, told, _) = said(&folder, &["report", "import", &mbox, "--dns", "127.0.0.1:9"]);
+    assert!(exit == 0 && told.contains("1 mail is no report, and was left alone"), "{told}");
+}
+
+#[test]
+fn before_anything_is_kept_each_command_says_what_to_do() {
+    let folder = Folder::new();
+    fs::create_dir(folder.path("data")).unwrap();
+    for arguments in [
+        &["lake", "query", "SELECT 1"][..],
+        &["lake", "tables"],
+        &["report", "show", "example.org"],
+        &["report", "out", "--dry-run"],
+        &["report", "spf-omissions", "example.org", "--dns", "127.0.0.1:9"],
+        &["simulate", "example.org", "--record", "v=DMARC1; p=none"],
+    ] {
+        let (exit, told, talk) = said(&folder, arguments);
+        let is_told = talk.contains("no books in") && talk.contains("sekisho report import");
+        assert!(exit == 2 && told.is_empty() && is_told, "{arguments:?}: {talk}");
+    }
+    let (exit, told, _) = said(&folder, &["report", "list"]);
+    assert!(exit == 0 && told.contains("sekisho report import"), "{told}");
 }
 
 #[test]

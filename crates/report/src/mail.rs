@@ -98,6 +98,18 @@ pub struct Candidate {
     pub octets: Vec<u8>,
 }
 
+impl Candidate {
+    /// Tells whether a part claims to be a report by its type or its name, or cannot be looked into.
+    fn looks_like_one(&self) -> bool {
+        let (kind, name) = (self.content_type.to_ascii_lowercase(), self.name.as_deref().unwrap_or_default());
+        let name = name.to_ascii_lowercase();
+        let is_type = ["xml", "gzip", "zip", "json", "tlsrpt"].iter().any(|word| kind.contains(word));
+        let is_name = [".xml", ".gz", ".zip", ".json"].iter().any(|end| name.ends_with(end));
+        // The modern documents of offices are zip files full of XML, and say so in their types.
+        self.unreadable.is_some() || is_name || is_type && !kind.contains("officedocument")
+    }
+}
+
 /// Opens a mail.
 pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
     check_structure(mail, limits)?;
@@ -128,6 +140,14 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
 }
 
 impl ReportMail {
+    /// Tells whether this is plainly an ordinary mail: neither its parts nor its fields have anything of a report, whole or
+    /// broken.
+    pub fn is_ordinary(&self) -> bool {
+        let Self { subject, tls_domain, tls_submitter, candidates, feedback, .. } = self;
+        let has_field = subject.domain.is_some() || tls_domain.is_some() || tls_submitter.is_some();
+        self.kind == Kind::None && feedback.is_none() && !has_field && !candidates.iter().any(Candidate::looks_like_one)
+    }
+
     /// Returns why there is no report that could be read, where there is none.
     pub fn why_none(&self) -> Option<Unreadable> {
         if self.kind != Kind::None {

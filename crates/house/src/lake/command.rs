@@ -11,6 +11,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::speech::Talk;
 use crate::store::DataFolder;
+use crate::terminal::Harmless;
 use crate::{Exit, Streams, cluster};
 
 impl LakeArguments {
@@ -19,7 +20,7 @@ impl LakeArguments {
         let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
         let lake = |cluster: &Option<String>| self.lake(cluster.as_deref(), &folder, streams);
-        let said = |why: LakeError| Fault::new("fault-lake", []).because(Fault::quote(why.to_string()));
+        let said = |why: LakeError| super::fault(&why);
         match &self.what {
             LakeCommand::Query { sql, csv, cluster } => {
                 let form = match (self.json, csv) {
@@ -28,7 +29,9 @@ impl LakeArguments {
                     _ => Form::Table,
                 };
                 let lake = lake(cluster)?;
-                lake.query(sql, form, &mut streams.stdout).map_err(said)?;
+                let mut out = Harmless::new(&mut *streams.stdout, streams.setting.width.is_some());
+                lake.query(sql, form, &mut out).map_err(said)?;
+                drop(out);
                 tell_of_unsettled(&*lake, talk, streams).map_err(said)?;
             }
             LakeCommand::Tables { cluster } => {
@@ -64,11 +67,12 @@ impl LakeArguments {
 
     /// Opens the lake to read, so that this process answers, or a cluster.
     fn lake(&self, cluster: Option<&str>, folder: &DataFolder, streams: &Streams<'_>) -> Result<Arc<dyn Lake>, Fault> {
-        let opened = match cluster {
-            Some(address) => (cluster::built_in(streams)?.read)(address, &folder.lake_path()),
+        match cluster {
+            Some(address) => {
+                (cluster::built_in(streams)?.read)(address, &folder.lake_path()?).map_err(|why| super::fault(&why))
+            }
             None => folder.lake_to_read(opener(streams)?),
-        };
-        opened.map_err(|why| Fault::new("fault-lake", []).because(Fault::quote(why.to_string())))
+        }
     }
 
     /// Lists the tables.

@@ -24,10 +24,10 @@ use crate::check::read_zone;
 use crate::cli::{OmissionsArguments, ReportArguments, ReportCommand};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::lake::LakeError;
+use crate::lake;
 use crate::speech::Talk;
 use crate::store::DataFolder;
-use crate::terminal::{Paint, Tone};
+use crate::terminal::{Paint, Tone, pad};
 use crate::{Exit, Streams, serve};
 
 impl ReportArguments {
@@ -53,12 +53,13 @@ impl ReportArguments {
                 let page = runtime.block_on(async {
                     folder.ledger().await?.reports(&filter, None, *limit).await.map_err(anyhow::Error::from)
                 })?;
+                let paint = Paint { on: streams.setting.stdout_colour };
+                if !self.json {
+                    let head = if page.rows.is_empty() { talk.word("list-nothing") } else { list_head(talk, paint) };
+                    writeln!(streams.stdout, "{head}")?;
+                }
                 for report in &page.rows {
-                    let line = if self.json {
-                        listed_json(report)
-                    } else {
-                        listed(report, Paint { on: streams.setting.stdout_colour })
-                    };
+                    let line = if self.json { listed_json(report) } else { listed(report, paint) };
                     writeln!(streams.stdout, "{line}")?;
                 }
                 streams.stdout.flush()?;
@@ -127,11 +128,6 @@ impl OmissionsArguments {
     }
 }
 
-/// Says what the lake could not do.
-pub(super) fn lake_fault(why: &LakeError) -> Fault {
-    Fault::new("fault-lake", []).because(Fault::quote(why.to_string()))
-}
-
 /// Takes reports in, and reads them unless a daemon does.
 async fn import(
     folder: &DataFolder,
@@ -174,7 +170,7 @@ async fn import(
                 bar.set_message(talk.say("report-progress", &[("read", tally.read.into())]));
                 bar.tick();
             }
-            tokio::task::spawn_blocking(move || lake.settle()).await?.map_err(|why| lake_fault(&why))?;
+            tokio::task::spawn_blocking(move || lake.settle()).await?.map_err(|why| lake::fault(&why))?;
             true
         }
         // The daemon has the lake, and reads what was just taken in.
@@ -201,7 +197,7 @@ fn tell(
     }
     if json {
         let told = json!({
-            "taken": { "new": taken.new, "known": taken.known, "passed": taken.passed, "faults": taken.faults },
+            "taken": { "new": taken.new, "known": taken.known, "passed": taken.passed, "ordinary": taken.ordinary, "faults": taken.faults },
             "read": has_read.then(|| json!({
                 "reports": tally.read, "rows": tally.rows, "messages": tally.messages, "duplicates": tally.duplicates,
                 "unreadable": tally.unreadable, "ignored": tally.ignored, "unproven": tally.unproven, "later": tally.failed + tally.postponed,
@@ -212,6 +208,9 @@ fn tell(
         let count = |number: u64| number.into();
         let taken_in = [("new", count(taken.new)), ("known", count(taken.known)), ("passed", count(taken.passed))];
         writeln!(streams.stdout, "{}", talk.say("report-taken", &taken_in))?;
+        if taken.ordinary > 0 {
+            writeln!(streams.stdout, "{}", talk.say("report-ordinary", &[("number", count(taken.ordinary))]))?;
+        }
         if has_read {
             let read =
                 [("reports", count(tally.read)), ("rows", count(tally.rows)), ("messages", count(tally.messages))];
@@ -242,6 +241,16 @@ fn spinner(on_terminal: bool) -> ProgressBar {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
     }
+}
+
+/// Writes the heads of the list's columns.
+fn list_head(talk: &Talk, paint: Paint) -> String {
+    let [at, id, kind, domain, state, reason] =
+        ["list-received", "list-id", "list-kind", "list-domain", "list-state", "list-reason"]
+            .map(|word| talk.word(word));
+    let padded = [(at, 16), (id, 32), (kind, 15), (domain, 24), (state, 10)].map(|(head, columns)| pad(&head, columns));
+    let [at, id, kind, domain, state] = padded;
+    paint.tone(Tone::Dim, &format!("{at}  {id}  {kind} {domain} {state}  {reason}"))
 }
 
 /// Writes a report of the list as a line: when, what, about whom, from whom, what became of it.

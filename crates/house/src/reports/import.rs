@@ -14,6 +14,7 @@ use sekisho_ledger::{
     Channel, Digest, Envelope, FirstJob, Id, Intake, Ledger, NewReport, Receipt, ReportKind, Source, Vault,
 };
 
+use super::opening::is_ordinary;
 use super::reader::{QUEUE, now};
 use crate::check::mbox::Mbox;
 use crate::fault::{Fault, shown};
@@ -34,6 +35,8 @@ pub(crate) struct Taken {
     pub(crate) known: u64,
     /// Files that an earlier import has behind it.
     pub(crate) passed: u64,
+    /// Mails that are no reports: they are not kept.
+    pub(crate) ordinary: u64,
     /// Files that could not be read, and why.
     pub(crate) faults: Vec<String>,
 }
@@ -93,7 +96,9 @@ impl Importer<'_> {
                     self.taken.faults.push(format!("{}: a mail in it is too large", shown(&place.path)));
                     continue;
                 };
-                if !known.contains(&Digest::of(&mail)) {
+                if is_ordinary(&mail) {
+                    self.taken.ordinary += 1;
+                } else if !known.contains(&Digest::of(&mail)) {
                     intakes.push(self.keep(mail, Channel::Mbox, Some(source.clone())).await?);
                 }
                 if intakes.len() >= AT_A_TIME {
@@ -107,8 +112,12 @@ impl Importer<'_> {
             if bytes.len() as u64 > LARGEST {
                 return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 40 MB").into());
             }
-            let intake = self.keep(bytes, place.channel, None).await?;
-            self.note(&[intake]).await?;
+            if is_ordinary(&bytes) {
+                self.taken.ordinary += 1;
+            } else {
+                let intake = self.keep(bytes, place.channel, None).await?;
+                self.note(&[intake]).await?;
+            }
         }
         self.ledger.note_imported(&source, now()).await?;
         Ok(())

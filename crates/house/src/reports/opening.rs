@@ -50,6 +50,11 @@ pub(super) fn is_mail(bytes: &[u8]) -> bool {
     begins && name.len() < line.len() && name.iter().all(u8::is_ascii_graphic)
 }
 
+/// Tells whether bytes are plainly an ordinary mail, and no report at all, whole or broken.
+pub(super) fn is_ordinary(bytes: &[u8]) -> bool {
+    is_mail(bytes) && mail::open(bytes, &mail::Limits::default()).is_ok_and(|mail| mail.is_ordinary())
+}
+
 impl Opened {
     /// Opens a delivery.
     pub(super) fn open(bytes: &[u8]) -> Opened {

@@ -8,10 +8,10 @@ use sekisho_core::name::DomainName;
 use sekisho_core::sums::Reported;
 use tokio::runtime::Runtime;
 
-use super::command::lake_fault;
 use super::show;
 use crate::config::Config;
 use crate::fault::Fault;
+use crate::lake;
 use crate::names::places::Places;
 use crate::names::{Named, Namer};
 use crate::speech::Talk;
@@ -34,12 +34,12 @@ pub(crate) fn reported(
     setting: &Setting,
 ) -> anyhow::Result<Told> {
     let open = setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
-    let lake = folder.lake_to_read(open).map_err(|why| lake_fault(&why))?;
+    let lake = folder.lake_to_read(open)?;
     let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let first = last.saturating_sub(i64::from(days).days());
     let mut rows = Vec::new();
     for domain in domains {
-        rows.extend(lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake_fault(&why))?);
+        rows.extend(lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake::fault(&why))?);
     }
     Ok(Told { days: (first, last), rows })
 }

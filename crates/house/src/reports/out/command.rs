@@ -13,7 +13,6 @@ use sekisho_ledger::{Ledger, Outgoing, OutgoingFilter, OutgoingKind, OutgoingSta
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
-use super::super::command::lake_fault;
 use super::super::reader::now;
 use super::super::submitter::Examiner;
 use super::asked::Recipient;
@@ -47,7 +46,7 @@ impl OutArguments {
             return runtime.block_on(self.list(&folder, json, streams));
         }
         let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
-        let lake = folder.lake_to_read(open).map_err(|why| lake_fault(&why))?;
+        let lake = folder.lake_to_read(open)?;
         let reporter = {
             // A resolver binds itself to the reactor that it is made in.
             let _inside = runtime.enter();
