@@ -60,8 +60,8 @@ fn a_scheduler_says_where_it_listens_and_what_to_do_next() {
     for told in ["on [::1]:7", "--scheduler [::1]:7", "df://[::1]:7", "stopped"] {
         assert!(said.stderr.contains(told), "{told}: {}", said.stderr);
     }
-    let said = call(&folder, "cluster scheduler --executor-timeout 5", Some(ECHO));
-    assert!(said.exit == 2 && said.stderr.contains("127.0.0.1:50050, executor_timeout: 5s"), "{}", said.stderr);
+    let said = call(&folder, "cluster scheduler --executor-timeout 20", Some(ECHO));
+    assert!(said.exit == 2 && said.stderr.contains("127.0.0.1:50050, executor_timeout: 20s"), "{}", said.stderr);
 }
 
 #[test]
@@ -92,6 +92,7 @@ fn addresses_that_are_none_are_refused() {
         "cluster scheduler --listen 50050",
         "cluster executor --scheduler host",
         "cluster executor --scheduler a:1 --slots 0",
+        "cluster scheduler --executor-timeout 9",
     ] {
         assert_eq!(call(&folder, command, Some(ECHO)).exit, 2, "{command}");
     }

@@ -23,7 +23,8 @@ use crate::session;
 pub struct Scheduler {
     /// Where it listens.
     pub listen: SocketAddr,
-    /// How long an executor may be silent until its tasks are given to others.
+    /// How long an executor may be silent until its tasks are given to others. One that is busy speaks every five seconds:
+    /// below ten it would be given up while it works.
     pub executor_timeout: Duration,
 }
 

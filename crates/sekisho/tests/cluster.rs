@@ -109,7 +109,7 @@ fn a_lost_executor_costs_time_and_no_row() {
     let sql = "SELECT ip_network(client_ip, 24, 48) AS network, count(*) AS mails, count(DISTINCT id) AS different,
         sum(waited) AS waited FROM mail GROUP BY 1";
     let here = rows(ask(folder, sql, None));
-    let scheduler = Part::scheduler(folder, 3);
+    let scheduler = Part::scheduler(folder, 10);
     let (first, second) = (folder.join("first"), folder.join("second"));
     let lost = Part::executor(folder, &scheduler, &first, None);
     let _kept = Part::executor(folder, &scheduler, &second, None);
