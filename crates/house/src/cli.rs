@@ -368,8 +368,8 @@ pub(crate) enum ClusterCommand {
         #[arg(long, value_name = "ADDR:PORT", default_value = "127.0.0.1:50050", value_parser = parse_listen)]
         listen: SocketAddr,
 
-        /// Give an executor's tasks to others when it was silent for so many seconds.
-        #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(2..=3_600))]
+        /// Give an executor's tasks to others when it was silent for so many seconds. One that is busy speaks every five.
+        #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(10..=3_600))]
         executor_timeout: u16,
     },
     /// Do tasks. As many for a cluster as there are machines.
