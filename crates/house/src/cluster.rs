@@ -18,15 +18,22 @@ use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::{Exit, Streams};
 
+/// A lake, or why there is none.
+pub type OpenedLake = Result<Arc<dyn Lake>, LakeError>;
+/// Hears where a part of a cluster listens.
+pub type Listening<'a> = &'a mut dyn FnMut(SocketAddr);
+/// Runs a part of a cluster as its settings say, until the process is told to stop.
+pub type RunPart<S> = fn(&S, Listening<'_>) -> Result<(), LakeError>;
+
 /// What makes a cluster, where this program was built with one.
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster {
     /// Opens the lake in a folder to read, so that the cluster at an address answers.
-    pub read: fn(&str, &Path) -> Result<Arc<dyn Lake>, LakeError>,
+    pub read: fn(&str, &Path) -> OpenedLake,
     /// Runs a scheduler until the process is told to stop; says where it listens.
-    pub schedule: fn(&Scheduling, &mut dyn FnMut(SocketAddr)) -> Result<(), LakeError>,
+    pub schedule: RunPart<Scheduling>,
     /// Runs an executor until the process is told to stop; says where it listens.
-    pub execute: fn(&Executing, &mut dyn FnMut(SocketAddr)) -> Result<(), LakeError>,
+    pub execute: RunPart<Executing>,
 }
 
 /// How a scheduler runs.

@@ -42,7 +42,7 @@ mod speech;
 mod store;
 mod terminal;
 
-pub use crate::cluster::{Cluster, Executing, HostPort, NoHostPort, Scheduling};
+pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};
 pub use crate::lake::{Form, Lake, LakeError, LakeTable, MOST_ROWS, OpenLake};
 
 /// Runs one command and returns its exit code.

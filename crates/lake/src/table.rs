@@ -80,7 +80,7 @@ impl EventTable {
         &self,
         state: &dyn Session,
         wanted: &Wanted<'_>,
-        files: Vec<Shelved>,
+        files: &[Shelved],
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let count = if self.ordered { files.len() } else { state.config().target_partitions() };
         let order = self.ordered.then(|| self.ordering()).transpose()?;
@@ -200,7 +200,7 @@ impl TableProvider for EventTable {
         let files = of_the_days(state, filters, snapshot.files.clone(), |file| file.day)?;
         let mut plans = Vec::new();
         if !files.is_empty() {
-            plans.push(self.read_files(state, &wanted, files)?);
+            plans.push(self.read_files(state, &wanted, &files)?);
         }
         if !snapshot.segments.is_empty() {
             plans.push(self.read_segments(&wanted, &snapshot.segments, state.config().target_partitions())?);
