@@ -2,6 +2,7 @@
 
 mod parts;
 
+use std::io::Write;
 use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
@@ -125,7 +126,8 @@ fn a_lost_executor_costs_time_and_no_row() {
     lost.kill();
     let begun = Instant::now();
     let there = rows(asking.wait_with_output().unwrap());
-    println!("{mails} mails: the answer came {:.1?} after an executor was killed", begun.elapsed());
+    let told = format!("{mails} mails: the answer came {:.1?} after an executor was killed\n", begun.elapsed());
+    std::io::stderr().write_all(told.as_bytes()).unwrap();
     assert_eq!(there, here);
 }
 

@@ -98,6 +98,7 @@ impl Part {
         }
         // Whatever it is, it goes with the test.
         let _ = child.kill();
+        let _ = child.wait();
         panic!("it does not listen: {said}");
     }
 
