@@ -29,9 +29,8 @@ impl LakeArguments {
                     _ => Form::Table,
                 };
                 let lake = lake(cluster)?;
-                let mut out = Harmless::new(&mut *streams.stdout, streams.setting.width.is_some());
-                lake.query(sql, form, &mut out).map_err(said)?;
-                drop(out);
+                let is_terminal = streams.setting.width.is_some();
+                lake.query(sql, form, &mut Harmless::new(&mut *streams.stdout, is_terminal)).map_err(said)?;
                 tell_of_unsettled(&*lake, talk, streams).map_err(said)?;
             }
             LakeCommand::Tables { cluster } => {
