@@ -4,7 +4,7 @@
 
 use libfuzzer_sys::arbitrary::{self, Arbitrary};
 use libfuzzer_sys::fuzz_target;
-use sekisho_mail::authentication_results::{AuthenticationResults, MethodResult, Property, forged};
+use sekisho_mail::authentication_results::{AuthenticationResults, MethodResult, Property, Word, forged};
 use sekisho_mail::header::Header;
 
 /// Either kind of input.
@@ -65,8 +65,8 @@ fuzz_target!(|data: &[u8]| {
 fn result(content: Content<'_>) -> MethodResult {
     let Content { words: [method, result], version, remarks: [comment, reason], properties } = content;
     let property = |[kind, name, value]: [&str; 3]| Property {
-        kind: kind.to_owned(),
-        name: name.to_owned(),
+        kind: kind.to_owned().into(),
+        name: name.to_owned().into(),
         value: value.to_owned(),
     };
     MethodResult {
@@ -74,7 +74,8 @@ fn result(content: Content<'_>) -> MethodResult {
         comment: comment.map(str::to_owned),
         reason: reason.map(str::to_owned),
         properties: properties.into_iter().map(property).collect(),
-        ..MethodResult::new(method, result)
+        method: method.to_owned().into(),
+        result: result.to_owned().into(),
     }
 }
 
@@ -107,7 +108,7 @@ fn write(content: &AuthenticationResults) {
 
 /// Tells whether some word is none once everything is left out that the format does not have.
 fn has_an_empty_word(content: &AuthenticationResults) -> bool {
-    let is_empty = |word: &String| !word.bytes().any(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
+    let is_empty = |word: &Word| !word.bytes().any(|b| b.is_ascii_alphanumeric() || b == b'-' || b == b'_');
     content.results.iter().any(|result| {
         let properties = result.properties.iter().flat_map(|property| [&property.kind, &property.name]);
         [&result.method, &result.result].into_iter().chain(properties).any(is_empty)

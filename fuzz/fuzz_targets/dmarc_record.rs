@@ -65,6 +65,7 @@ fn passed(domain: &str) -> DkimVerdict {
         selector: DomainName::parse("s").ok(),
         algorithm: Some("ed25519-sha256".into()),
         testing: false,
+        has_length: false,
         gap: None,
         reason: None,
         field: 0,
