@@ -131,7 +131,7 @@ impl ClusterArguments {
                 warn_of_others(listen, talk, streams);
                 let lake = match lake {
                     Some(lake) => lake,
-                    None => DataFolder::find(&config.store, &streams.setting.data_places)?.lake_path()?,
+                    None => DataFolder::find(&config.store, &streams.setting.data_places)?.lake_path(),
                 };
                 let slots = usize::from(slots.unwrap_or_else(processors));
                 let executing = Executing { listen, scheduler: scheduler.clone(), lake, work, slots };

@@ -85,15 +85,18 @@ impl DataFolder {
         read().map_err(|why| Fault::io("fault-data-folder", &path, &why))
     }
 
-    /// Returns where the lake in it is; before anything is kept there is none.
-    pub(crate) fn lake_path(&self) -> Result<PathBuf, Fault> {
-        let folder = self.path.join(LAKE);
-        if folder.is_dir() { Ok(folder) } else { Err(Fault::new("fault-no-data", [("path", shown(&self.path))])) }
+    /// Returns where the lake in it is.
+    pub(crate) fn lake_path(&self) -> PathBuf {
+        self.path.join(LAKE)
     }
 
-    /// Opens the lake in it to read.
+    /// Opens the lake in it to read; before anything is kept there is none.
     pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, Fault> {
-        (open.read)(&self.lake_path()?).map_err(|why| lake::fault(&why))
+        let folder = self.lake_path();
+        if !folder.is_dir() {
+            return Err(Fault::new("fault-no-data", [("path", shown(&self.path))]));
+        }
+        (open.read)(&folder).map_err(|why| lake::fault(&why))
     }
 
     /// Opens the lake in it to write to it; fails where another process does.

@@ -136,14 +136,13 @@ impl Reader {
             }
         }
         drop(opening);
-        let rest = leases.split_off(readings.len() + failed.len());
-        self.claim(&mut readings).await?;
-        match self.tell(readings).await {
-            Ok(told) => self.conclude(leases, &told, tally).await?,
+        let opened = readings.len() + failed.len();
+        match self.count(leases, readings, tally).await {
+            Ok(()) => {}
             Err(trouble) if trouble.is_absence() => return Err(trouble),
             // Nobody knows which of them it was: each is tried again alone.
             Err(trouble) => {
-                let others = (0..leases.len()).filter(|at| failed.iter().all(|(failed, _)| failed != at));
+                let others = (0..opened).filter(|at| failed.iter().all(|(failed, _)| failed != at));
                 let why = trouble.to_string();
                 failed.extend(others.map(|at| (at, Trouble::Ours(why.clone()))).collect::<Vec<_>>());
             }
@@ -151,7 +150,7 @@ impl Reader {
         for (at, trouble) in failed {
             self.fail(&leases[at], &trouble, tally).await?;
         }
-        Ok(rest)
+        Ok(leases.split_off(opened))
     }
 
     /// Keeps the jobs that have not much time left; those that are lost are let go.
@@ -209,6 +208,13 @@ impl Reader {
         }
         reading.plan();
         Ok(())
+    }
+
+    /// Counts what was not counted before, and ends the jobs.
+    async fn count(&self, leases: &[Lease], mut readings: Vec<Reading>, tally: &mut Tally) -> Result<(), Trouble> {
+        self.claim(&mut readings).await?;
+        let told = self.tell(readings).await?;
+        self.conclude(leases, &told, tally).await
     }
 
     /// Claims the right to count the reports.
