@@ -131,14 +131,9 @@ fn what_is_copied_while_the_daemon_works_can_be_put_back() {
     assert_eq!(restored, ask(folder.path()));
     assert!(restored.starts_with(r#"{"rows":3,"mails":21}"#), "{restored}");
     // All that was kept is there, and nothing is read twice.
-    let told = said(
-        sekisho(
-            other.path(),
-            &["report", "import", folder.path().join("report.xml").to_str().unwrap(), "--dns", "127.0.0.1:9"],
-        ),
-        0,
-    );
-    assert!(told.starts_with("0 new reports") && told.contains("1 known"), "{told}");
+    std::fs::copy(folder.path().join("report.xml"), other.path().join("again.xml")).unwrap();
+    let told = said(sekisho(other.path(), &["report", "import", "again.xml", "--dns", "127.0.0.1:9"]), 0);
+    assert!(told.starts_with("0 new reports, 1 known already"), "{told}");
     // What is there is never overwritten.
     let refused = backup(&[Path::new("--restore"), &copy, &data]);
     assert!(refused.status.code() == Some(2) && String::from_utf8_lossy(&refused.stderr).contains("is not empty"));
