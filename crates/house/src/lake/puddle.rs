@@ -20,6 +20,8 @@ pub(crate) struct Puddle {
     pub(crate) tidied: Mutex<(u32, u32)>,
     /// What it was told to keep.
     pub(crate) retained: Mutex<Vec<Keep>>,
+    /// The policy domain of its one mail a day, if it has one.
+    pub(crate) policy_domain: Option<&'static str>,
 }
 
 impl Lake for Puddle {
@@ -65,10 +67,26 @@ impl Lake for Puddle {
     }
 
     fn policy_domains(&self, _: Date) -> Result<Vec<PolicyDomain>, LakeError> {
-        Ok(Vec::new())
+        let of = |domain: &str| PolicyDomain { policy_domain: domain.to_owned(), mails: 1 };
+        Ok(self.policy_domain.map(of).into_iter().collect())
     }
 
-    fn report_rows(&self, _: &str, _: Date) -> Result<Vec<ReportRow>, LakeError> {
-        Ok(Vec::new())
+    fn report_rows(&self, domain: &str, _: Date) -> Result<Vec<ReportRow>, LakeError> {
+        let row = || ReportRow {
+            source_ip: "192.0.2.1".to_owned(),
+            disposition: "none".to_owned(),
+            override_type: None,
+            override_comment: None,
+            dkim_aligned: false,
+            spf_aligned: false,
+            header_from: Some(domain.to_owned()),
+            envelope_from: String::new(),
+            envelope_to: None,
+            spf_domain: None,
+            spf_result: None,
+            dkim: Vec::new(),
+            mails: 1,
+        };
+        Ok(self.policy_domain.map(|_| row()).into_iter().collect())
     }
 }

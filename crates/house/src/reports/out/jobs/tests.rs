@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicI64, Ordering};
 
 use jiff::civil::date;
 use sekisho_ask::Source;
-use sekisho_core::event::Event;
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_core::zone::Zone;
 use sekisho_ledger::{
     AggregateKey, Channel, Envelope, FirstJob, Intake, JobFilter, JobState, NewReport, OutgoingFilter, ReportKind,
@@ -19,72 +17,13 @@ use super::super::super::submitter::Examiner;
 use super::*;
 use crate::config::config_for_testing;
 use crate::gate::Office;
-use crate::lake::{Form, Keep, LakeError, LakeTable, LetGo};
+use crate::lake::puddle::Puddle;
 
 /// The clock of a test, which moves it on.
 fn clock() -> (Arc<AtomicI64>, Clock) {
     let hand = Arc::new(AtomicI64::new(1_795_305_600_000_000));
     let seen = Arc::clone(&hand);
     (hand, Arc::new(move || seen.fetch_add(1000, Ordering::SeqCst)))
-}
-
-/// A lake with one mail of one domain a day.
-struct Puddle;
-
-impl Lake for Puddle {
-    fn append(&self, _: &[Event]) -> Result<(), LakeError> {
-        Ok(())
-    }
-
-    fn settle(&self) -> Result<(), LakeError> {
-        Ok(())
-    }
-
-    fn compact(&self) -> Result<(), LakeError> {
-        Ok(())
-    }
-
-    fn retain(&self, _: Keep) -> Result<LetGo, LakeError> {
-        Ok(LetGo::default())
-    }
-
-    fn query(&self, _: &str, _: Form, _: &mut dyn std::io::Write) -> Result<u64, LakeError> {
-        Ok(0)
-    }
-
-    fn tables(&self) -> Result<Vec<LakeTable>, LakeError> {
-        Ok(Vec::new())
-    }
-
-    fn rows_of_report(&self, _: &str) -> Result<u64, LakeError> {
-        Ok(0)
-    }
-
-    fn reported(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
-        Ok(Vec::new())
-    }
-
-    fn policy_domains(&self, _: Date) -> Result<Vec<PolicyDomain>, LakeError> {
-        Ok(vec![PolicyDomain { policy_domain: "sender.example".to_owned(), mails: 1 }])
-    }
-
-    fn report_rows(&self, domain: &str, _: Date) -> Result<Vec<ReportRow>, LakeError> {
-        Ok(vec![ReportRow {
-            source_ip: "192.0.2.1".to_owned(),
-            disposition: "none".to_owned(),
-            override_type: None,
-            override_comment: None,
-            dkim_aligned: false,
-            spf_aligned: false,
-            header_from: Some(domain.to_owned()),
-            envelope_from: String::new(),
-            envelope_to: None,
-            spf_domain: None,
-            spf_result: None,
-            dkim: Vec::new(),
-            mails: 1,
-        }])
-    }
 }
 
 /// Makes a sender over books in a folder, who asks a zone and sends by a relay, and what lets two hours go by.
@@ -104,7 +43,7 @@ async fn sender(folder: &tempfile::TempDir, relay: std::net::SocketAddr, zone: &
     let sender = Sender {
         ledger: Ledger::open(&database, clock()).await.unwrap(),
         vault: Vault::in_folder(&folder.path().join("vault")).await.unwrap(),
-        lake: Arc::new(Puddle),
+        lake: Arc::new(Puddle { policy_domain: Some("sender.example"), ..Puddle::default() }),
         reporter: Reporter::of(&config.reports, office, examiner, "mx.house.example").unwrap(),
         worker: "test".to_owned(),
         metrics: None,
