@@ -123,7 +123,7 @@ fault-bounds = `{ $name }` must be from { $low } to { $high }, not { $value }
 fault-listen = `{ $value }` is not an address to listen on; write `ADDR:PORT`
 fault-bind = cannot listen on `{ $address }`
 fault-runtime = the program cannot be started
-fault-data-folder = cannot keep books in { $path }
+fault-data-folder = cannot keep books in { $path } as user `{ $user }`
 fault-no-data = there are no books in { $path } yet: start `sekisho serve`, or `sekisho report import` something
 fault-no-data-folder = no data folder can be had: set `store.folder`
 fault-no-lake = this program was built without a lake
@@ -190,6 +190,7 @@ refusal-command = there is no command `{ $command }`{ $known ->
     [yes] ; did you mean `{ $nearest }`?
    *[no] { "" }
 }
+refusal-no-command = one of these has to follow: { $commands }
 refusal-no-value = `{ $argument }` needs a value{ $open ->
     [yes] { "" }
    *[no] : one of { $choices }
@@ -206,6 +207,13 @@ refusal-utf8 = an argument that must be text is not UTF-8
 
 ## Why
 
+why-wrong-type = { $expected ->
+    [number] a whole number is expected
+    [text] text in quotation marks is expected
+    [truth] true or false is expected
+    [list] a list in square brackets is expected
+   *[table] a section is expected
+}
 why-not-found = there is no such file
 why-denied = no permission
 why-directory = it is a folder

@@ -12,6 +12,8 @@ sekisho-examples =
 
     終了コード: 0 完了し問題なし、1 完了したが見つかったものがある、2 実行できなかった
 
+sekisho--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
+
 sekisho-check = メールを判定する（SPF、DKIM、ARC、DMARC）。理由も示す
 sekisho-check-examples =
     例:
@@ -43,13 +45,11 @@ sekisho-check--timeout = メール 1 通の回答を待つ秒数［既定: 20］
 sekisho-check--at = この時刻の時点で判定する。例: 2026-05-01T12:00:00Z
 sekisho-check--steps = どの検査の手順を示すか：none（示さない）、failed（pass でなかった検査を決めたもの。既定）、all（すべて）。JSON では none のほかはすべて書く
 sekisho-check--json = JSON で書く。メールが複数なら 1 通を 1 行にする
-sekisho-check--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 sekisho-check--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 
 sekisho-config = 設定を検査し、有効な値を示し、Postfix の設定と合わせて調べる
 sekisho-config--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 sekisho-config--json = JSON で書く
-sekisho-config--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 sekisho-config-check = 設定を読み、誤りを行番号とともにすべて示す
 sekisho-config-show = 有効な値と、それぞれがどこから来たかを示す
 sekisho-config-doctor = Postfix の設定と合わせて調べ、変えるべき点を示す。何も書き換えない
@@ -59,7 +59,6 @@ sekisho-held = Postfix の保留キューのメールを一覧し、配送に戻
 sekisho-held--postfix = Postfix の main.cf があるフォルダー［既定: /etc/postfix］
 sekisho-held--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 sekisho-held--json = JSON で書く。1 通を 1 オブジェクトにする
-sekisho-held--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 sekisho-held-list = 誰から来たか、いつからあるか、なぜ保留されたかを示す
 sekisho-held-release = メールを配送に戻す。そのまま配送され、判定はもう行わない
 sekisho-held-release--ids = キュー ID。`sekisho held list` が示すもの
@@ -78,7 +77,6 @@ sekisho-cluster-examples =
 
     終了コード: 0 順序正しく停止した、2 実行できなかった
 sekisho-cluster--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
-sekisho-cluster--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 sekisho-cluster-scheduler = 問いを受け取り、タスクに分けて実行役に渡す。クラスターに 1 つ
 sekisho-cluster-scheduler--listen = このアドレスで待ち受ける。既定は 127.0.0.1:50050
 sekisho-cluster-scheduler--executor_timeout = 実行役がこの秒数だけ黙ったら、そのタスクをほかに渡す。忙しい実行役は 5 秒ごとに知らせる。10 以上、既定は 15
@@ -99,7 +97,6 @@ sekisho-lake-examples =
     終了コード: 0 完了、2 実行できなかった
 sekisho-lake--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 sekisho-lake--json = JSON で書く。1 行を 1 オブジェクトにする
-sekisho-lake--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 sekisho-lake-query = 問いに答える。読むだけの文にのみ答える
 sekisho-lake-query--sql = 問い。SELECT で書く
 sekisho-lake-query--csv = CSV で書く。数式になるものは含まれない
@@ -127,7 +124,6 @@ sekisho-report-examples =
     終了コード: 0 完了、1 読めない、送れないものがあった、または何も見つからなかった、2 実行できなかった
 sekisho-report--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 sekisho-report--json = JSON で書く
-sekisho-report--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 sekisho-report-import = レポートを取り込む（ファイル、フォルダー、mbox、Maildir）
 sekisho-report-import--paths = レポートのある場所
 sekisho-report-import--dns = 送信者の確認のためにこのサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
@@ -161,7 +157,6 @@ sekisho-report-out--dns = このサーバーに尋ねる：ADDR:PORT、tls://ADD
 sekisho-serve = デーモンとして働く：MTA が milter プロトコルで示すメールをすべて判定する
 sekisho-serve--dns = このサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
 sekisho-serve--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
-sekisho-serve--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 
 sekisho-sign = メールに DKIM で署名する、または新しい鍵を作る
 sekisho-sign-examples =
@@ -182,7 +177,6 @@ sekisho-sign--new_key = 署名の代わりに新しい鍵を作り、公開す�
 sekisho-sign--out = 新しい鍵を書くファイル。既にあるファイルは上書きしない
 sekisho-sign--json = 新しい鍵について表示する内容を JSON で書く
 sekisho-sign--at = この時刻の時点で署名する。例: 2026-05-01T12:00:00Z
-sekisho-sign--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う
 
 sekisho-simulate = 別のレコードが公開されたものとして、受信側の報告を判定し直す（何が fail になり、どうすれば救えるか）
 sekisho-simulate-examples =
@@ -203,4 +197,3 @@ sekisho-simulate--dns = ほかのレコードをこのサーバーに尋ねる�
 sekisho-simulate--zone = ほかのレコードをテキストのゾーンファイルから得る（オフライン）
 sekisho-simulate--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 sekisho-simulate--json = JSON で書く
-sekisho-simulate--lang = 日本語（ja）か英語（en）で表示する。指定がなければロケールに従う

@@ -113,7 +113,7 @@ fault-bounds = `{ $name }` は { $low } から { $high } まで: { $value } は�
 fault-listen = `{ $value }` は待ち受けアドレスではない: `アドレス:ポート` を指定
 fault-bind = `{ $address }` で待ち受けできない
 fault-runtime = プログラムを開始できない
-fault-data-folder = { $path } に記録を保存できない
+fault-data-folder = ユーザー `{ $user }` では { $path } に記録を保存できない
 fault-no-data = { $path } にまだ記録がない: `sekisho serve` を起動するか `sekisho report import` で取り込む
 fault-no-data-folder = データフォルダーを用意できない: `store.folder` を設定
 fault-no-lake = このプログラムは lake なしで作られている
@@ -180,6 +180,7 @@ refusal-command = `{ $command }` というコマンドはない{ $known ->
     [yes] {": "}`{ $nearest }` の誤りか
    *[no] { "" }
 }
+refusal-no-command = 次のどれかを続けて書く必要がある: { $commands }
 refusal-no-value = `{ $argument }` には値が必要{ $open ->
     [yes] { "" }
    *[no] {": "}{ $choices } のいずれか
@@ -196,6 +197,13 @@ refusal-utf8 = 文字列であるべき引数が UTF-8 ではない
 
 ## 理由
 
+why-wrong-type = { $expected ->
+    [number] 整数を書く
+    [text] 引用符で囲んだ文字列を書く
+    [truth] true か false を書く
+    [list] 角括弧で囲んだリストを書く
+   *[table] セクションとして書く
+}
 why-not-found = ファイルがない
 why-denied = 権限がない
 why-directory = フォルダーである

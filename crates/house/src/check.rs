@@ -9,6 +9,7 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use sekisho_core::speech::Lang;
 use sekisho_mail::verdict::Action;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
@@ -42,10 +43,11 @@ const SIDE_BY_SIDE: usize = 32;
 const HELD_MAX: usize = 32 * 1024 * 1024;
 
 impl CheckArguments {
-    /// Judges every mail that is named.
-    pub(crate) fn run(self, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+    /// Judges every mail that is named, and tells of it in the language that is asked for, that of the configuration, or else
+    /// the one that is spoken.
+    pub(crate) fn run(self, asked: Option<Lang>, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
         let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
-        let talk = Talk::new(self.lang.or(config.check.lang).unwrap_or(talk.lang()));
+        let talk = Talk::new(asked.or(config.check.lang).unwrap_or(talk.lang()));
         let files = self.files.clone();
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()

@@ -52,6 +52,10 @@ Exit status: 0 all mails are accepted, 1 one was judged and is not, 2 one could 
 #[derive(Debug, Parser)]
 #[command(name = "sekisho", version, after_help = EXAMPLES, max_term_width = 100, disable_help_subcommand = true)]
 pub(crate) struct Cli {
+    /// Speak Japanese or English; otherwise the locale says.
+    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
+    pub(crate) lang: Option<Lang>,
+
     /// What to do.
     #[command(subcommand)]
     pub(crate) command: Command,
@@ -80,23 +84,6 @@ pub(crate) enum Command {
     Simulate(SimulateArguments),
 }
 
-impl Command {
-    /// Returns the language that the command line asks for.
-    pub(crate) fn lang(&self) -> Option<Lang> {
-        match self {
-            Command::Check(arguments) => arguments.lang,
-            Command::Cluster(arguments) => arguments.lang,
-            Command::Config(arguments) => arguments.lang,
-            Command::Held(arguments) => arguments.lang,
-            Command::Lake(arguments) => arguments.lang,
-            Command::Report(arguments) => arguments.lang,
-            Command::Serve(arguments) => arguments.lang,
-            Command::Sign(arguments) => arguments.lang,
-            Command::Simulate(arguments) => arguments.lang,
-        }
-    }
-}
-
 /// The options of `sekisho serve`.
 #[derive(Clone, Debug, Args)]
 pub(crate) struct ServeArguments {
@@ -107,10 +94,6 @@ pub(crate) struct ServeArguments {
     /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// The options of `sekisho check`.
@@ -173,10 +156,6 @@ pub(crate) struct CheckArguments {
     #[arg(long, help_heading = "Account")]
     pub(crate) json: bool,
 
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang, help_heading = "Account")]
-    pub(crate) lang: Option<Lang>,
-
     /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
     #[arg(long, value_name = "FILE")]
     pub(crate) config: Option<PathBuf>,
@@ -209,10 +188,6 @@ pub(crate) struct ConfigArguments {
     /// Write JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// What can be done with the configuration.
@@ -249,10 +224,6 @@ pub(crate) struct HeldArguments {
     /// Write JSON, one object a mail.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// What can be done with mails that are held.
@@ -292,10 +263,6 @@ pub(crate) struct LakeArguments {
     /// Write JSON, one object a row.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// What can be done with the lake.
@@ -352,10 +319,6 @@ pub(crate) struct ClusterArguments {
     /// Read this configuration instead of ./sekisho.toml or /etc/sekisho/sekisho.toml.
     #[arg(long, value_name = "FILE", global = true)]
     pub(crate) config: Option<PathBuf>,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// The parts of a cluster.
@@ -414,9 +377,14 @@ Examples:
   Sign a mail with it:
     sekisho sign mail.eml --domain example.org --selector s1 --key s1.pem > signed.eml";
 
+/// How `sekisho sign` is used: the two things that it does want different options.
+const SIGN_USAGE: &str = "\
+sekisho sign FILE --domain DOMAIN --selector NAME --key KEY.pem [OPTIONS]
+       sekisho sign --new-key KIND --domain DOMAIN --selector NAME --out KEY.pem";
+
 /// The options of `sekisho sign`.
 #[derive(Clone, Debug, Args)]
-#[command(after_help = SIGN_EXAMPLES)]
+#[command(after_help = SIGN_EXAMPLES, override_usage = SIGN_USAGE)]
 pub(crate) struct SignArguments {
     /// The mail to sign; `-` is standard input.
     #[arg(value_name = "FILE", required_unless_present = "new_key")]
@@ -462,10 +430,6 @@ pub(crate) struct SignArguments {
     /// Sign as of this time, such as 2026-05-01T12:00:00Z.
     #[arg(long, value_name = "TIME", value_parser = parse_time, conflicts_with = "new_key")]
     pub(crate) at: Option<Timestamp>,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// The kinds of key that can be made.

@@ -4,6 +4,7 @@ use clap::{Arg, ArgAction, Command, CommandFactory};
 use sekisho_core::speech::{Lang, Speech};
 
 use crate::cli::Cli;
+use crate::terminal::{Paint, Tone, wrap};
 
 /// Returns the command line, explained in one language.
 pub(crate) fn command_line(lang: Lang) -> Command {
@@ -27,8 +28,8 @@ fn words() -> Speech {
 fn in_japanese(command: Command, path: &str, words: &Speech) -> Command {
     let has_examples = command.get_after_help().is_some();
     let below: Vec<String> = command.get_subcommands().map(|below| below.get_name().to_owned()).collect();
-    let mut command = headed(command).about(words.say(path, &[])).mut_args(|arg| {
-        let (said, heading) = (words.say(&format!("{path}--{}", arg.get_id()), &[]), heading(&arg));
+    let mut command = headed(command).about(laid_out(&words.say(path, &[]))).mut_args(|arg| {
+        let (said, heading) = (laid_out(&words.say(&format!("{path}--{}", arg.get_id()), &[])), heading(&arg));
         let takes_values = arg.get_action().takes_values();
         let arg = arg.help(said).help_heading(heading);
         if takes_values { arg.hide_default_value(true).hide_possible_values(true) } else { arg }
@@ -47,6 +48,15 @@ fn in_japanese(command: Command, path: &str, words: &Speech) -> Command {
     })
 }
 
+/// How wide an explanation is: with the margin before it, it fits into a terminal of 80 columns.
+const COLUMNS: usize = 68;
+
+/// Lays an explanation out in lines. clap would part it at spaces alone, of which Japanese has none.
+fn laid_out(said: &str) -> String {
+    let lines = wrap(&[(Tone::Plain, said.to_owned())], COLUMNS, Paint::default());
+    lines.into_iter().map(|(line, _)| line).collect::<Vec<_>>().join("\n")
+}
+
 /// The heading above the options that belong to no group.
 const OPTIONS: &str = "オプション";
 
@@ -54,7 +64,7 @@ const OPTIONS: &str = "オプション";
 fn headed(command: Command) -> Command {
     let style = *command.get_styles().get_usage();
     let template = format!("{{about-with-newline}}\n{style}使い方:{style:#} {{usage}}\n\n{{all-args}}{{after-help}}");
-    command.help_template(template).subcommand_help_heading("コマンド")
+    command.help_template(template).subcommand_help_heading("コマンド").next_line_help(true)
 }
 
 /// Returns the heading that an argument stands under.
@@ -113,6 +123,21 @@ mod tests {
             command.get_subcommands().for_each(|below| look(below, &format!("{path}-{}", below.get_name()), words));
         }
         look(&Cli::command(), "sekisho", &words());
+    }
+
+    #[test]
+    fn the_explanation_fits_into_a_terminal() {
+        fn look(command: &mut Command) {
+            let shown = command.render_help().to_string();
+            let (shown, _) = shown.split_once("例:").unwrap_or((&shown, ""));
+            for line in shown.lines().filter(|line| !line.starts_with("使い方")) {
+                assert!(unicode_width::UnicodeWidthStr::width(line) <= 80, "{line}");
+            }
+            command.get_subcommands_mut().for_each(look);
+        }
+        let mut command = command_line(Lang::Ja);
+        command.build();
+        look(&mut command);
     }
 
     #[test]

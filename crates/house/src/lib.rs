@@ -61,9 +61,9 @@ where
         Ok(cli) => cli,
         Err(refusal) => return refuse(&refusal, lang, &mut streams),
     };
-    let talk = Talk::new(cli.command.lang().unwrap_or(lang));
+    let talk = Talk::new(cli.lang.unwrap_or(lang));
     let ended = match cli.command {
-        Command::Check(arguments) => arguments.run(&talk, &mut streams),
+        Command::Check(arguments) => arguments.run(cli.lang, &talk, &mut streams),
         Command::Cluster(arguments) => arguments.run(&talk, &mut streams),
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
         Command::Held(arguments) => arguments.run(&talk, &mut streams),

@@ -14,7 +14,8 @@ use crate::speech::Talk;
 pub(crate) fn say(refusal: &clap::Error, talk: &Talk) -> Option<String> {
     let said = fault(refusal)?.say(talk);
     let usage = refusal.get(ContextKind::Usage).map(ToString::to_string).unwrap_or_default();
-    let usage = usage.strip_prefix("Usage: ").map(|usage| usage.split_whitespace().collect::<Vec<_>>().join(" "));
+    let in_a_line = |usage: &str| usage.split_whitespace().collect::<Vec<_>>().join(" ");
+    let usage = usage.strip_prefix("Usage: ").map(|usage| usage.lines().map(in_a_line).collect::<Vec<_>>().join(" | "));
     Some(match usage {
         Some(usage) => format!("{said}\n{}", talk.say("refusal-usage", &[("usage", usage.into())])),
         None => said,
@@ -66,6 +67,10 @@ fn fault(refusal: &clap::Error) -> Option<Fault> {
             let is_same = argument == other;
             let named = [("argument", argument.into()), ("other", other.into())];
             Fault::new(if is_same { "refusal-twice" } else { "refusal-conflict" }, named)
+        }
+        ErrorKind::MissingSubcommand => {
+            let commands = text(refusal, ContextKind::ValidSubcommand).unwrap_or_default();
+            Fault::new("refusal-no-command", [("commands", commands.into())])
         }
         ErrorKind::InvalidUtf8 => Fault::new("refusal-utf8", []),
         _ => return None,

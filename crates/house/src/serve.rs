@@ -61,7 +61,7 @@ impl ServeArguments {
         let office = Office::open(&config).map_err(|faults| only_last(faults, talk, streams))?;
         let house_rules = HouseRules::open(&config, &host())?;
         config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
-        confinement::become_user(&config)?;
+        confinement::become_user(&config, &in_work)?;
         let source = source(self.dns.as_deref(), &config)?;
         let metrics = Arc::new(Metrics::new());
         let books = Books::open(&config, &streams.setting, &metrics)?;
@@ -220,6 +220,8 @@ impl Daemon {
         let mut terminate = signal(SignalKind::terminate())?;
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut hangup = signal(SignalKind::hangup())?;
+        // Other daemons reopen their log on one of these, or say how they are. Nobody shall end us by mistake.
+        let (mut user1, mut user2) = (signal(SignalKind::user_defined1())?, signal(SignalKind::user_defined2())?);
         let (no_more_mails, no_more_questions) = (CancellationToken::new(), CancellationToken::new());
         let (mut gates, mut watchers) = (JoinSet::new(), JoinSet::new());
         let mut say = |message: &str, address: SocketAddr| {
@@ -277,6 +279,8 @@ impl Daemon {
                 _ = terminate.recv() => break Exit::Clean,
                 _ = interrupt.recv() => break Exit::Clean,
                 _ = hangup.recv() => self.reload().await,
+                _ = user1.recv() => warn!("SIGUSR1 means nothing here: SIGHUP reloads, SIGTERM stops"),
+                _ = user2.recv() => warn!("SIGUSR2 means nothing here: SIGHUP reloads, SIGTERM stops"),
                 _ = beats.tick(), if watchdog.is_some() => self.beat(&mut pulse),
                 Some(_) = gates.join_next() => {
                     error!("a listener ended by itself: stopping, so that somebody starts us anew");
@@ -425,7 +429,10 @@ fn only_last(mut faults: Vec<Fault>, talk: &Talk, streams: &mut Streams<'_>) -> 
 /// Opens the notes on mails in work, in the configured folder or else in the first usual one that can be had.
 fn in_work(config: &Config, places: &[PathBuf]) -> Result<InWork, Fault> {
     let folder = match &config.serve.runtime_folder {
-        Some(folder) => Some(folder),
+        Some(folder) => {
+            fs::create_dir_all(folder).map_err(|why| Fault::io("fault-runtime-folder", folder, &why))?;
+            Some(folder)
+        }
         None => places.iter().find(|place| fs::create_dir_all(place).is_ok()),
     };
     let Some(folder) = folder else {

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use nix::unistd::{User, geteuid};
 use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_ledger::vault::{S3, VaultError};
@@ -41,7 +42,7 @@ impl DataFolder {
     /// Opens the configured folder, or else the first of the usual places that can be had; none of those may be there.
     pub(crate) fn open(section: &StoreSection, places: &[PathBuf]) -> Result<Option<DataFolder>, Fault> {
         if let Some(folder) = &section.folder {
-            make(folder).map_err(|why| Fault::io("fault-data-folder", folder, &why))?;
+            make(folder).map_err(|why| refused(folder, &why))?;
             return Ok(Some(DataFolder::at(folder, section)));
         }
         Ok(places.iter().find(|place| make(place).is_ok()).map(|place| DataFolder::at(place, section)))
@@ -82,7 +83,7 @@ impl DataFolder {
             Err(why) if why.kind() == io::ErrorKind::NotFound => write_secret(&path).and_then(|()| read_secret(&path)),
             read => read,
         };
-        read().map_err(|why| Fault::io("fault-data-folder", &path, &why))
+        read().map_err(|why| refused(&path, &why))
     }
 
     /// Returns where the lake in it is.
@@ -177,6 +178,13 @@ fn make(folder: &Path) -> io::Result<()> {
     let probe = folder.join(".probe");
     File::create(&probe)?;
     fs::remove_file(probe)
+}
+
+/// Says that something of the books cannot be had, and by whom: it is often root's, and we are somebody else by now.
+fn refused(path: &Path, why: &io::Error) -> Fault {
+    let ourselves = geteuid();
+    let user = User::from_uid(ourselves).ok().flatten().map_or_else(|| ourselves.to_string(), |user| user.name);
+    Fault::new("fault-data-folder", [("path", shown(path)), ("user", user.into())]).because(Fault::system(why))
 }
 
 /// Reads a secret.

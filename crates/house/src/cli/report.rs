@@ -5,10 +5,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use jiff::civil::{Date, date};
 use sekisho_core::name::DomainName;
-use sekisho_core::speech::Lang;
 use sekisho_ledger::ReportState;
 
-use super::parse_lang;
 use crate::config::OwnSource;
 use crate::fault::Fault;
 
@@ -44,10 +42,6 @@ pub(crate) struct ReportArguments {
     /// Write JSON.
     #[arg(long, global = true)]
     pub(crate) json: bool,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang, global = true)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// What can be done with reports.
@@ -179,10 +173,6 @@ pub(crate) struct SimulateArguments {
     /// Write JSON.
     #[arg(long)]
     pub(crate) json: bool,
-
-    /// Speak Japanese or English; otherwise the locale says.
-    #[arg(long, value_name = "ja|en", value_parser = parse_lang)]
-    pub(crate) lang: Option<Lang>,
 }
 
 /// The options of `sekisho report out`.

@@ -145,7 +145,7 @@ impl RawConfig {
     /// everything that is not known.
     pub(super) fn parse(text: &str) -> Result<RawConfig, Vec<LineFault>> {
         let refused = |message, error: &toml::de::Error| {
-            let why = Fault::new(message, []).because(Fault::quote(error.message().to_owned()));
+            let why = Fault::new(message, []).because(why(error.message()));
             LineFault::of(text, error.span().unwrap_or_default(), why)
         };
         let table = DeTable::parse(text).map_err(|error| vec![refused("fault-syntax", &error)])?;
@@ -159,6 +159,20 @@ impl RawConfig {
             }
         }
     }
+}
+
+/// Says what the reader of TOML says: in our words where a value is of another type than the option's.
+fn why(message: &str) -> Fault {
+    let expected = message.rsplit_once(", expected ").map(|(_, expected)| expected);
+    let expected = match expected {
+        Some("i64" | "u64" | "u32" | "u16") => "number",
+        Some("a string") => "text",
+        Some("a boolean") => "truth",
+        Some("a sequence") => "list",
+        Some(expected) if expected == "a map" || expected.starts_with("struct ") => "table",
+        _ => return Fault::quote(message.to_owned()),
+    };
+    Fault::new("why-wrong-type", [("expected", expected.into())])
 }
 
 /// Lists the options that are known, with their lines, and names those that are not.
@@ -364,6 +378,20 @@ mod tests {
         let lines: Vec<_> = RawConfig::parse(written).unwrap().lines.into_iter().collect();
         let expected = [("sign.check", 2), ("sign.keys[0].domain", 4), ("sign.keys[1].selector", 7)];
         assert_eq!(lines, expected.map(|(path, line)| (path.to_owned(), line)));
+    }
+
+    #[test]
+    fn a_wrong_type_is_told_without_the_words_of_a_library() {
+        let said = refusals("[check]\nmax_signatures = \"three\"\n[dns]\nupstreams = 1\n");
+        assert!(said[0].ends_with("a whole number is expected"), "{said:?}");
+        for (text, expected) in [
+            ("[dns]\nupstreams = 1\n", "a list in square brackets is expected"),
+            ("[check]\nlang = 1\n", "text in quotation marks is expected"),
+            ("[serve]\nconfine = 1\n", "true or false is expected"),
+            ("check = 3\n", "a section is expected"),
+        ] {
+            assert!(refusals(text)[0].ends_with(expected), "{:?}", refusals(text));
+        }
     }
 
     #[test]

@@ -66,7 +66,12 @@ impl Host for Listener {
             };
             if let Err(why) = ended {
                 house.metrics.session_failures.count(why.kind());
-                warn!(mta = %mta, error = %why, "ended a conversation");
+                // One line tells of many: a monitor that only knocks would else fill the log.
+                if house.roll.may_complain() {
+                    warn!(mta = %mta, error = %why, "ended a conversation");
+                } else {
+                    debug!(mta = %mta, error = %why, "ended a conversation");
+                }
             }
         });
     }

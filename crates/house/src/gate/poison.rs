@@ -12,12 +12,13 @@ use std::collections::HashSet;
 use std::fs::{File, OpenOptions};
 use std::future::poll_fn;
 use std::io;
-use std::os::unix::fs::{FileExt, OpenOptionsExt};
+use std::os::unix::fs::{FileExt, OpenOptionsExt, fchown};
 use std::path::Path;
 use std::pin::pin;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
+use nix::unistd::{Gid, Uid};
 
 /// The name of the file in the runtime folder.
 const NAME: &str = "in-work";
@@ -95,6 +96,12 @@ impl InWork {
         file.write_all_at(&octets, 0)?;
         let first_free = u32::try_from(found.len()).unwrap_or(SLOTS);
         Ok(InWork { file: Some(file), suspects, free: Mutex::new((first_free..SLOTS).rev().collect()) })
+    }
+
+    /// Gives the file to the user that we become, so that it can be opened again without root.
+    pub(crate) fn give_to(&self, user: Uid, group: Gid) -> io::Result<()> {
+        let Some(file) = &self.file else { return Ok(()) };
+        fchown(file, Some(user.as_raw()), Some(group.as_raw()))
     }
 
     /// Returns how many suspects there are.
@@ -242,6 +249,18 @@ mod tests {
     fn suspects_now(folder: &Path) -> usize {
         let octets = std::fs::read(folder.join(NAME)).unwrap();
         octets.chunks_exact(SLOT).skip(1).filter(|slot| left_over(slot, 100).is_some()).count()
+    }
+
+    #[test]
+    fn the_file_is_given_to_the_user_that_we_become() {
+        use std::os::unix::fs::MetadataExt;
+        let folder = tempfile::tempdir().unwrap();
+        let in_work = InWork::open(folder.path(), 0).unwrap();
+        // Only root can give to somebody else; 65534 is nobody.
+        let user = if nix::unistd::geteuid().is_root() { Uid::from_raw(65534) } else { nix::unistd::geteuid() };
+        in_work.give_to(user, nix::unistd::getegid()).unwrap();
+        assert_eq!(std::fs::metadata(folder.path().join(NAME)).unwrap().uid(), user.as_raw());
+        assert!(InWork::without_folder().give_to(user, nix::unistd::getegid()).is_ok());
     }
 
     #[test]

@@ -21,6 +21,7 @@ use tracing::{info, warn};
 
 use crate::config::{Config, StoreSection};
 use crate::fault::Fault;
+use crate::gate::InWork;
 
 /// Files beside connections: listeners, name servers, the runtime's own.
 const FILES_BESIDE: u64 = 256;
@@ -70,8 +71,8 @@ pub(super) fn take_files(sessions: usize, reports: usize) -> usize {
     }
 }
 
-/// Becomes the configured user, where we are root.
-pub(super) fn become_user(config: &Config) -> anyhow::Result<()> {
+/// Becomes the configured user, where we are root. What root opened to write to becomes that user's.
+pub(super) fn become_user(config: &Config, in_work: &InWork) -> anyhow::Result<()> {
     let is_root = geteuid().is_root();
     let Some(name) = &config.serve.user else {
         if is_root {
@@ -87,6 +88,7 @@ pub(super) fn become_user(config: &Config) -> anyhow::Result<()> {
         |why: io::Error| Fault::new("fault-become", [("user", name.clone().into())]).because(Fault::system(&why));
     let user = User::from_name(name).map_err(|why| refused(why.into()))?;
     let user = user.ok_or_else(|| Fault::new("fault-no-user", [("user", name.clone().into())]))?;
+    in_work.give_to(user.uid, user.gid).map_err(refused)?;
     let c_name = std::ffi::CString::new(name.as_str()).context("a user name without NUL was found")?;
     // Groups first: afterwards nobody may change them.
     initgroups(&c_name, user.gid).map_err(|why| refused(why.into()))?;
