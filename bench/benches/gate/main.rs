@@ -3,9 +3,11 @@
 //! `./x bench gate [MIX|PEER…]` runs it in a network of its own, where our name server is at 127.0.0.1:53 and nothing else can
 //! be reached. CPU is counted for the filters only: the MTA and the name server are this process. Each session keeps its
 //! connection for all its mails. Each line is printed once it is measured; `SEKISHO_PROGRAM` is another program than ours.
+//! `./x bench gate events` compares Sekisho with itself: keeping Events, and not.
 #![expect(clippy::print_stdout, reason = "a benchmark tells what it found")]
 
 mod drive;
+mod events;
 mod mails;
 mod peer;
 mod usage;
@@ -56,6 +58,9 @@ struct Line {
 
 fn main() -> io::Result<()> {
     let filters: Vec<String> = std::env::args().skip(1).filter(|argument| !argument.starts_with('-')).collect();
+    if filters == ["events"] {
+        return events::measure();
+    }
     let named = |name: &str| filters.iter().any(|filter| filter == name);
     let (mixes, starters): (Vec<&Mix>, Vec<&(&str, Starter)>) =
         (MIXES.iter().filter(|mix| named(mix.name)).collect(), PEERS.iter().filter(|peer| named(peer.0)).collect());

@@ -29,14 +29,26 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Starts Sekisho as it was built for use.
+    /// Starts Sekisho as it was built for use. It keeps nothing of what it found, as no peer does.
     pub(crate) fn sekisho(folder: &Path) -> io::Result<Peer> {
-        let mut peer = Peer::new("Sekisho");
-        let (folder, address) = (private(folder, "sekisho")?, free_port()?);
-        // No peer keeps what it found.
-        let configuration = format!(
-            "[dns]\nupstreams = [\"127.0.0.1:53\"]\n\n[gate]\nlisten = [\"{address}\"]\n\n[store]\nevents = false\n\n[intake]\nlisten = []\n"
+        Peer::sekisho_with("Sekisho", "sekisho", folder, "[store]\nevents = false\n\n[intake]\nlisten = []\n")
+    }
+
+    /// Starts Sekisho, which keeps what it finds in a data folder, and can be watched at an address.
+    pub(crate) fn sekisho_with_events(folder: &Path, data: &Path, http: SocketAddr) -> io::Result<Peer> {
+        let more = format!(
+            "[store]\nevents = true\nfolder = {:?}\n\n[intake]\nlisten = []\n\n[http]\nlisten = [\"{http}\"]\n",
+            data.display().to_string()
         );
+        Peer::sekisho_with("Sekisho with Events", "sekisho-events", folder, &more)
+    }
+
+    /// Starts Sekisho with more configuration.
+    fn sekisho_with(name: &'static str, folder_name: &str, folder: &Path, more: &str) -> io::Result<Peer> {
+        let mut peer = Peer::new(name);
+        let (folder, address) = (private(folder, folder_name)?, free_port()?);
+        let configuration =
+            format!("[dns]\nupstreams = [\"127.0.0.1:53\"]\n\n[gate]\nlisten = [\"{address}\"]\n\n{more}");
         fs::write(folder.join("sekisho.toml"), configuration)?;
         let built = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../target/release/sekisho");
         let program = std::env::var_os("SEKISHO_PROGRAM").map_or_else(built, PathBuf::from);
@@ -161,7 +173,7 @@ fn private(folder: &Path, name: &str) -> io::Result<PathBuf> {
 }
 
 /// Finds a free port of 127.0.0.1.
-fn free_port() -> io::Result<SocketAddr> {
+pub(crate) fn free_port() -> io::Result<SocketAddr> {
     TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()
 }
 

@@ -48,9 +48,11 @@ pub struct Stream {
     pub last_at: i64,
 }
 
-/// What receivers told about a policy domain.
+/// What receivers told about a domain, or what our own gate saw of it.
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct Reported {
+    /// Who told it; nobody where the report proves no sender, and where it is what our own gate saw.
+    pub submitter: Option<String>,
     /// The day on which the report's period begins, as `2026-11-22`.
     pub day: String,
     /// The address of the client.

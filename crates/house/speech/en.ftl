@@ -493,9 +493,13 @@ fault-record = --record `{ $text }` cannot be read
 why-record-long = it is longer than 16 KiB
 why-record-kind = the type must be A, AAAA, MX, TXT or PTR
 why-record-selector = a key needs its name; write `SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"`
-fault-simulate-nothing = no reports about { $domain } were taken in for these days, so nothing can be judged again
+fault-simulate-nothing = for these days there are neither reports about { $domain } nor mails that our own gate saw, so nothing can be judged again
 note-simulate-faulty = receivers will not act upon the proposed `{ $name }` as it is written: look at its tag `{ $tag }`
 simulate-head = { $domain }, { $first } to { $last }, judged again as if this were published:
+simulate-seen = { $mails ->
+    [one] One of the mails is
+   *[other] { $mails } of the mails are
+} from our own gate; the others are from reports.
 simulate-breaks = Would start to fail: { $streams ->
     [one] 1 stream
    *[other] { $streams } streams

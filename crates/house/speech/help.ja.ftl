@@ -188,10 +188,11 @@ sekisho-simulate-examples =
         sekisho simulate example.org --record 'v=spf1 mx -all' --record 's1._domainkey.example.org TXT !nxdomain'
 
     終了コード: 0 悪くなるものはない、1 悪くなるもの、または判断できないものがある、2 実行できなかった
-sekisho-simulate--domain = 受信側が報告したドメイン
+sekisho-simulate--domain = 受信側が報告し、この Sekisho が判定したドメイン
 sekisho-simulate--record = 提案するレコード：本文だけ（v=DMARC1、v=spf1）、または `NAME TYPE DATA`。複数指定できる
 sekisho-simulate--days = 今日からさかのぼる日数［既定: 30］
 sekisho-simulate--unproven = 送信者を確認できないレポートの内容も数える
+sekisho-simulate--reports_only = この Sekisho が判定したメールを除き、レポートの内容だけを数える
 sekisho-simulate--no_names = 送信元の名前を誰にも尋ねない
 sekisho-simulate--dns = ほかのレコードをこのサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
 sekisho-simulate--zone = ほかのレコードをテキストのゾーンファイルから得る（オフライン）

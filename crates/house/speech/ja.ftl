@@ -431,9 +431,10 @@ fault-record = --record `{ $text }` を読めません
 why-record-long = 16 KiB を超えています
 why-record-kind = 種別は A、AAAA、MX、TXT、PTR のいずれかです
 why-record-selector = 鍵には名前が必要です。`SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"` と書いてください
-fault-simulate-nothing = この期間に取り込んだ { $domain } のレポートがないため、判定し直すものがありません
+fault-simulate-nothing = この期間には { $domain } のレポートも、この Sekisho が判定したメールもなく、判定し直すものがない
 note-simulate-faulty = 提案された `{ $name }` は、このままでは受信側に従ってもらえません。タグ `{ $tag }` を確認してください
 simulate-head = { $domain }（{ $first } から { $last } まで）を、次のレコードが公開されたものとして判定し直した結果:
+simulate-seen = このうち { $mails } 通はこの Sekisho が判定したもの、残りはレポートによる。
 simulate-breaks = 新たに fail になる: { $streams } 系統、{ $mails } 通
 simulate-harsher = すでに fail で、扱いが厳しくなる: { $streams } 系統、{ $mails } 通
 simulate-unknown = 判断できない: { $streams } 系統、{ $mails } 通

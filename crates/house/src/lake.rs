@@ -86,6 +86,13 @@ pub trait Lake: Send + Sync {
     /// Where the lake cannot be asked.
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError>;
 
+    /// Returns what our own gate saw in some days of a domain and those below it, as author or as MAIL FROM.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError>;
+
     /// Returns the policy domains whose mail was judged on a day.
     ///
     /// # Errors

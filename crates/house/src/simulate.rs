@@ -1,4 +1,4 @@
-//! `sekisho simulate`: what receivers told is judged again as if other records were published
+//! `sekisho simulate`: what receivers told, and our own gate saw, is judged again as if other records were published
 //!
 //! Each row of a report stands for mails with the same source and identifiers: a [`stream`]. Our own judges hear it twice
 //! ([`judge`]), with the DNS as it is and with the records that are [proposed](`proposal`); what would be worse off is shown with the
@@ -29,7 +29,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::names::Named;
 use crate::reports::suspicion::{self, Signal};
-use crate::reports::told::{name_sources, namer, reported, with_parents};
+use crate::reports::told::{Seen, name_sources, namer, reported, with_parents};
 use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::terminal::Paint;
@@ -48,8 +48,12 @@ impl SimulateArguments {
         let proposed = proposal::read(&self.record, &self.domain)?;
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let told = reported(&folder, &self.domains(&proposed), (self.days, self.unproven), &streams.setting)?;
-        let rows = self.about(told.rows, &proposed);
+        let subjects = self.subjects(&proposed);
+        let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
+        let seen = Seen { domains: &subjects, reporter };
+        let seen = Some(&seen).filter(|_| !self.reports_only);
+        let told = reported(&folder, &self.domains(&proposed), seen, (self.days, self.unproven), &streams.setting)?;
+        let rows = Self::about(told.rows, &subjects);
         if rows.is_empty() {
             return Err(Fault::new("fault-simulate-nothing", [("domain", (&self.domain).into())]).into());
         }
@@ -76,10 +80,10 @@ impl SimulateArguments {
         let errand = Errand::new(config.dns.timeout, QUESTIONS);
         let outlooks = runtime.block_on(case.judge(&source, errand, &policy))?;
         let said = if self.json {
-            account::json(&self.domain, told.days, &proposed, &outlooks) + "\n"
+            account::json(&self.domain, told.days, (&proposed, told.seen), &outlooks) + "\n"
         } else {
             let paint = Paint { on: streams.setting.stdout_colour };
-            account::tell(&self.domain, told.days, (&proposed, left_out), &outlooks, talk, paint)
+            account::tell(&self.domain, told.days, (&proposed, told.seen, left_out), &outlooks, talk, paint)
         };
         streams.stdout.write_all(said.as_bytes())?;
         streams.stdout.flush()?;
@@ -99,10 +103,17 @@ impl SimulateArguments {
         domains
     }
 
-    /// Returns the rows that are about the domain, or about one below it, or about one whose policy is proposed.
-    fn about(&self, rows: Vec<Reported>, proposed: &Facts) -> Vec<Reported> {
+    /// Returns the domain, and those whose policy is proposed: what is asked is about these and those below them.
+    fn subjects(&self, proposed: &Facts) -> Vec<DomainName> {
         let mut domains: Vec<DomainName> = proposal::policy_domains(proposed).collect();
         domains.push(self.domain.clone());
+        domains.sort();
+        domains.dedup();
+        domains
+    }
+
+    /// Returns the rows that are about one of these domains, or about one below it.
+    fn about(rows: Vec<Reported>, domains: &[DomainName]) -> Vec<Reported> {
         let lies_below = |text: &str| {
             DomainName::parse(text).is_ok_and(|name| domains.iter().any(|domain| name.is_at_or_below(domain)))
         };

@@ -262,6 +262,10 @@ impl Lake for Patient {
         self.lake()?.reported(domain, first, last, unproven)
     }
 
+    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
+        self.lake()?.judged(domain, first, last)
+    }
+
     fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {
         self.lake()?.policy_domains(day)
     }

@@ -140,6 +140,7 @@ impl Lake for Notebook {
                     && (unproven || row.submitter.is_some()) =>
             {
                 Some(Reported {
+                    submitter: row.submitter.clone(),
                     day: day(row.at).to_string(),
                     source_ip: row.source_ip.clone(),
                     header_from: row.header_from.clone(),
@@ -156,6 +157,36 @@ impl Lake for Notebook {
             _ => None,
         };
         Ok(self.events().iter().filter_map(reported).collect())
+    }
+
+    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
+        let day = |at: i64| Timestamp::from_microsecond(at).unwrap().to_zoned(TimeZone::UTC).date();
+        let is_below = |name: &str| name == domain || name.ends_with(&format!(".{domain}"));
+        let seen = |event: &Event| match event {
+            Event::Mail(mail)
+                if (first..=last).contains(&day(mail.at))
+                    && mail.unjudged.is_none()
+                    && mail.decision != "tempfail"
+                    && [&mail.author_domain, &mail.spf_domain].into_iter().flatten().any(|name| is_below(name)) =>
+            {
+                Some(Reported {
+                    submitter: None,
+                    day: day(mail.at).to_string(),
+                    source_ip: mail.client_ip.clone()?,
+                    header_from: mail.author_domain.clone()?,
+                    envelope_from: Some(mail.mail_from_domain.clone()),
+                    spf_domain: mail.spf_domain.clone(),
+                    spf_result: mail.spf_result.clone(),
+                    spf_aligned: mail.spf_aligned,
+                    dkim: mail.dkim.clone(),
+                    dkim_aligned: mail.dkim_aligned,
+                    disposition: if mail.decision == "refuse" { "reject" } else { "none" }.to_owned(),
+                    mails: 1,
+                })
+            }
+            _ => None,
+        };
+        Ok(self.events().iter().filter_map(seen).collect())
     }
 
     fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {

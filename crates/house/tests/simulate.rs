@@ -1,7 +1,7 @@
 //! `sekisho simulate`: what receivers told, judged again under a proposed record
 
 use jiff::Timestamp;
-use sekisho_core::event::{AggregateEvent, Event, SignatureEvent};
+use sekisho_core::event::{AggregateEvent, Event, MailEvent, SignatureEvent};
 use sekisho_house::{Setting, Streams, run};
 use sekisho_mail::dkim::signing_key::SigningKey;
 use serde_json::Value;
@@ -90,6 +90,49 @@ impl House {
         streams.sort();
         (exit, streams)
     }
+}
+
+#[test]
+fn mails_of_our_own_gate_count_beside_reports_and_what_we_told_ourselves_does_not_count_twice() {
+    let row = |source, mails| Row { source, author: "example.org", spf: ("example.org", "pass"), signed: &[], mails };
+    let house = House::of(&[row("192.0.2.1", 7)]);
+    let mail = |id: &str, client: &str, decision: &str| {
+        Event::Mail(Box::new(MailEvent {
+            at: Timestamp::now().as_microsecond(),
+            id: id.to_owned(),
+            client_ip: Some(client.to_owned()),
+            author_domain: Some("example.org".to_owned()),
+            mail_from_domain: "example.org".to_owned(),
+            spf_domain: Some("example.org".to_owned()),
+            spf_result: Some("pass".to_owned()),
+            spf_aligned: true,
+            dmarc_result: "pass".to_owned(),
+            decision: decision.to_owned(),
+            ..MailEvent::default()
+        }))
+    };
+    let Event::Aggregate(told) = row("203.0.113.7", 2).event(9) else { panic!("a row") };
+    let ours = Event::Aggregate(Box::new(AggregateEvent { submitter: Some("House.Example".to_owned()), ..*told }));
+    let seen = [mail("1", "203.0.113.7", "pass"), mail("2", "203.0.113.7", "pass"), mail("3", "192.0.2.9", "tempfail")];
+    Notebook::keep(&house.0.path("data"), &seen);
+    Notebook::keep(&house.0.path("data"), &[ours]);
+    house.0.write("sekisho.toml", "[reports]\nfrom = \"dmarc@house.example\"\n");
+    let config = house.0.path("sekisho.toml").to_str().unwrap().to_owned();
+    let record = ["v=spf1 ip4:192.0.2.0/24 -all", "v=DMARC1; p=reject"];
+    let told = |further: &[&str]| {
+        let (exit, told, talk) = house.call(&record, &[&["--json", "--config", &config], further].concat());
+        let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+        (
+            exit,
+            told["gate_messages"].clone(),
+            told["sums"]["breaks"]["messages"].clone(),
+            told["sums"]["same"]["messages"].clone(),
+        )
+    };
+    assert_eq!(told(&[]), (1, 2.into(), 2.into(), 7.into()));
+    assert_eq!(told(&["--reports-only"]), (1, 0.into(), 2.into(), 7.into()), "then our own report counts");
+    let (_, said, _) = house.call(&record, &["--config", &config]);
+    assert!(said.contains("2 of the mails are from our own gate; the others are from reports."), "{said}");
 }
 
 impl Row {
@@ -298,5 +341,5 @@ fn nonsense_is_refused_with_a_sentence() {
         assert!(exit == 2 && told.is_empty() && talk.contains(needle), "{records:?}: {talk}");
     }
     let (exit, _, talk) = House::of(&[]).call(&["v=DMARC1; p=none"], &[]);
-    assert!(exit == 2 && talk.contains("no reports about example.org"), "{talk}");
+    assert!(exit == 2 && talk.contains("neither reports about example.org"), "{talk}");
 }

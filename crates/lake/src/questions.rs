@@ -53,6 +53,12 @@ impl Lake {
         self.rows_of(include_str!("questions/reported.sql"), values).await
     }
 
+    /// Returns what our own gate saw of a domain and those below it, as author or as MAIL FROM.
+    pub async fn judged(&self, domain: &str, days: Days) -> Result<Vec<Reported>, AskError> {
+        let values = vec![text(domain), date(days.first), date(days.last)];
+        self.rows_of(include_str!("questions/judged.sql"), values).await
+    }
+
     /// Returns the rows of our aggregate report on a policy domain and a day.
     pub async fn report_rows(&self, policy_domain: &str, day: Date) -> Result<Vec<ReportRow>, AskError> {
         self.rows_of(include_str!("questions/report_rows.sql"), vec![text(policy_domain), date(day)]).await

@@ -98,10 +98,50 @@ fn reports_that_prove_no_sender_are_left_out_unless_asked_for() {
             [("192.0.2.1", 14)]
         );
         assert_eq!(reported(false)[0].day, "2026-11-22");
+        assert!(reported(false)[0].submitter.is_some());
         assert_eq!(reported(true).len(), 2);
         assert_eq!(runtime().block_on(lake.rows_of_report("r")).expect("answered"), 2);
         assert_eq!(runtime().block_on(lake.rows_of_report("s")).expect("answered"), 0);
         assert_eq!(runtime().block_on(lake.rows_of_tls_report("t")).expect("answered"), 1);
+    });
+}
+
+#[test]
+fn what_the_gate_saw_of_a_domain_is_told_as_receivers_tell_it() {
+    let judged = |id: &str, author: &str, spf: &str, change: &dyn Fn(&mut MailEvent)| {
+        let mut mail = MailEvent {
+            at: NOON,
+            id: id.into(),
+            client_ip: Some("192.0.2.1".into()),
+            author_domain: Some(author.into()).filter(|author: &String| !author.is_empty()),
+            spf_domain: Some(spf.into()),
+            mail_from_domain: spf.into(),
+            dmarc_result: "fail".into(),
+            decision: "pass".into(),
+            ..MailEvent::default()
+        };
+        change(&mut mail);
+        Event::Mail(Box::new(mail))
+    };
+    let events = [
+        judged("1", "example.org", "else.example", &|_| ()),
+        judged("2", "example.org", "else.example", &|_| ()),
+        judged("3", "news.example.org", "else.example", &|mail| mail.decision = "refuse".into()),
+        judged("4", "list.example", "bounce.example.org", &|_| ()),
+        judged("5", "notexample.org", "else.example", &|_| ()),
+        judged("6", "example.org", "else.example", &|mail| mail.decision = "tempfail".into()),
+        judged("7", "example.org", "else.example", &|mail| mail.unjudged = Some("busy".into())),
+        judged("8", "", "example.org", &|_| ()),
+        judged("9", "example.org", "else.example", &|mail| mail.client_ip = None),
+        judged("0", "example.org", "else.example", &|mail| mail.at -= 86_400_000_000),
+    ];
+    at_every_stage(&events, |lake| {
+        let rows = runtime().block_on(lake.judged("example.org", DAY.into())).expect("answered");
+        let mut told: Vec<_> =
+            rows.iter().map(|row| (row.header_from.as_str(), row.disposition.as_str(), row.mails)).collect();
+        told.sort_unstable();
+        assert_eq!(told, [("example.org", "none", 2), ("list.example", "none", 1), ("news.example.org", "reject", 1)]);
+        assert!(rows.iter().all(|row| row.submitter.is_none() && row.day == "2026-11-22"));
     });
 }
 

@@ -99,6 +99,10 @@ impl sekisho_house::Lake for Clustered {
         self.here.reported(domain, first, last, unproven)
     }
 
+    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
+        self.here.judged(domain, first, last)
+    }
+
     fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {
         self.here.policy_domains(day)
     }

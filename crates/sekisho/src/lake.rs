@@ -165,6 +165,10 @@ impl sekisho_house::Lake for Embedded {
         self.wait(asked).map_err(|why| told(&why))
     }
 
+    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
+        self.wait(self.lake.judged(domain, Days { first, last })).map_err(|why| told(&why))
+    }
+
     fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {
         self.wait(self.lake.policy_domains(day)).map_err(|why| told(&why))
     }

@@ -138,7 +138,7 @@ Exit status: 0 nothing would be worse off, 1 something would, or that cannot be 
 #[derive(Clone, Debug, Args)]
 #[command(after_help = SIMULATE_EXAMPLES)]
 pub(crate) struct SimulateArguments {
-    /// The domain that receivers told of.
+    /// The domain that receivers told of, and our own gate.
     #[arg(value_name = "DOMAIN", value_parser = parse_domain)]
     pub(crate) domain: DomainName,
 
@@ -153,6 +153,10 @@ pub(crate) struct SimulateArguments {
     /// Count also what reports tell that nobody vouches for.
     #[arg(long)]
     pub(crate) unproven: bool,
+
+    /// Leave out what our own gate saw: only what receivers told counts.
+    #[arg(long)]
+    pub(crate) reports_only: bool,
 
     /// Ask nobody what the sources are called.
     #[arg(long)]

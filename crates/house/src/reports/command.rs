@@ -69,7 +69,7 @@ impl ReportArguments {
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Show { domain, days, unproven, no_names, dns } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-                let rows = reported(&folder, std::slice::from_ref(domain), (*days, *unproven), &streams.setting)?;
+                let rows = reported(&folder, std::slice::from_ref(domain), None, (*days, *unproven), &streams.setting)?;
                 let mut sources = show::sources(&rows.rows);
                 if !sources.is_empty() {
                     let namer = namer(&config, dns.as_deref(), !no_names, &runtime, talk, streams)?;
@@ -103,7 +103,7 @@ impl OmissionsArguments {
                 None => serve::source(self.dns.as_deref(), config)?,
             }
         };
-        let told = reported(&folder, &with_parents(&self.domain), (self.days, self.unproven), &streams.setting)?;
+        let told = reported(&folder, &with_parents(&self.domain), None, (self.days, self.unproven), &streams.setting)?;
         let rows = omissions::rows_of(told.rows, &self.domain);
         if rows.is_empty() {
             return Err(Fault::new("fault-omissions-nothing", [("domain", (&self.domain).into())]).into());

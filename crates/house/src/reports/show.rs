@@ -306,6 +306,7 @@ mod tests {
     /// Makes a row of some mails.
     fn row(source: &str, day: &str, mails: u64, aligned: (bool, bool)) -> Reported {
         Reported {
+            submitter: Some("receiver.example".to_owned()),
             day: day.to_owned(),
             source_ip: source.to_owned(),
             header_from: "example.org".to_owned(),

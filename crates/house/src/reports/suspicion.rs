@@ -111,6 +111,7 @@ mod tests {
             ..SignatureEvent::default()
         });
         Reported {
+            submitter: Some("receiver.example".to_owned()),
             day: "2026-11-01".to_owned(),
             source_ip: source.to_owned(),
             header_from: "example.org".to_owned(),

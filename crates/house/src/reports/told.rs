@@ -1,4 +1,4 @@
-//! What receivers told about domains, and who names the sources in it
+//! What receivers told about domains, what our own gate saw of them, and who names the sources in it
 
 use std::collections::BTreeMap;
 
@@ -18,18 +18,30 @@ use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::{Setting, Streams, serve};
 
-/// What receivers told about a domain.
+/// What receivers told about a domain, and what our own gate saw of it.
 pub(crate) struct Told {
     /// The days that were asked about.
     pub(crate) days: (Date, Date),
     /// The rows.
     pub(crate) rows: Vec<Reported>,
+    /// How many mails of them our own gate saw.
+    pub(crate) seen: u64,
 }
 
-/// Asks the lake what receivers told about some policy domains in the last days.
+/// What our own gate saw, which counts beside what receivers told.
+pub(crate) struct Seen<'a> {
+    /// These domains, and those below them.
+    pub(crate) domains: &'a [DomainName],
+    /// Whom we report as: what we told ourselves would count twice.
+    pub(crate) reporter: Option<DomainName>,
+}
+
+/// Asks the lake what receivers told about some policy domains in the last days, and, where that shall count, what our own gate
+/// saw.
 pub(crate) fn reported(
     folder: &DataFolder,
     domains: &[DomainName],
+    seen: Option<&Seen<'_>>,
     (days, unproven): (u32, bool),
     setting: &Setting,
 ) -> anyhow::Result<Told> {
@@ -41,7 +53,22 @@ pub(crate) fn reported(
     for domain in domains {
         rows.extend(lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake::fault(&why))?);
     }
-    Ok(Told { days: (first, last), rows })
+    let Some(Seen { domains, reporter }) = seen else { return Ok(Told { days: (first, last), rows, seen: 0 }) };
+    let is_ours = |row: &Reported| {
+        let submitter = row.submitter.as_deref().and_then(|name| DomainName::parse(name).ok());
+        submitter.is_some() && submitter == *reporter
+    };
+    rows.retain(|row| !is_ours(row));
+    let mut mails = 0_u64;
+    // Of a domain and one below it the first has it all.
+    let is_topmost =
+        |domain: &&DomainName| !domains.iter().any(|other| other != *domain && domain.is_at_or_below(other));
+    for domain in domains.iter().filter(is_topmost) {
+        let judged = lake.judged(&domain.to_string(), first, last).map_err(|why| lake::fault(&why))?;
+        mails = judged.iter().fold(mails, |sum, row| sum.saturating_add(row.mails));
+        rows.extend(judged);
+    }
+    Ok(Told { days: (first, last), rows, seen: mails })
 }
 
 /// Returns a domain and those above it that have at least two labels: reports about it may be under any of them, since they

@@ -35,11 +35,11 @@ pub(super) struct Outlook<'a> {
     pub(super) advice: Option<Advice>,
 }
 
-/// Tells people what would change. `left_out` streams were not judged.
+/// Tells people what would change. Of the mails our own gate saw so many, and `left_out` streams were not judged.
 pub(super) fn tell(
     domain: &DomainName,
     (first, last): (Date, Date),
-    (proposed, left_out): (&Facts, usize),
+    (proposed, seen, left_out): (&Facts, u64, usize),
     outlooks: &[Outlook<'_>],
     talk: &Talk,
     paint: Paint,
@@ -50,6 +50,9 @@ pub(super) fn tell(
         for line in data(&answer.outcome) {
             said += &format!("  {} {}  {line}\n", question.name, question.kind);
         }
+    }
+    if seen > 0 {
+        said += &format!("\n{}\n", talk.say("simulate-seen", &[("mails", seen.into())]));
     }
     for change in Change::ALL {
         let of_kind: Vec<&Outlook<'_>> = outlooks.iter().filter(|outlook| outlook.ruling.change == change).collect();
@@ -183,7 +186,7 @@ impl Advice {
 pub(super) fn json(
     domain: &DomainName,
     (first, last): (Date, Date),
-    proposed: &Facts,
+    (proposed, seen): (&Facts, u64),
     outlooks: &[Outlook<'_>],
 ) -> String {
     let records: Vec<Value> = proposed
@@ -204,7 +207,7 @@ pub(super) fn json(
     }
     let streams: Vec<Value> = outlooks.iter().map(Outlook::json).collect();
     json!({
-        "domain": domain.to_string(), "first": first.to_string(), "last": last.to_string(),
+        "domain": domain.to_string(), "first": first.to_string(), "last": last.to_string(), "gate_messages": seen,
         "proposed": records, "sums": sums, "streams": streams,
     })
     .to_string()
