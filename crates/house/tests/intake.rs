@@ -1,6 +1,7 @@
 //! Reports by SMTP: kept before they are acknowledged, whatever happens meanwhile
 
 mod away;
+mod border;
 mod bounds;
 mod full;
 mod killed;

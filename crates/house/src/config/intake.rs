@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
+use super::gate::read_authserv;
 use super::network::{self, read_network};
 use super::raw::{addresses, number};
 use super::sign::{all, read};
@@ -28,6 +29,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "abuse",
     "fbl",
     "relays",
+    "trusted_authserv_ids",
     "certificate",
     "key",
     "require_tls",
@@ -61,6 +63,8 @@ pub(super) struct RawIntake {
     fbl: Option<Vec<Spanned<String>>>,
     /// Networks of our own MTAs.
     relays: Option<Vec<Spanned<String>>>,
+    /// What they call themselves in Authentication-Results.
+    trusted_authserv_ids: Option<Vec<Spanned<String>>>,
     /// A file.
     certificate: Option<Spanned<String>>,
     /// A file.
@@ -96,6 +100,8 @@ pub(crate) struct IntakeSection {
     pub(crate) recipients: Vec<(ReportKind, Vec<AddressPattern>)>,
     /// Our own MTAs, which say where a mail came from (XFORWARD).
     pub(crate) relays: Vec<IpNet>,
+    /// Whose Authentication-Results are believed where the client is not known.
+    pub(crate) trusted_authserv_ids: Vec<String>,
     /// TLS, where it can be had.
     pub(crate) tls: Option<TlsFiles>,
     /// Whether there is no mail without TLS.
@@ -153,6 +159,7 @@ impl Default for IntakeSection {
             host: None,
             recipients: KINDS.iter().map(|(_, kind, names)| (*kind, usual(names))).collect(),
             relays: Vec::new(),
+            trusted_authserv_ids: Vec::new(),
             tls: None,
             require_tls: false,
             message_octets: 25_000_000,
@@ -179,6 +186,7 @@ impl IntakeSection {
             Some(name.to_string())
         });
         section.relays = all(raw.relays.take().unwrap_or_default(), faults, read_network);
+        section.trusted_authserv_ids = all(raw.trusted_authserv_ids.take().unwrap_or_default(), faults, read_authserv);
         section.check_recipients(&mut raw, faults);
         section.check_tls(&mut raw, faults);
         section.check_limits(raw, faults);

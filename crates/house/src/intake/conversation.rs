@@ -21,6 +21,7 @@ use tracing::{debug, info};
 use super::desk::{Fate, Kept};
 use super::{HouseRules, Intake};
 use crate::door::{Portion, Seat};
+use crate::reports::border;
 
 /// How long memory is kept for a sender that says nothing.
 const BRISK: Duration = Duration::from_secs(3);
@@ -271,7 +272,7 @@ impl<'a> Conversation<'a> {
     async fn keep(&mut self) {
         self.seat.set_ours(true);
         let mail = std::mem::take(&mut self.spool.octets);
-        let (size, envelopes) = (mail.len(), self.envelopes());
+        let (size, envelopes) = (mail.len(), self.envelopes(&mail));
         let kinds: Vec<ReportKind> = envelopes.iter().map(|(kind, _)| *kind).collect();
         let kept = match self.spool.is_spilt {
             true => None,
@@ -312,8 +313,9 @@ impl<'a> Conversation<'a> {
     }
 
     /// Returns who brought the mail and for whom, once for each kind of recipient.
-    fn envelopes(&self) -> Vec<(ReportKind, Envelope)> {
+    fn envelopes(&self, mail: &[u8]) -> Vec<(ReportKind, Envelope)> {
         let Some(envelope) = self.session.envelope() else { return Vec::new() };
+        let told_spf = self.told_spf(mail);
         let mut seen = BTreeSet::new();
         let firsts = envelope.recipients.iter().filter(|recipient| seen.insert(recipient.kind.word()));
         firsts
@@ -323,10 +325,19 @@ impl<'a> Conversation<'a> {
                     helo: self.helo().to_owned(),
                     mail_from: Some(envelope.mail_from.as_ref().map_or_else(String::new, ToString::to_string)),
                     recipient: recipient.mailbox.to_string(),
+                    told_spf: told_spf.clone(),
                 };
                 (recipient.kind, envelope)
             })
             .collect()
+    }
+
+    /// Returns the domain for which SPF passes, as a relay of ours found it that does not say where the mail came from.
+    fn told_spf(&self, mail: &[u8]) -> Option<String> {
+        if !self.is_relay || !self.sender_address().is_empty() {
+            return None;
+        }
+        border::spf_pass(mail, &self.rules.section.trusted_authserv_ids).map(|domain| domain.to_string())
     }
 
     /// Returns the address that the mail came from into this house; empty where that is not known. An MTA on this very host that
