@@ -5,6 +5,7 @@ mod border;
 mod bounds;
 mod full;
 mod killed;
+mod lmtp;
 mod secret;
 mod through;
 

@@ -329,6 +329,8 @@ words! {
     Channel, "channel" {
         /// To the SMTP intake.
         Smtp = "smtp",
+        /// To the intake, delivered by an MTA of ours (RFC 2033).
+        Lmtp = "lmtp",
         /// As a file.
         File = "file",
         /// By HTTP POST.

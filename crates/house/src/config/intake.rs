@@ -22,6 +22,7 @@ use crate::sign::read_name;
 /// The options.
 pub(super) const OPTIONS: &[&str] = &[
     "listen",
+    "lmtp",
     "host",
     "rua",
     "ruf",
@@ -49,6 +50,8 @@ pub(super) const OPTIONS: &[&str] = &[
 pub(super) struct RawIntake {
     /// Addresses to listen on.
     listen: Option<Vec<Spanned<String>>>,
+    /// Addresses to listen on for LMTP.
+    lmtp: Option<Vec<Spanned<String>>>,
     /// A name.
     host: Option<Spanned<String>>,
     /// Recipients of aggregate reports.
@@ -94,6 +97,8 @@ pub(super) struct RawIntake {
 pub(crate) struct IntakeSection {
     /// Where senders of reports, or an MTA before us, connect.
     pub(crate) listen: Vec<SocketAddr>,
+    /// Where our own MTAs deliver by LMTP.
+    pub(crate) lmtp: Vec<SocketAddr>,
     /// The name that we greet with; nothing means that of this host.
     pub(crate) host: Option<String>,
     /// Whose mail is taken, and what it is for.
@@ -156,6 +161,7 @@ impl Default for IntakeSection {
         let usual = |names: &[&str]| names.iter().filter_map(|name| AddressPattern::read(name).ok()).collect();
         IntakeSection {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8025))],
+            lmtp: Vec::new(),
             host: None,
             recipients: KINDS.iter().map(|(_, kind, names)| (*kind, usual(names))).collect(),
             relays: Vec::new(),
@@ -181,6 +187,7 @@ impl IntakeSection {
         if let Some(written) = raw.listen.take() {
             section.listen = addresses(written, faults);
         }
+        section.lmtp = addresses(raw.lmtp.take().unwrap_or_default(), faults);
         section.host = raw.host.take().and_then(|host| {
             let name = read(&host, faults, |text| read_name("fault-domain", text))?;
             Some(name.to_string())
@@ -248,6 +255,11 @@ impl IntakeSection {
         self.mails_per_minute = small(limit(raw.mails_per_minute, "intake.mails_per_minute", 0..=1_000_000, 600));
         self.idle = Duration::from_secs(limit(raw.idle_seconds, "intake.idle_seconds", 1..=3600, 300));
         self.data = Duration::from_secs(limit(raw.data_seconds, "intake.data_seconds", 1..=3600, 600));
+    }
+
+    /// Tells whether reports arrive anywhere.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.listen.is_empty() || !self.lmtp.is_empty()
     }
 
     /// Lists the kinds of recipients with the names of their options.

@@ -99,6 +99,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("http", "listen", texts(&http.listen)),
     ];
     all.push(option("intake", "listen", texts(&intake.listen)));
+    all.push(option("intake", "lmtp", texts(&intake.lmtp)));
     all.push(option("intake", "host", intake.host.clone().into()));
     all.extend(intake.kinds().map(|(name, patterns)| option("intake", name, texts(patterns))));
     let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));

@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Channel, Envelope, ReportKind};
-use sekisho_wire::smtp::{Decision, Event, Farewell, Mailbox, Outcome, Peer, Session, Trust};
+use sekisho_wire::smtp::{Decision, Event, Farewell, Mailbox, Outcome, Peer, Protocol, Session, Trust};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -90,11 +90,11 @@ pub(super) async fn converse(
     mut stream: TcpStream,
     client: IpAddr,
     house: &Intake,
-    rules: &HouseRules,
+    (rules, speech): (&HouseRules, Protocol),
     seat: &Seat,
     shutdown: &CancellationToken,
 ) -> Result<(), Broken> {
-    let mut conversation = Conversation::new(client, house, rules, seat);
+    let mut conversation = Conversation::new(client, house, (rules, speech), seat);
     match conversation.follow(&mut stream, shutdown).await? {
         Pause::Over => return Ok(()),
         Pause::StartTls => {}
@@ -116,6 +116,8 @@ struct Conversation<'a> {
     house: &'a Intake,
     /// The rules that it began with.
     rules: &'a HouseRules,
+    /// How its reports come.
+    channel: Channel,
     /// Its place among the others.
     seat: &'a Seat,
     /// Who connected.
@@ -167,15 +169,36 @@ impl Spool {
 
 impl<'a> Conversation<'a> {
     /// Begins a conversation.
-    fn new(client: IpAddr, house: &'a Intake, rules: &'a HouseRules, seat: &'a Seat) -> Conversation<'a> {
+    fn new(
+        client: IpAddr,
+        house: &'a Intake,
+        (rules, speech): (&'a HouseRules, Protocol),
+        seat: &'a Seat,
+    ) -> Conversation<'a> {
         let is_relay = rules.section.is_relay(client);
         let mut outbox = Vec::new();
         let peer = Peer { address: Some(client), ..Peer::default() };
         let trust = Trust { xforward: is_relay, xclient: false };
-        let session = Session::new(rules.terms.clone(), peer, trust, &mut outbox);
+        let session = Session::new(rules.terms(speech), peer, trust, &mut outbox);
         let spool = Spool { octets: Vec::new(), portion: Portion::of(seat.stock()), is_spilt: false };
         let heard = Instant::now();
-        Conversation { house, rules, seat, client, is_relay, session, outbox, spool, heard, content_since: None }
+        let channel = match speech {
+            Protocol::Smtp => Channel::Smtp,
+            Protocol::Lmtp => Channel::Lmtp,
+        };
+        Conversation {
+            house,
+            rules,
+            channel,
+            seat,
+            client,
+            is_relay,
+            session,
+            outbox,
+            spool,
+            heard,
+            content_since: None,
+        }
     }
 
     /// Follows the sender until it is over, or TLS is to begin.
@@ -276,7 +299,7 @@ impl<'a> Conversation<'a> {
         let kinds: Vec<ReportKind> = envelopes.iter().map(|(kind, _)| *kind).collect();
         let kept = match self.spool.is_spilt {
             true => None,
-            false => self.house.desk.take(mail, Channel::Smtp, envelopes).await.ok(),
+            false => self.house.desk.take(mail, self.channel, envelopes).await.ok(),
         };
         match &kept {
             Some(kept) => {
