@@ -156,6 +156,7 @@ fault-no-user = there is no user `{ $user }`
 fault-choice = `{ $name }` must be one of { $choices }, not `{ $value }`
 serve-http = listening for those who watch (HTTP) on { $address }
 serve-intake = listening for senders of reports (SMTP) on { $address }
+serve-lmtp = listening for MTAs that deliver reports (LMTP) on { $address }
 fault-intake-address = `{ $value }` names no mailboxes; write `local@example.org`, `local@` or `@example.org`
 fault-intake-twice = `{ $value }` stands here twice: a mailbox is for one kind of report
 fault-certificate = the certificate `{ $path }` cannot be used

@@ -146,6 +146,7 @@ fault-no-user = `{ $user }` という利用者はいない
 fault-choice = `{ $name }` は { $choices } のいずれか: `{ $value }` は不可
 serve-http = { $address } で監視用の接続（HTTP）を待ち受け中
 serve-intake = { $address } でレポートの送信元からの接続（SMTP）を待ち受け中
+serve-lmtp = { $address } でレポートを配送する MTA からの接続（LMTP）を待ち受け中
 fault-intake-address = `{ $value }` はメールボックスの指定ではない: `local@example.org`、`local@`、`@example.org` のいずれかで指定
 fault-intake-twice = `{ $value }` が二度ある: 一つのメールボックスは一種類のレポート用
 fault-certificate = 証明書 `{ $path }` を使えない

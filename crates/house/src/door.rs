@@ -25,8 +25,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 
 /// Who is behind a door.
 pub(crate) trait Host {
-    /// How its conversations are called in the log, behind the word: nothing, or ` by SMTP`.
-    const BY: &'static str;
+    /// Returns how its conversations are called in the log, behind the word: nothing, or ` by SMTP`.
+    fn by(&self) -> &'static str;
 
     /// Lets a connection in, where there is room for it, and follows it.
     fn take(&self, stream: TcpStream, peer: SocketAddr, conversations: &mut JoinSet<()>, shutdown: &CancellationToken);
@@ -47,7 +47,7 @@ pub(crate) trait Host {
 /// Takes connections until `shutdown`. Conversations between two mails end then, mails under way may end, and what does not in
 /// the host's patience is cut off: its client heard no answer and comes again.
 pub(crate) async fn keep<H: Host>(listener: TcpListener, host: H, shutdown: CancellationToken) {
-    let (by, mut conversations) = (H::BY, JoinSet::new());
+    let (by, mut conversations) = (host.by(), JoinSet::new());
     loop {
         let taken = tokio::select! {
             () = shutdown.cancelled() => break,
@@ -93,6 +93,6 @@ pub(crate) async fn keep<H: Host>(listener: TcpListener, host: H, shutdown: Canc
 fn note_end<H: Host>(host: &H, ended: &Result<(), JoinError>) {
     if ended.as_ref().is_err_and(JoinError::is_panic) {
         host.failures().count("panic");
-        error!("a conversation{} panicked, and was ended", H::BY);
+        error!("a conversation{} panicked, and was ended", host.by());
     }
 }

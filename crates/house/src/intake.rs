@@ -1,4 +1,4 @@
-//! The intake: reports arrive by SMTP, and are kept before anybody hears `250`
+//! The intake: reports arrive by SMTP or LMTP, and are kept before anybody hears `250`
 //!
 //! [`listener`] takes connections and bounds them. A [`conversation`] moves octets between a socket and `sekisho-wire`, holds the
 //! clocks, and begins TLS ([`tls`]). A mail that is complete goes to the [`desk`]: its Evidence into the vault and synced, then
@@ -14,7 +14,7 @@ mod tls;
 
 use std::sync::Arc;
 
-use sekisho_wire::smtp::{Limits, Terms, Tls};
+use sekisho_wire::smtp::{Limits, Protocol, Terms, Tls};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
@@ -67,8 +67,10 @@ impl Intake {
 pub(crate) struct HouseRules {
     /// What was written.
     section: IntakeSection,
-    /// What is offered and borne.
+    /// What is offered and borne by SMTP.
     terms: Arc<Terms>,
+    /// What is offered and borne by LMTP.
+    lmtp: Arc<Terms>,
     /// What begins TLS, where it can be had.
     tls: Option<TlsAcceptor>,
 }
@@ -90,6 +92,17 @@ impl HouseRules {
             ..Limits::default()
         };
         let terms = Terms { tls: offered, limits, ..Terms::new(section.host.as_deref().unwrap_or(host)) };
-        Ok(HouseRules { section, terms: Arc::new(terms), tls })
+        // Those who speak LMTP are MTAs of ours, mostly on this very host: TLS is there for whoever wants it.
+        let tls_if_wanted = if tls.is_some() { Tls::Offered } else { Tls::None };
+        let lmtp = Terms { protocol: Protocol::Lmtp, tls: tls_if_wanted, ..terms.clone() };
+        Ok(HouseRules { section, terms: Arc::new(terms), lmtp: Arc::new(lmtp), tls })
+    }
+
+    /// Returns what is offered and borne by a protocol.
+    fn terms(&self, speech: Protocol) -> Arc<Terms> {
+        Arc::clone(match speech {
+            Protocol::Smtp => &self.terms,
+            Protocol::Lmtp => &self.lmtp,
+        })
     }
 }

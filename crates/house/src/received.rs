@@ -87,6 +87,26 @@ pub(crate) fn client(header: &Header<'_>, hop: &Hop) -> Result<Client, Fault> {
     })
 }
 
+/// Tells whether a field was written by one of `hosts` when it took the mail by LMTP (RFC 3848): it names one host behind `by` and
+/// one protocol behind `with`, and a greeting that pretends to be more makes it none.
+pub(crate) fn is_delivery_to(field: &Field<'_>, hosts: &[String]) -> bool {
+    let Some(tokens) = tokens(field.value()).filter(|_| field.is("received")) else { return false };
+    let behind = |word: &[u8]| -> Option<&[u8]> {
+        let mut pairs = tokens.windows(2).filter(|pair| pair.first().is_some_and(|token| token.is(word)));
+        match (pairs.next(), pairs.next()) {
+            (Some([_, Token::Word(said)]), None) => Some(said),
+            _ => None,
+        }
+    };
+    let by = behind(b"by").and_then(|host| DomainName::parse_unicode(host).ok());
+    let is_listed = by.is_some_and(|by| hosts.iter().any(|host| DomainName::parse_unicode(host).as_ref() == Ok(&by)));
+    let is_lmtp = |with: &[u8]| LMTP.iter().any(|name| with.eq_ignore_ascii_case(name));
+    is_listed && behind(b"with").is_some_and(is_lmtp)
+}
+
+/// What servers write behind `with` that took a mail by LMTP (RFC 3848).
+const LMTP: [&[u8]; 4] = [b"LMTP", b"LMTPA", b"LMTPS", b"LMTPSA"];
+
 /// Returns the path of the `Return-Path` field above the first `Received`; empty for the null path.
 pub(crate) fn return_path(header: &Header<'_>) -> Option<Box<[u8]>> {
     let above = header.fields().iter().take_while(|field| !field.is("received"));

@@ -22,6 +22,7 @@ use anyhow::Context;
 use jiff::Timestamp;
 use sd_notify::NotifyState;
 use sekisho_ask::{Resolver, ResolverConfig, Source, Upstream};
+use sekisho_wire::smtp::Protocol as Speech;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
@@ -119,7 +120,7 @@ impl Books {
             let events = Arc::new(Events::nowhere(metrics.events.clone()));
             Books { folder, events, secret, kept: None, keeping: None, upkeep: None }
         };
-        let (Some(open), true) = (setting.open_lake, config.store.events || !config.intake.listen.is_empty()) else {
+        let (Some(open), true) = (setting.open_lake, config.store.events || config.intake.is_open()) else {
             return Ok(closed(None, Arc::new([])));
         };
         let Some(folder) = DataFolder::open(&config.store, &setting.data_places)? else {
@@ -154,8 +155,8 @@ struct Sockets {
     gate: Vec<(Role, Socket)>,
     /// For those who watch.
     http: Vec<Socket>,
-    /// For those who send reports.
-    intake: Vec<Socket>,
+    /// For those who send reports, each with what is spoken.
+    intake: Vec<(Speech, Socket)>,
 }
 
 impl Sockets {
@@ -167,8 +168,10 @@ impl Sockets {
             verify.chain(sign).map(|(role, address)| Ok((role, bind(address)?))).collect::<Result<_, Fault>>()?;
         let http = config.http.listen.iter().map(|address| bind(*address)).collect::<Result<_, Fault>>()?;
         // Without a lake nobody would read what is taken in.
-        let intake = config.intake.listen.iter().filter(|_| setting.open_lake.is_some());
-        let intake = intake.map(|address| bind(*address)).collect::<Result<_, Fault>>()?;
+        let smtp = config.intake.listen.iter().map(|address| (Speech::Smtp, *address));
+        let lmtp = config.intake.lmtp.iter().map(|address| (Speech::Lmtp, *address));
+        let intake = smtp.chain(lmtp).filter(|_| setting.open_lake.is_some());
+        let intake = intake.map(|(speech, address)| Ok((speech, bind(address)?))).collect::<Result<_, Fault>>()?;
         Ok(Sockets { gate, http, intake })
     }
 }
@@ -245,11 +248,15 @@ impl Daemon {
             let (front, intake) = (Arc::clone(&self.front), self.intake.clone());
             watchers.spawn(http::listen(listener, front, intake, no_more_questions.clone()));
         }
-        for socket in sockets.intake {
+        for (speech, socket) in sockets.intake {
             let Some(intake) = &self.intake else { continue };
             let listener = self.among_mails(socket.into())?;
-            say("serve-intake", listener.local_addr()?)?;
-            gates.spawn_on(intake::listen(listener, Arc::clone(intake), no_more_mails.clone()), &self.mails);
+            let message = match speech {
+                Speech::Smtp => "serve-intake",
+                Speech::Lmtp => "serve-lmtp",
+            };
+            say(message, listener.local_addr()?)?;
+            gates.spawn_on(intake::listen(listener, Arc::clone(intake), speech, no_more_mails.clone()), &self.mails);
         }
         if let Some(clerk) = clerk {
             watchers.spawn_on(clerk.work(no_more_questions.clone()), &self.mails);
@@ -383,6 +390,7 @@ impl Daemon {
             ("gate.listen", self.config.gate.listen != config.gate.listen),
             ("sign.listen", self.config.sign.listen != config.sign.listen),
             ("intake.listen", self.config.intake.listen != config.intake.listen),
+            ("intake.lmtp", self.config.intake.lmtp != config.intake.lmtp),
             ("http.listen", self.config.http.listen != config.http.listen),
             ("serve.user", self.config.serve.user != config.serve.user),
             ("serve.confine", self.config.serve.confine != config.serve.confine),
@@ -404,7 +412,7 @@ impl Daemon {
         self.config.gate.listen = before.gate.listen;
         self.config.sign.listen = before.sign.listen;
         self.config.http = before.http;
-        self.config.intake.listen = before.intake.listen;
+        (self.config.intake.listen, self.config.intake.lmtp) = (before.intake.listen, before.intake.lmtp);
         self.config.serve = before.serve;
         self.config.lake = before.lake;
         self.config.store = StoreSection { local_parts: self.config.store.local_parts, ..before.store };

@@ -1,9 +1,11 @@
 //! Reports by SMTP: kept before they are acknowledged, whatever happens meanwhile
 
 mod away;
+mod border;
 mod bounds;
 mod full;
 mod killed;
+mod lmtp;
 mod secret;
 mod through;
 

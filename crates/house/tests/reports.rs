@@ -116,6 +116,35 @@ fn ordinary_mails_of_a_maildir_are_left_alone_and_broken_reports_are_not() {
 }
 
 #[test]
+fn an_imported_mail_is_its_senders_where_the_border_says_that_spf_passes() {
+    let folder = Folder::new();
+    let zone = Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap();
+    let dns = DnsServer::start(zone);
+    let mail = |top: &str| {
+        format!(
+            "{top}Received: from x (x [192.0.2.1]) by mx.example.org with ESMTP; date\r\n\
+             Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=receiver.example\r\n\
+             From: r@receiver.example\r\nSubject: report\r\nContent-Type: text/xml\r\n\r\n{REPORT}"
+        )
+    };
+    let border = "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=r@receiver.example\r\n";
+    folder.write("Maildir/new/1", mail("X: the sender wrote the other field\r\n"));
+    folder.write("Maildir/cur/2", mail(border).replace("<report_id>1<", "<report_id>2<"));
+    let config = folder.write("sekisho.toml", "[intake]\ntrusted_authserv_ids = [\"MX.example.org\"]\n");
+    let maildir = folder.path("Maildir").to_str().unwrap().to_owned();
+    let server = dns.address().to_string();
+    let command = ["report", "import", &maildir, "--config", &config, "--dns", &server, "--json"];
+    let (exit, told, talk) = said(&folder, &command);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    assert_eq!((exit, &told["read"]["reports"], &told["read"]["unproven"]), (0, &2.into(), &1.into()), "{told}");
+    let (_, listed, _) = said(&folder, &["report", "list", "--json"]);
+    let proofs: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let proven: Vec<_> = proofs.iter().filter(|row| row["proven_by"] == "authentication-results").collect();
+    assert_eq!((proofs.len(), proven.len()), (2, 1), "{listed}");
+    assert_eq!(proven[0]["submitter"], "receiver.example");
+}
+
+#[test]
 fn before_anything_is_kept_each_command_says_what_to_do() {
     let folder = Folder::new();
     fs::create_dir(folder.path("data")).unwrap();

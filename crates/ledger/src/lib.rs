@@ -39,8 +39,8 @@ pub use ledger::{Ledger, OpenError};
 pub use outgoing::{NewOutgoing, Outgoing, OutgoingFilter, OutgoingKind, OutgoingMark, OutgoingState, Planned};
 pub use page::{Cursor, Page};
 pub use report::{
-    Channel, Conclusion, Envelope, FirstJob, Intake, Mark, NewReport, Receipt, Report, ReportFilter, ReportKind,
-    ReportState,
+    Channel, Conclusion, Envelope, FirstJob, Intake, Mark, NewReport, ProvenBy, Receipt, Report, ReportFilter,
+    ReportKind, ReportState,
 };
 pub use source::Source;
 pub use vault::Vault;

@@ -19,8 +19,10 @@ struct Migration {
 }
 
 /// All of them, in order.
-const MIGRATIONS: &[Migration] =
-    &[Migration { version: 1, name: "books", text: include_str!("../migrations/0001_books.sql") }];
+const MIGRATIONS: &[Migration] = &[
+    Migration { version: 1, name: "books", text: include_str!("../migrations/0001_books.sql") },
+    Migration { version: 2, name: "proof", text: include_str!("../migrations/0002_proof.sql") },
+];
 
 /// Where it is noted which were done.
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS migrations (

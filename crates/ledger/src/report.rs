@@ -45,7 +45,7 @@ impl Ledger {
     pub async fn report(&self, id: Id) -> Result<Option<Report>, Fault> {
         /// One by its id.
         const ONE: &str = "SELECT id, kind, read_as, channel, received_at, evidence, size, client, helo, mail_from, recipient, \
-            submitter, domain, state, reason, marked_at FROM reports WHERE id = $1";
+            told_spf, submitter, proven_by, domain, state, reason, marked_at FROM reports WHERE id = $1";
         in_time(async {
             let mut turn = self.reading().await?;
             let row = sqlx::query(ONE).bind(id.to_string()).fetch_optional(turn.on()).await?;
@@ -63,7 +63,7 @@ impl Ledger {
     ) -> Result<Page<Report>, Fault> {
         /// The newest first; a filter that is null lets all through.
         const LIST: &str = "SELECT id, kind, read_as, channel, received_at, evidence, size, client, helo, mail_from, recipient, \
-            submitter, domain, state, reason, marked_at FROM reports \
+            told_spf, submitter, proven_by, domain, state, reason, marked_at FROM reports \
             WHERE (CAST($1 AS TEXT) IS NULL OR state = $1) \
             AND (CAST($2 AS TEXT) IS NULL OR COALESCE(read_as, kind) = $2) \
             AND (CAST($3 AS TEXT) IS NULL OR domain = $3) \
@@ -172,6 +172,8 @@ pub struct Envelope {
     pub mail_from: Option<String>,
     /// The recipient.
     pub recipient: String,
+    /// The domain of MAIL FROM, where the client is not known and an MTA of ours said that SPF passes for it.
+    pub told_spf: Option<String>,
 }
 
 /// The job that a report begins with; its subject is the report's id.
@@ -228,8 +230,10 @@ pub struct Report {
     pub size: u64,
     /// From whom and to whom.
     pub envelope: Envelope,
-    /// The domain that was authenticated as its submitter's when it came.
+    /// The domain that was authenticated as its submitter's, when it came or when it was read.
     pub submitter: Option<String>,
+    /// What proved that, once it was read.
+    pub proven_by: Option<ProvenBy>,
     /// The domain it is about, once it was read.
     pub domain: Option<String>,
     /// What became of it.
@@ -256,8 +260,10 @@ impl Report {
                 helo: get(row, "helo")?,
                 mail_from: get(row, "mail_from")?,
                 recipient: get(row, "recipient")?,
+                told_spf: get(row, "told_spf")?,
             },
             submitter: get(row, "submitter")?,
+            proven_by: parse_optional(row, "proven_by")?,
             domain: get(row, "domain")?,
             state: parse(row, "state")?,
             reason: get(row, "reason")?,
@@ -277,6 +283,10 @@ pub struct Mark {
     pub read_as: Option<ReportKind>,
     /// The domain it is about.
     pub domain: Option<String>,
+    /// Who proved to have sent it.
+    pub submitter: Option<String>,
+    /// By what.
+    pub proven_by: Option<ProvenBy>,
     /// When this was found.
     pub at: i64,
 }
@@ -319,6 +329,8 @@ words! {
     Channel, "channel" {
         /// To the SMTP intake.
         Smtp = "smtp",
+        /// To the intake, delivered by an MTA of ours (RFC 2033).
+        Lmtp = "lmtp",
         /// As a file.
         File = "file",
         /// By HTTP POST.
@@ -329,6 +341,18 @@ words! {
         Maildir = "maildir",
         /// From an mbox.
         Mbox = "mbox",
+    }
+}
+
+words! {
+    /// What proved who sent a report.
+    ProvenBy, "proof of a submitter" {
+        /// A signature.
+        Dkim = "dkim",
+        /// The client's address.
+        Spf = "spf",
+        /// The client's address, as an MTA of ours in front found it (RFC 8601).
+        AuthenticationResults = "authentication-results",
     }
 }
 
@@ -352,12 +376,15 @@ words! {
 async fn mark(connection: &mut AnyConnection, id: Id, mark: &Mark) -> Result<(), Fault> {
     /// What is not said stays as it was, but for the reason.
     const MARK: &str = "UPDATE reports SET state = $1, reason = $2, read_as = COALESCE($3, read_as), \
-        domain = COALESCE($4, domain), marked_at = $5 WHERE id = $6";
+        domain = COALESCE($4, domain), submitter = COALESCE($5, submitter), proven_by = COALESCE($6, proven_by), \
+        marked_at = $7 WHERE id = $8";
     sqlx::query(MARK)
         .bind(mark.state.word())
         .bind(mark.reason.as_deref().map(|reason| text(reason).into_owned()))
         .bind(mark.read_as.map(ReportKind::word))
         .bind(mark.domain.as_deref().map(|domain| text(domain).into_owned()))
+        .bind(mark.submitter.as_deref().map(|domain| text_of(domain, 255).into_owned()))
+        .bind(mark.proven_by.map(ProvenBy::word))
         .bind(mark.at)
         .bind(id.to_string())
         .execute(connection)
@@ -392,7 +419,8 @@ async fn receive(connection: &mut AnyConnection, intake: &Intake) -> Result<Rece
 async fn insert(connection: &mut AnyConnection, report: &NewReport) -> Result<bool, Fault> {
     /// It begins as received.
     const INSERT: &str = "INSERT INTO reports (id, kind, channel, received_at, evidence, size, client, helo, mail_from, \
-        recipient, submitter, state, marked_at) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, 'received', $4) \
+        recipient, told_spf, submitter, state, marked_at) \
+        VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'received', $4) \
         ON CONFLICT (evidence, kind) DO NOTHING";
     let envelope = &report.envelope;
     let done = sqlx::query(INSERT)
@@ -406,6 +434,7 @@ async fn insert(connection: &mut AnyConnection, report: &NewReport) -> Result<bo
         .bind(text(&envelope.helo).into_owned())
         .bind(envelope.mail_from.as_deref().map(|from| text(from).into_owned()))
         .bind(text(&envelope.recipient).into_owned())
+        .bind(envelope.told_spf.as_deref().map(|domain| text_of(domain, 255).into_owned()))
         .bind(report.submitter.as_deref().map(|domain| text_of(domain, 255).into_owned()))
         .execute(connection)
         .await?;
@@ -416,7 +445,8 @@ async fn insert(connection: &mut AnyConnection, report: &NewReport) -> Result<bo
 async fn prove(connection: &mut AnyConnection, known: Id, report: &NewReport) -> Result<bool, Fault> {
     /// It waits to be read again.
     const PROVE: &str = "UPDATE reports SET submitter = $1, channel = $2, received_at = $3, client = $4, helo = $5, \
-        mail_from = $6, recipient = $7, state = 'received', reason = NULL, marked_at = $3 WHERE id = $8 AND submitter IS NULL";
+        mail_from = $6, recipient = $7, told_spf = $8, state = 'received', reason = NULL, marked_at = $3 \
+        WHERE id = $9 AND submitter IS NULL";
     let envelope = &report.envelope;
     let done = sqlx::query(PROVE)
         .bind(report.submitter.as_deref().map(|domain| text_of(domain, 255).into_owned()))
@@ -426,6 +456,7 @@ async fn prove(connection: &mut AnyConnection, known: Id, report: &NewReport) ->
         .bind(text(&envelope.helo).into_owned())
         .bind(envelope.mail_from.as_deref().map(|from| text(from).into_owned()))
         .bind(text(&envelope.recipient).into_owned())
+        .bind(envelope.told_spf.as_deref().map(|domain| text_of(domain, 255).into_owned()))
         .bind(known.to_string())
         .execute(connection)
         .await?;

@@ -42,7 +42,9 @@ fn what_was_counted_is_noted_with_the_end_of_its_job_or_not_at_all() {
         let lost = ledger.lease("read", "slow", 1, NOW, NOW + 1).await.unwrap().remove(0);
         let held = ledger.lease("read", "quick", 1, NOW + 1, NOW + SECOND).await.unwrap().remove(0);
         assert_eq!(claim(&ledger, &key(), report, 0).await, Claim::Ours);
-        let mark = Mark { state: ReportState::Read, reason: None, read_as: None, domain: None, at: NOW };
+        let (submitter, proven_by) = (None, None);
+        let mark =
+            Mark { state: ReportState::Read, reason: None, read_as: None, domain: None, submitter, proven_by, at: NOW };
         let counted = |rows| [Counted { part: 0, rows, messages: 1000 }];
         assert!(!conclude(&ledger, &lost, report, &mark, &counted(7)).await);
         assert_eq!(ledger.report(report).await.unwrap().unwrap().state, ReportState::Received);

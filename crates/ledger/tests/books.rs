@@ -88,6 +88,7 @@ pub(crate) fn intake(bytes: &[u8]) -> Intake {
         helo: "mx.reporter.test".to_owned(),
         mail_from: Some("dmarc@reporter.test".to_owned()),
         recipient: "rua@house.test".to_owned(),
+        told_spf: None,
     };
     let report = NewReport {
         id: id(),

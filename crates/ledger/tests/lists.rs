@@ -45,6 +45,8 @@ fn filters_let_through_what_they_say() {
             reason: None,
             read_as: Some(ReportKind::Fbl),
             domain: Some("example.org".to_owned()),
+            submitter: None,
+            proven_by: None,
             at: NOW,
         };
         let leases = ledger.lease("read", "w", 10, NOW, NOW + SECOND).await.unwrap();

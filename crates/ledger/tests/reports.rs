@@ -1,6 +1,6 @@
 //! Reports: once, with their job, or not at all
 
-use sekisho_ledger::{Fault, JobFilter, Mark, Receipt, ReportKind, ReportState};
+use sekisho_ledger::{Fault, JobFilter, Mark, ProvenBy, Receipt, ReportKind, ReportState};
 
 use crate::books::{NOW, SECOND, conclude, id, intake, on_both};
 
@@ -95,6 +95,8 @@ fn a_copy_that_proves_nothing_does_not_displace_the_real_one() {
             reason: Some("no DKIM".to_owned()),
             read_as: None,
             domain: None,
+            submitter: None,
+            proven_by: None,
             at: NOW + 1,
         };
         assert!(conclude(&ledger, &lease, copy.report.id, &mark, &[]).await);
@@ -124,7 +126,8 @@ fn a_copy_that_proves_nothing_does_not_displace_the_real_one() {
 #[test]
 fn what_became_of_a_report_is_noted() {
     on_both(async |books| {
-        let (ledger, new) = (books.open().await, intake(b"report"));
+        let (ledger, mut new) = (books.open().await, intake(b"report"));
+        new.report.envelope.told_spf = Some("reporter.test".to_owned());
         ledger.receive(&new).await.unwrap();
         let lease = ledger.lease("read", "w", 1, NOW, NOW + SECOND).await.unwrap().remove(0);
         let mark = Mark {
@@ -132,6 +135,8 @@ fn what_became_of_a_report_is_noted() {
             reason: Some("a DOCTYPE".to_owned()),
             read_as: Some(ReportKind::Tls),
             domain: Some("example.org".to_owned()),
+            submitter: Some("reporter.test".to_owned()),
+            proven_by: Some(ProvenBy::AuthenticationResults),
             at: NOW + 1,
         };
         assert!(conclude(&ledger, &lease, new.report.id, &mark, &[]).await);
@@ -139,6 +144,8 @@ fn what_became_of_a_report_is_noted() {
         assert_eq!((report.state, report.reason.as_deref()), (ReportState::Unreadable, Some("a DOCTYPE")));
         assert_eq!((report.kind, report.read_as), (ReportKind::DmarcAggregate, Some(ReportKind::Tls)));
         assert_eq!((report.domain.as_deref(), report.marked_at), (Some("example.org"), NOW + 1));
+        assert_eq!(report.envelope.told_spf, report.submitter);
+        assert_eq!(report.proven_by, Some(ProvenBy::AuthenticationResults));
     });
 }
 

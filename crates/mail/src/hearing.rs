@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 use sekisho_core::facts::{Facts, Missing};
+use sekisho_core::name::DomainName;
 use sekisho_core::step::{Check, Rule, Step, Trace};
 
 use crate::arc::Chain;
@@ -22,7 +23,7 @@ use crate::policy::Policy;
 use crate::spf;
 use crate::verdict::{
     Action, Author, AuthorResult, Disposition, DkimResult, DkimVerdict, DmarcResult, DmarcVerdict, Gap, Ground,
-    Identity, SpfVerdict, Verdict,
+    Identity, SpfResult, SpfVerdict, Verdict,
 };
 
 /// A mail that is being judged.
@@ -97,6 +98,26 @@ impl Hearing {
             }
         }
         Hearing { envelope, policy, spf, spf_helo, opened: None, dmarc: None }
+    }
+
+    /// Takes it that SPF of the MAIL FROM identity passes for a domain, as an MTA of the house found where only that one knew the
+    /// client (RFC 8601 §1.5.2). Where the client is known here the word of nobody else counts.
+    pub fn take_spf_pass(&mut self, domain: &DomainName) {
+        if self.envelope.client_ip.is_some() {
+            return;
+        }
+        let name = domain.to_string();
+        self.spf.trace.restart();
+        self.spf.trace.conclude(&TOLD_BY_BORDER, SpfResult::Pass.as_str(), [("domain", name.clone().into())]);
+        self.spf.verdict = Some(SpfVerdict {
+            result: SpfResult::Pass,
+            identity: Identity::MailFrom,
+            domain: name,
+            name: Some(domain.clone()),
+            explanation: None,
+            lookups: 0,
+            void_lookups: 0,
+        });
     }
 
     /// Judges everything that the facts allow, or names every question that is known to be needed.
@@ -384,6 +405,8 @@ fn temperror_matters(dmarc: &DmarcVerdict) -> bool {
 
 /// SPF was not asked for want of a client address.
 static NO_CLIENT_ADDRESS: Rule = Rule { id: "envelope.no-client-address", section: "RFC 7208 §4.1" };
+/// SPF was judged by an MTA of the house in front.
+static TOLD_BY_BORDER: Rule = Rule { id: "envelope.told-by-border", section: "RFC 8601 §1.5.2" };
 /// SPF was not asked for want of a MAIL FROM address.
 static NO_MAIL_FROM: Rule = Rule { id: "envelope.no-mail-from", section: "RFC 7208 §2.4" };
 /// SPF was not asked for want of a HELO name.
@@ -410,6 +433,7 @@ static TEMPERROR_WITHOUT_EFFECT: Rule = Rule { id: "verdict.temperror-without-ef
 /// Every rule of this room.
 pub(crate) const RULES: &[&Rule] = &[
     &NO_CLIENT_ADDRESS,
+    &TOLD_BY_BORDER,
     &NO_MAIL_FROM,
     &NO_HELO,
     &BROKEN_OFF,

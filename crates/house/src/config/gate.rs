@@ -250,7 +250,7 @@ impl Relay {
 
 /// Reads a name for Authentication-Results (RFC 8601 §2.2): one without white space and specials is the one form that
 /// nobody misreads.
-fn read_authserv(text: &str) -> Result<String, Fault> {
+pub(super) fn read_authserv(text: &str) -> Result<String, Fault> {
     let is_plain = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_');
     let is_name = !text.is_empty() && text.bytes().all(is_plain);
     if is_name { Ok(text.to_owned()) } else { Err(Fault::new("fault-authserv", [("value", text.to_owned().into())])) }

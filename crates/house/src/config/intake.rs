@@ -12,6 +12,7 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
+use super::gate::read_authserv;
 use super::network::{self, read_network};
 use super::raw::{addresses, number};
 use super::sign::{all, read};
@@ -21,6 +22,7 @@ use crate::sign::read_name;
 /// The options.
 pub(super) const OPTIONS: &[&str] = &[
     "listen",
+    "lmtp",
     "host",
     "rua",
     "ruf",
@@ -28,6 +30,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "abuse",
     "fbl",
     "relays",
+    "trusted_authserv_ids",
     "certificate",
     "key",
     "require_tls",
@@ -47,6 +50,8 @@ pub(super) const OPTIONS: &[&str] = &[
 pub(super) struct RawIntake {
     /// Addresses to listen on.
     listen: Option<Vec<Spanned<String>>>,
+    /// Addresses to listen on for LMTP.
+    lmtp: Option<Vec<Spanned<String>>>,
     /// A name.
     host: Option<Spanned<String>>,
     /// Recipients of aggregate reports.
@@ -61,6 +66,8 @@ pub(super) struct RawIntake {
     fbl: Option<Vec<Spanned<String>>>,
     /// Networks of our own MTAs.
     relays: Option<Vec<Spanned<String>>>,
+    /// What they call themselves in Authentication-Results.
+    trusted_authserv_ids: Option<Vec<Spanned<String>>>,
     /// A file.
     certificate: Option<Spanned<String>>,
     /// A file.
@@ -90,12 +97,16 @@ pub(super) struct RawIntake {
 pub(crate) struct IntakeSection {
     /// Where senders of reports, or an MTA before us, connect.
     pub(crate) listen: Vec<SocketAddr>,
+    /// Where our own MTAs deliver by LMTP.
+    pub(crate) lmtp: Vec<SocketAddr>,
     /// The name that we greet with; nothing means that of this host.
     pub(crate) host: Option<String>,
     /// Whose mail is taken, and what it is for.
     pub(crate) recipients: Vec<(ReportKind, Vec<AddressPattern>)>,
     /// Our own MTAs, which say where a mail came from (XFORWARD).
     pub(crate) relays: Vec<IpNet>,
+    /// Whose Authentication-Results are believed where the client is not known.
+    pub(crate) trusted_authserv_ids: Vec<String>,
     /// TLS, where it can be had.
     pub(crate) tls: Option<TlsFiles>,
     /// Whether there is no mail without TLS.
@@ -150,9 +161,11 @@ impl Default for IntakeSection {
         let usual = |names: &[&str]| names.iter().filter_map(|name| AddressPattern::read(name).ok()).collect();
         IntakeSection {
             listen: vec![SocketAddr::from(([127, 0, 0, 1], 8025))],
+            lmtp: Vec::new(),
             host: None,
             recipients: KINDS.iter().map(|(_, kind, names)| (*kind, usual(names))).collect(),
             relays: Vec::new(),
+            trusted_authserv_ids: Vec::new(),
             tls: None,
             require_tls: false,
             message_octets: 25_000_000,
@@ -174,11 +187,13 @@ impl IntakeSection {
         if let Some(written) = raw.listen.take() {
             section.listen = addresses(written, faults);
         }
+        section.lmtp = addresses(raw.lmtp.take().unwrap_or_default(), faults);
         section.host = raw.host.take().and_then(|host| {
             let name = read(&host, faults, |text| read_name("fault-domain", text))?;
             Some(name.to_string())
         });
         section.relays = all(raw.relays.take().unwrap_or_default(), faults, read_network);
+        section.trusted_authserv_ids = all(raw.trusted_authserv_ids.take().unwrap_or_default(), faults, read_authserv);
         section.check_recipients(&mut raw, faults);
         section.check_tls(&mut raw, faults);
         section.check_limits(raw, faults);
@@ -240,6 +255,11 @@ impl IntakeSection {
         self.mails_per_minute = small(limit(raw.mails_per_minute, "intake.mails_per_minute", 0..=1_000_000, 600));
         self.idle = Duration::from_secs(limit(raw.idle_seconds, "intake.idle_seconds", 1..=3600, 300));
         self.data = Duration::from_secs(limit(raw.data_seconds, "intake.data_seconds", 1..=3600, 600));
+    }
+
+    /// Tells whether reports arrive anywhere.
+    pub(crate) fn is_open(&self) -> bool {
+        !self.listen.is_empty() || !self.lmtp.is_empty()
     }
 
     /// Lists the kinds of recipients with the names of their options.

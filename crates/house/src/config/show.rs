@@ -99,11 +99,13 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("http", "listen", texts(&http.listen)),
     ];
     all.push(option("intake", "listen", texts(&intake.listen)));
+    all.push(option("intake", "lmtp", texts(&intake.lmtp)));
     all.push(option("intake", "host", intake.host.clone().into()));
     all.extend(intake.kinds().map(|(name, patterns)| option("intake", name, texts(patterns))));
     let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));
     all.extend([
         option("intake", "relays", texts(&intake.relays)),
+        option("intake", "trusted_authserv_ids", texts(&intake.trusted_authserv_ids)),
         option("intake", "certificate", file(intake.tls.as_ref().map(|tls| tls.certificate.as_path()))),
         option("intake", "key", file(intake.tls.as_ref().map(|tls| tls.key.as_path()))),
         option("intake", "require_tls", intake.require_tls.into()),

@@ -36,7 +36,9 @@ struct Listener {
 }
 
 impl Host for Listener {
-    const BY: &'static str = "";
+    fn by(&self) -> &'static str {
+        ""
+    }
 
     fn take(&self, stream: TcpStream, mta: SocketAddr, conversations: &mut JoinSet<()>, shutdown: &CancellationToken) {
         let (role, house) = (self.role, Arc::clone(&self.house));

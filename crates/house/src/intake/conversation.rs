@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Channel, Envelope, ReportKind};
-use sekisho_wire::smtp::{Decision, Event, Farewell, Mailbox, Outcome, Peer, Session, Trust};
+use sekisho_wire::smtp::{Decision, Event, Farewell, Mailbox, Outcome, Peer, Protocol, Session, Trust};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout, timeout_at};
@@ -21,6 +21,7 @@ use tracing::{debug, info};
 use super::desk::{Fate, Kept};
 use super::{HouseRules, Intake};
 use crate::door::{Portion, Seat};
+use crate::reports::border;
 
 /// How long memory is kept for a sender that says nothing.
 const BRISK: Duration = Duration::from_secs(3);
@@ -89,11 +90,11 @@ pub(super) async fn converse(
     mut stream: TcpStream,
     client: IpAddr,
     house: &Intake,
-    rules: &HouseRules,
+    (rules, speech): (&HouseRules, Protocol),
     seat: &Seat,
     shutdown: &CancellationToken,
 ) -> Result<(), Broken> {
-    let mut conversation = Conversation::new(client, house, rules, seat);
+    let mut conversation = Conversation::new(client, house, (rules, speech), seat);
     match conversation.follow(&mut stream, shutdown).await? {
         Pause::Over => return Ok(()),
         Pause::StartTls => {}
@@ -115,6 +116,8 @@ struct Conversation<'a> {
     house: &'a Intake,
     /// The rules that it began with.
     rules: &'a HouseRules,
+    /// How its reports come.
+    channel: Channel,
     /// Its place among the others.
     seat: &'a Seat,
     /// Who connected.
@@ -166,15 +169,36 @@ impl Spool {
 
 impl<'a> Conversation<'a> {
     /// Begins a conversation.
-    fn new(client: IpAddr, house: &'a Intake, rules: &'a HouseRules, seat: &'a Seat) -> Conversation<'a> {
+    fn new(
+        client: IpAddr,
+        house: &'a Intake,
+        (rules, speech): (&'a HouseRules, Protocol),
+        seat: &'a Seat,
+    ) -> Conversation<'a> {
         let is_relay = rules.section.is_relay(client);
         let mut outbox = Vec::new();
         let peer = Peer { address: Some(client), ..Peer::default() };
         let trust = Trust { xforward: is_relay, xclient: false };
-        let session = Session::new(rules.terms.clone(), peer, trust, &mut outbox);
+        let session = Session::new(rules.terms(speech), peer, trust, &mut outbox);
         let spool = Spool { octets: Vec::new(), portion: Portion::of(seat.stock()), is_spilt: false };
         let heard = Instant::now();
-        Conversation { house, rules, seat, client, is_relay, session, outbox, spool, heard, content_since: None }
+        let channel = match speech {
+            Protocol::Smtp => Channel::Smtp,
+            Protocol::Lmtp => Channel::Lmtp,
+        };
+        Conversation {
+            house,
+            rules,
+            channel,
+            seat,
+            client,
+            is_relay,
+            session,
+            outbox,
+            spool,
+            heard,
+            content_since: None,
+        }
     }
 
     /// Follows the sender until it is over, or TLS is to begin.
@@ -271,11 +295,11 @@ impl<'a> Conversation<'a> {
     async fn keep(&mut self) {
         self.seat.set_ours(true);
         let mail = std::mem::take(&mut self.spool.octets);
-        let (size, envelopes) = (mail.len(), self.envelopes());
+        let (size, envelopes) = (mail.len(), self.envelopes(&mail));
         let kinds: Vec<ReportKind> = envelopes.iter().map(|(kind, _)| *kind).collect();
         let kept = match self.spool.is_spilt {
             true => None,
-            false => self.house.desk.take(mail, Channel::Smtp, envelopes).await.ok(),
+            false => self.house.desk.take(mail, self.channel, envelopes).await.ok(),
         };
         match &kept {
             Some(kept) => {
@@ -312,8 +336,9 @@ impl<'a> Conversation<'a> {
     }
 
     /// Returns who brought the mail and for whom, once for each kind of recipient.
-    fn envelopes(&self) -> Vec<(ReportKind, Envelope)> {
+    fn envelopes(&self, mail: &[u8]) -> Vec<(ReportKind, Envelope)> {
         let Some(envelope) = self.session.envelope() else { return Vec::new() };
+        let told_spf = self.told_spf(mail);
         let mut seen = BTreeSet::new();
         let firsts = envelope.recipients.iter().filter(|recipient| seen.insert(recipient.kind.word()));
         firsts
@@ -323,10 +348,19 @@ impl<'a> Conversation<'a> {
                     helo: self.helo().to_owned(),
                     mail_from: Some(envelope.mail_from.as_ref().map_or_else(String::new, ToString::to_string)),
                     recipient: recipient.mailbox.to_string(),
+                    told_spf: told_spf.clone(),
                 };
                 (recipient.kind, envelope)
             })
             .collect()
+    }
+
+    /// Returns the domain for which SPF passes, as a relay of ours found it that does not say where the mail came from.
+    fn told_spf(&self, mail: &[u8]) -> Option<String> {
+        if !self.is_relay || !self.sender_address().is_empty() {
+            return None;
+        }
+        border::spf_pass(mail, &self.rules.section.trusted_authserv_ids).map(|domain| domain.to_string())
     }
 
     /// Returns the address that the mail came from into this house; empty where that is not known. An MTA on this very host that

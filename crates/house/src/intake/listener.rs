@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sekisho_wire::smtp::Farewell;
+use sekisho_wire::smtp::{Farewell, Protocol};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -19,18 +19,28 @@ use crate::metrics::{Metrics, Words};
 const LAST_WORDS: Duration = Duration::from_secs(25);
 
 /// Takes connections until `shutdown`, as [`door::keep`] does it.
-pub(crate) async fn listen(listener: TcpListener, house: Arc<Intake>, shutdown: CancellationToken) {
-    door::keep(listener, Listener(house), shutdown).await;
+pub(crate) async fn listen(listener: TcpListener, house: Arc<Intake>, speech: Protocol, shutdown: CancellationToken) {
+    door::keep(listener, Listener { house, speech }, shutdown).await;
 }
 
 /// One listener of the intake.
-struct Listener(Arc<Intake>);
+struct Listener {
+    /// What all of them share.
+    house: Arc<Intake>,
+    /// What is spoken here.
+    speech: Protocol,
+}
 
 impl Host for Listener {
-    const BY: &'static str = " by SMTP";
+    fn by(&self) -> &'static str {
+        match self.speech {
+            Protocol::Smtp => " by SMTP",
+            Protocol::Lmtp => " by LMTP",
+        }
+    }
 
     fn take(&self, stream: TcpStream, peer: SocketAddr, conversations: &mut JoinSet<()>, shutdown: &CancellationToken) {
-        let house = Arc::clone(&self.0);
+        let (house, speech) = (Arc::clone(&self.house), self.speech);
         let rules = house.rules();
         let room = Room { total: rules.section.max_sessions, client: rules.section.max_sessions_per_client };
         let guest = match house.roll.admit(peer.ip().to_canonical(), room) {
@@ -38,7 +48,7 @@ impl Host for Listener {
             Err(full) => {
                 house.metrics.intake.sessions_refused.count(full.as_str());
                 if house.roll.may_complain() {
-                    warn!(client.ip = %peer.ip(), limit = full.as_str(), "refused a connection by SMTP beyond the limit");
+                    warn!(client.ip = %peer.ip(), limit = full.as_str(), "refused a connection{} beyond the limit", self.by());
                 }
                 let mut farewell = Vec::new();
                 Farewell::Busy.write(&mut farewell);
@@ -47,34 +57,34 @@ impl Host for Listener {
                 return;
             }
         };
-        let shutdown = shutdown.clone();
+        let (shutdown, by) = (shutdown.clone(), self.by());
         conversations.spawn(async move {
             let _present = Present::new(&house);
             let ended = tokio::select! {
-                ended = converse(stream, peer.ip().to_canonical(), &house, &rules, guest.seat(), &shutdown) => ended,
+                ended = converse(stream, peer.ip().to_canonical(), &house, (&rules, speech), guest.seat(), &shutdown) => ended,
                 () = guest.leave() => {
                     house.metrics.intake.sessions_displaced.inc();
-                    debug!(client.ip = %peer.ip(), "ended a conversation by SMTP to make room");
+                    debug!(client.ip = %peer.ip(), "ended a conversation{by} to make room");
                     Ok(())
                 }
             };
             if let Err(why) = ended {
                 house.metrics.intake.session_failures.count(why.kind());
-                debug!(client.ip = %peer.ip(), error = %why, "ended a conversation by SMTP");
+                debug!(client.ip = %peer.ip(), error = %why, "ended a conversation{by}");
             }
         });
     }
 
     fn roll(&self) -> &Roll {
-        &self.0.roll
+        &self.house.roll
     }
 
     fn metrics(&self) -> &Metrics {
-        &self.0.metrics
+        &self.house.metrics
     }
 
     fn failures(&self) -> &Words {
-        &self.0.metrics.intake.session_failures
+        &self.house.metrics.intake.session_failures
     }
 
     fn patience(&self) -> Duration {

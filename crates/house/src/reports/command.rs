@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use sekisho_ask::Source;
 use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
-use sekisho_ledger::{Report, ReportFilter, ReportState};
+use sekisho_ledger::{ProvenBy, Report, ReportFilter, ReportState};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -45,7 +45,8 @@ impl ReportArguments {
                     let source = serve::source(dns.as_deref(), &config)?;
                     Examiner { source, policy: Arc::new(config.policy()), timeout: config.dns.timeout }
                 };
-                runtime.block_on(import(&folder, paths, examiner, self.json, talk, streams))
+                let trusted = &config.intake.trusted_authserv_ids;
+                runtime.block_on(import(&folder, (paths, trusted), examiner, self.json, talk, streams))
             }
             ReportCommand::List { state, limit } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
@@ -131,7 +132,7 @@ impl OmissionsArguments {
 /// Takes reports in, and reads them unless a daemon does.
 async fn import(
     folder: &DataFolder,
-    paths: &[std::path::PathBuf],
+    (paths, trusted): (&[std::path::PathBuf], &[String]),
     examiner: Examiner,
     json: bool,
     talk: &Talk,
@@ -139,7 +140,7 @@ async fn import(
 ) -> anyhow::Result<Exit> {
     let (ledger, vault) = (folder.ledger().await?, folder.vault().await?);
     let bar = spinner(streams.setting.stderr_terminal);
-    let mut importer = Importer { ledger: &ledger, vault: &vault, taken: Taken::default() };
+    let mut importer = Importer { ledger: &ledger, vault: &vault, trusted, taken: Taken::default() };
     importer
         .import(paths, |path| {
             bar.set_message(path.display().to_string());
@@ -286,6 +287,7 @@ fn listed_json(report: &Report) -> String {
         "channel": report.channel.word(),
         "domain": report.domain,
         "submitter": report.submitter,
+        "proven_by": report.proven_by.map(ProvenBy::word),
         "evidence": report.evidence.to_string(),
         "size": report.size,
         "state": report.state.word(),

@@ -14,7 +14,8 @@ use sekisho_ledger::{
     Channel, Digest, Envelope, FirstJob, Id, Intake, Ledger, NewReport, Receipt, ReportKind, Source, Vault,
 };
 
-use super::opening::is_ordinary;
+use super::border;
+use super::opening::{is_mail, is_ordinary};
 use super::reader::{QUEUE, now};
 use crate::check::mbox::Mbox;
 use crate::fault::{Fault, shown};
@@ -47,6 +48,8 @@ pub(crate) struct Importer<'a> {
     pub(crate) ledger: &'a Ledger,
     /// Where the bytes go.
     pub(crate) vault: &'a Vault,
+    /// The servers that are believed what they wrote of SPF on top of a mail.
+    pub(crate) trusted: &'a [String],
     /// What was taken in so far.
     pub(crate) taken: Taken,
 }
@@ -126,8 +129,10 @@ impl Importer<'_> {
     /// Keeps bytes, and returns what is to be noted of them.
     async fn keep(&self, bytes: Vec<u8>, channel: Channel, source: Option<Source>) -> anyhow::Result<Intake> {
         let size = bytes.len() as u64;
+        let told_spf = border::spf_pass(&bytes, self.trusted).filter(|_| is_mail(&bytes));
+        let envelope = Envelope { told_spf: told_spf.map(|domain| domain.to_string()), ..Envelope::default() };
         let evidence = self.vault.put(bytes).await?;
-        Ok(intake(evidence, size, channel, ReportKind::Unknown, Envelope::default(), source)?)
+        Ok(intake(evidence, size, channel, ReportKind::Unknown, envelope, source)?)
     }
 
     /// Notes what was kept.

@@ -194,11 +194,10 @@ impl Reader {
     async fn authenticate(&self, reading: &mut Reading, attempts: u32) -> Result<(), Trouble> {
         for service in reading.wanted_proofs() {
             let report = &reading.report;
-            let (client, helo) = (&report.envelope.client, &report.envelope.helo);
-            let envelope = submitter::envelope(client, helo, report.envelope.mail_from.as_deref());
+            let heard = submitter::heard(&report.envelope);
             let received_at = Timestamp::from_microsecond(report.received_at).unwrap_or_default();
-            let submitter = match self.examiner.examine(&reading.bytes, envelope, received_at, service).await {
-                Proof::Domain(domain) => Some(domain),
+            let submitter = match self.examiner.examine(&reading.bytes, heard, received_at, service).await {
+                Proof::Domain(domain, by) => Some((domain, by)),
                 Proof::Nothing => None,
                 // Somebody whose servers never answer does not keep a report waiting for ever.
                 Proof::NotNow if attempts >= PATIENCE => None,

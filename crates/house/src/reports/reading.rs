@@ -1,7 +1,9 @@
 //! One report while it is read: what is in it, who sent it, what counts of it, and what became of it
 
 use sekisho_core::event::Event;
-use sekisho_ledger::{AggregateKey, Claim, Conclusion, Counted, Id, Lease, Mark, Report, ReportKind, ReportState};
+use sekisho_ledger::{
+    AggregateKey, Claim, Conclusion, Counted, Id, Lease, Mark, ProvenBy, Report, ReportKind, ReportState,
+};
 use sekisho_mail::policy::Service;
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
@@ -53,7 +55,15 @@ impl Reading {
     /// Opens what was received.
     pub(super) fn open(at: usize, report: Report, bytes: Vec<u8>, now: i64) -> Reading {
         let opened = Opened::open(&bytes);
-        let mark = Mark { state: ReportState::Read, reason: None, read_as: None, domain: None, at: now };
+        let mark = Mark {
+            state: ReportState::Read,
+            reason: None,
+            read_as: None,
+            domain: None,
+            submitter: None,
+            proven_by: None,
+            at: now,
+        };
         let (sender, signer) = (report.submitter.clone(), report.submitter.clone());
         Reading { at, report, bytes, is_again: false, opened, sender, signer, parts: Vec::new(), mark }
     }
@@ -68,8 +78,12 @@ impl Reading {
         wanted.into_iter().filter(|(is_tls, _)| has(*is_tls)).map(|(_, service)| service).collect()
     }
 
-    /// Takes down whose it is.
-    pub(super) fn sent_by(&mut self, service: Service, domain: Option<String>) {
+    /// Takes down whose it is, and how that is known.
+    pub(super) fn sent_by(&mut self, service: Service, proven: Option<(String, ProvenBy)>) {
+        let (domain, by) = proven.unzip();
+        if self.mark.submitter.is_none() {
+            (self.mark.submitter, self.mark.proven_by) = (domain.clone(), by);
+        }
         match service {
             Service::Email => self.sender = domain,
             Service::TlsReport => self.signer = domain,

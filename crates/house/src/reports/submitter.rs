@@ -8,12 +8,13 @@ use jiff::Timestamp;
 use sekisho_ask::{Errand, Source};
 use sekisho_core::facts::Facts;
 use sekisho_core::name::DomainName;
+use sekisho_ledger::ProvenBy;
 use sekisho_mail::body::BodyHasher;
 use sekisho_mail::envelope::Envelope;
 use sekisho_mail::hearing::Hearing;
 use sekisho_mail::message::Message;
 use sekisho_mail::policy::{Policy, Service};
-use sekisho_mail::verdict::{DkimResult, DkimVerdict, DmarcResult, SpfResult, Verdict};
+use sekisho_mail::verdict::{DkimResult, DkimVerdict, DmarcResult, Mechanism, SpfResult, Verdict};
 
 /// How reporters are judged.
 #[derive(Clone)]
@@ -28,8 +29,8 @@ pub(crate) struct Examiner {
 
 /// What a mail proves of its sender.
 pub(super) enum Proof {
-    /// This domain sent it.
-    Domain(String),
+    /// This domain sent it, and so we know.
+    Domain(String, ProvenBy),
     /// Nothing.
     Nothing,
     /// The DNS did not answer: asking again later may tell.
@@ -41,22 +42,23 @@ impl Examiner {
     pub(super) async fn examine(
         &self,
         mail: &[u8],
-        envelope: Envelope,
+        envelope: Heard,
         received_at: Timestamp,
         service: Service,
     ) -> Proof {
-        let proof = match service {
-            Service::Email => proof,
-            Service::TlsReport => signer,
-        };
-        self.judge(mail, envelope, received_at, service).await.map_or(Proof::NotNow, |verdict| proof(&verdict))
+        let spf = if envelope.told_spf.is_some() { ProvenBy::AuthenticationResults } else { ProvenBy::Spf };
+        let verdict = self.judge(mail, envelope, received_at, service).await;
+        verdict.map_or(Proof::NotNow, |verdict| match service {
+            Service::Email => proof(&verdict, spf),
+            Service::TlsReport => signer(&verdict),
+        })
     }
 
     /// Judges a mail as it was received; nothing where a judge did not come to its end.
     pub(super) async fn judge(
         &self,
         mail: &[u8],
-        envelope: Envelope,
+        envelope: impl Into<Heard>,
         received_at: Timestamp,
         service: Service,
     ) -> Option<Verdict> {
@@ -67,7 +69,9 @@ impl Examiner {
             Service::Email => Arc::clone(&self.policy),
             other => Arc::new(Policy { service: other, ..Policy::clone(&self.policy) }),
         };
+        let Heard { envelope, told_spf } = envelope.into();
         let mut hearing = Hearing::open(envelope, policy);
+        told_spf.iter().for_each(|domain| hearing.take_spf_pass(domain));
         let asked = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.proceed(facts, &header, received_at));
         asked.await.ok()?;
         let mut hasher = BodyHasher::new(&hearing.body_plan());
@@ -78,31 +82,50 @@ impl Examiner {
     }
 }
 
-/// Returns the envelope of a report that came by SMTP.
-pub(super) fn envelope(client: &str, helo: &str, mail_from: Option<&str>) -> Envelope {
-    let text = |text: &str| Some(text.as_bytes().into()).filter(|_| !text.is_empty());
-    Envelope {
-        client_ip: client.parse::<IpAddr>().ok(),
-        helo: text(helo),
-        mail_from: mail_from.map(|path| path.as_bytes().into()),
+/// What is known of how a mail came.
+pub(super) struct Heard {
+    /// The envelope.
+    envelope: Envelope,
+    /// The domain for which the border found that SPF passes; only where the client is not known.
+    told_spf: Option<DomainName>,
+}
+
+impl From<Envelope> for Heard {
+    fn from(envelope: Envelope) -> Heard {
+        Heard { envelope, told_spf: None }
     }
 }
 
+/// Returns what is known of how a report came, by what was noted of it.
+pub(super) fn heard(noted: &sekisho_ledger::Envelope) -> Heard {
+    let text = |text: &str| Some(text.as_bytes().into()).filter(|_| !text.is_empty());
+    let envelope = Envelope {
+        client_ip: noted.client.parse::<IpAddr>().ok(),
+        helo: text(&noted.helo),
+        mail_from: noted.mail_from.as_deref().map(|path| path.as_bytes().into()),
+    };
+    let told_spf = noted.told_spf.as_deref().filter(|_| envelope.client_ip.is_none());
+    let told_spf = told_spf.and_then(|domain| DomainName::parse(domain).ok());
+    Heard { envelope, told_spf }
+}
+
 /// Returns whose mail it is: the author's, where DMARC passes, or where the author's own domain, or one above it, signed the
-/// mail or vouches for its host.
-fn proof(verdict: &Verdict) -> Proof {
+/// mail or vouches for its host. `spf` says who judged the host.
+fn proof(verdict: &Verdict, spf: ProvenBy) -> Proof {
     let Some(author) = &verdict.author.domain else { return Proof::Nothing };
     if verdict.dmarc.result == DmarcResult::Pass {
-        return Proof::Domain(author.to_string());
+        let is_signed = verdict.dmarc.aligned.contains(&Mechanism::Dkim);
+        return Proof::Domain(author.to_string(), if is_signed { ProvenBy::Dkim } else { spf });
     }
     let signers = verdict.dkim.iter().filter(|dkim| dkim.result == DkimResult::Pass && dkim.gap.is_none());
+    let signers = signers.filter_map(|dkim| dkim.domain.as_ref()).map(|domain| (domain, ProvenBy::Dkim));
     let host = verdict.spf.as_ref().filter(|spf| spf.result == SpfResult::Pass).and_then(|spf| spf.name.as_ref());
-    let mut vouchers = signers.filter_map(|dkim| dkim.domain.as_ref()).chain(host);
+    let mut vouchers = signers.chain(host.map(|domain| (domain, spf)));
     // Without a policy record nobody says how far alignment reaches: a domain speaks for itself and what is below it.
     if verdict.dmarc.result == DmarcResult::None
-        && let Some(domain) = vouchers.find(|domain| *domain == author || is_below(author, domain))
+        && let Some((domain, by)) = vouchers.find(|(domain, _)| *domain == author || is_below(author, domain))
     {
-        return Proof::Domain(domain.to_string());
+        return Proof::Domain(domain.to_string(), by);
     }
     let is_open = verdict.dkim.iter().any(|dkim| dkim.result == DkimResult::Temperror)
         || verdict.spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Temperror)
@@ -117,7 +140,7 @@ fn signer(verdict: &Verdict) -> Proof {
     let speaks = |domain: &&DomainName| *domain == author || is_below(author, domain) || is_below(domain, author);
     let of = |result| verdict.dkim.iter().filter(is_whole).filter(move |dkim| dkim.result == result);
     match of(DkimResult::Pass).filter_map(|dkim| dkim.domain.as_ref()).find(speaks) {
-        Some(domain) => Proof::Domain(domain.to_string()),
+        Some(domain) => Proof::Domain(domain.to_string(), ProvenBy::Dkim),
         None if of(DkimResult::Temperror).next().is_some() => Proof::NotNow,
         None => Proof::Nothing,
     }
@@ -133,6 +156,7 @@ fn is_below(name: &DomainName, above: &DomainName) -> bool {
 mod tests {
     use aws_lc_rs::rand::SystemRandom;
     use sekisho_core::zone::Zone;
+    use sekisho_ledger::Envelope as Noted;
     use sekisho_mail::body::BodyPlan;
     use sekisho_mail::dkim::sign::Signer;
     use sekisho_mail::dkim::signing_key::{NewKey, SigningKey};
@@ -141,13 +165,21 @@ mod tests {
 
     /// Examines a mail that came from an address, and returns whose it is.
     fn whose(zone: &str, from: &str, client: &str, mail_from: &str) -> Option<String> {
+        let (client, mail_from) = (client.to_owned(), Some(mail_from.to_owned()));
+        let helo = "mx.example.org".to_owned();
+        told(zone, from, &Noted { client, helo, mail_from, ..Noted::default() })
+    }
+
+    /// Examines a mail of which this was noted, and returns whose it is, and by what.
+    fn told(zone: &str, from: &str, noted: &Noted) -> Option<String> {
         let mail = format!("From: {from}\r\nSubject: Report Domain: example.net\r\n\r\n");
         let source = Source::Zone(Zone::parse(zone).unwrap());
         let examiner = Examiner { source, policy: Arc::default(), timeout: Duration::from_secs(5) };
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-        let envelope = envelope(client, "mx.example.org", Some(mail_from));
-        match runtime.block_on(examiner.examine(mail.as_bytes(), envelope, Timestamp::UNIX_EPOCH, Service::Email)) {
-            Proof::Domain(domain) => Some(domain),
+        let heard = heard(noted);
+        match runtime.block_on(examiner.examine(mail.as_bytes(), heard, Timestamp::UNIX_EPOCH, Service::Email)) {
+            Proof::Domain(domain, ProvenBy::Spf) => Some(domain),
+            Proof::Domain(domain, by) => Some(format!("{domain} by {by}")),
             Proof::Nothing => None,
             Proof::NotNow => Some("not now".to_owned()),
         }
@@ -173,6 +205,26 @@ mod tests {
     }
 
     #[test]
+    fn what_the_border_found_proves_what_spf_proves_and_no_more() {
+        let zone = "example.org TXT \"v=spf1 -all\"\n_dmarc.example.org TXT \"v=DMARC1; p=reject\"\n";
+        let noted = |told: &str| Noted { told_spf: Some(told.to_owned()), ..Noted::default() };
+        let by = |domain: &str| Some(format!("{domain} by authentication-results"));
+        assert_eq!(told(zone, "r@example.org", &noted("example.org")), by("example.org"));
+        assert_eq!(told(zone, "r@example.org", &noted("bounce.example.org")), by("example.org"));
+        assert_eq!(told("", "r@dmarc.example.org", &noted("example.org")), by("example.org"));
+        for other in ["example.com", "badexample.org", "org", "", "..", "\0"] {
+            assert_eq!(told(zone, "r@example.org", &noted(other)), None, "{other:?}");
+        }
+        // Where the client is known its word is not needed, and does not count.
+        let known = Noted {
+            client: "192.0.2.1".to_owned(),
+            mail_from: Some("r@example.org".to_owned()),
+            ..noted("example.org")
+        };
+        assert_eq!(told(zone, "r@example.org", &known), None);
+    }
+
+    #[test]
     fn a_tls_report_is_its_signers_and_its_key_may_be_for_that_alone() {
         let name = |text: &str| DomainName::parse(text).unwrap();
         let now = Timestamp::from_second(1_790_000_000).unwrap();
@@ -194,10 +246,9 @@ mod tests {
             let source = Source::Zone(zone);
             let examiner = Examiner { source, policy: Arc::default(), timeout: Duration::from_secs(5) };
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-            let judged =
-                |service| runtime.block_on(examiner.judge(&mail, envelope("", "", None), now, service)).unwrap();
+            let judged = |service| runtime.block_on(examiner.judge(&mail, Envelope::default(), now, service)).unwrap();
             let whose = |verdict: &Verdict| match signer(verdict) {
-                Proof::Domain(domain) => Some(domain),
+                Proof::Domain(domain, by) => Some(domain).filter(|_| by == ProvenBy::Dkim),
                 Proof::Nothing | Proof::NotNow => None,
             };
             let mut verdict = judged(Service::TlsReport);

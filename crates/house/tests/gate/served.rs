@@ -78,6 +78,11 @@ impl Served {
         self.milters[0]
     }
 
+    /// Returns where our own MTAs deliver reports, where it listens for nothing else but for those who send them.
+    pub(crate) fn lmtp(&self) -> SocketAddr {
+        self.milters[1]
+    }
+
     /// Returns what it counts under a name, its labels included.
     pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").1;
@@ -168,7 +173,8 @@ impl Served {
         loop {
             let said = fs::read_to_string(self.path("log")).unwrap_or_default();
             if said.lines().any(|line| line.starts_with("ready")) {
-                let milters = said.lines().filter(|line| line.contains("(milter)") || line.contains("(SMTP)"));
+                let milters =
+                    said.lines().filter(|line| ["(milter)", "(SMTP)", "(LMTP)"].iter().any(|kind| line.contains(kind)));
                 return milters.map(|line| line.rsplit(" on ").next().unwrap().parse().unwrap()).collect();
             }
             let ended = self.child.try_wait().unwrap();

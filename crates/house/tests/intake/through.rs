@@ -16,13 +16,13 @@ use super::{Office, report};
 use crate::notebook::{NOTEBOOK, Notebook};
 
 /// How long a report may take to be read.
-const SOON: Duration = Duration::from_secs(60);
+pub(super) const SOON: Duration = Duration::from_secs(60);
 
 /// A zone in which google.com sends from one address.
 const ZONE: &str = "google.com TXT \"v=spf1 ip4:192.0.2.25 -all\"\n_dmarc.google.com TXT \"v=DMARC1; p=reject\"\n";
 
 /// Calls a command, and returns its exit code, and its data and talk.
-fn said(office: &Office, command: &[&str]) -> (u8, String) {
+pub(super) fn said(office: &Office, command: &[&str]) -> (u8, String) {
     let setting = Setting { open_lake: Some(NOTEBOOK), data_places: vec![office.data.clone()], ..Setting::default() };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let streams = Streams { stdin: &mut std::io::empty(), stdout: &mut stdout, stderr: &mut stderr, setting };
@@ -31,7 +31,7 @@ fn said(office: &Office, command: &[&str]) -> (u8, String) {
 }
 
 /// Waits until every report was read.
-fn wait_until_read(office: &Office, count: usize) {
+pub(super) fn wait_until_read(office: &Office, count: usize) {
     let begun = Instant::now();
     loop {
         let reports = office.reports();

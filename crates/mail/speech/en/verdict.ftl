@@ -1,6 +1,7 @@
 ### What was not asked, and what the policy of the house makes of all checks.
 
 envelope-no-client-address = not asked: the address of the sending client is not known (--client-ip)
+envelope-told-by-border = not judged here: an MTA of the house found that SPF passes for { $domain }
 envelope-no-mail-from = not asked: the MAIL FROM address is not known (--mail-from)
 envelope-no-helo = not asked: the HELO name is not known (--helo)
 verdict-author = without exactly one author domain a mail is refused ({ $reason })

@@ -1,6 +1,7 @@
 ### 検査しなかった項目と、全検査を踏まえた判定。引数は Step のもの。
 
 envelope-no-client-address = 未検査: 接続元の IP アドレスが不明（--client-ip で指定）
+envelope-told-by-border = ここでは検査せず: 自組織の MTA が { $domain } の SPF を pass と判定済み
 envelope-no-mail-from = 未検査: MAIL FROM アドレスが不明（--mail-from で指定）
 envelope-no-helo = 未検査: HELO 名が不明（--helo で指定）
 verdict-author = 差出人ドメインが一つに定まらないメールは拒否（{ $reason }）

@@ -155,6 +155,7 @@ async fn a_house_that_only_sent_us_a_report_gets_none_about_that() {
         helo: "mx.sender.example".to_owned(),
         mail_from: None,
         recipient: "rua@house.example".to_owned(),
+        told_spf: None,
     };
     let report = NewReport {
         id,
