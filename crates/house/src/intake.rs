@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::desk::Desk;
 use self::rates::Rates;
-use crate::config::{Config, IntakeSection};
+use crate::config::{AddressPattern, Config, IntakeSection};
 use crate::door::Roll;
 use crate::fault::Fault;
 use crate::metrics::Metrics;
@@ -71,6 +71,8 @@ pub(crate) struct HouseRules {
     terms: Arc<Terms>,
     /// What begins TLS, where it can be had.
     tls: Option<TlsAcceptor>,
+    /// Where reports of ours come from, and notices about them come back to.
+    returns: Option<AddressPattern>,
 }
 
 impl HouseRules {
@@ -90,6 +92,7 @@ impl HouseRules {
             ..Limits::default()
         };
         let terms = Terms { tls: offered, limits, ..Terms::new(section.host.as_deref().unwrap_or(host)) };
-        Ok(HouseRules { section, terms: Arc::new(terms), tls })
+        let returns = config.reports.from.as_ref().map(AddressPattern::of);
+        Ok(HouseRules { section, terms: Arc::new(terms), tls, returns })
     }
 }

@@ -4,6 +4,7 @@ mod away;
 mod bounds;
 mod full;
 mod killed;
+mod returned;
 mod secret;
 mod through;
 

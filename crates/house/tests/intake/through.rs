@@ -31,7 +31,7 @@ fn said(office: &Office, command: &[&str]) -> (u8, String) {
 }
 
 /// Waits until every report was read.
-fn wait_until_read(office: &Office, count: usize) {
+pub(super) fn wait_until_read(office: &Office, count: usize) {
     let begun = Instant::now();
     loop {
         let reports = office.reports();
