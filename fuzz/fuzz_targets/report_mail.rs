@@ -4,6 +4,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sekisho_core::visible::is_harmless;
+use sekisho_report::bounce;
 use sekisho_report::mail::{Kind, Limits, SubjectFacts, open};
 
 fuzz_target!(|data: &[u8]| {
@@ -16,5 +17,8 @@ fuzz_target!(|data: &[u8]| {
         assert!(text.chars().all(is_harmless), "{text:?}");
     }
     assert_eq!(opened.why_none().is_some(), opened.kind == Kind::None);
+    if let Some(Ok(read)) = opened.notice.as_deref().map(|notice| bounce::read(notice, opened.original.as_ref())) {
+        assert!(read.failure().is_none_or(|why| why.chars().all(is_harmless)));
+    }
     assert!(opened.candidates.iter().all(|candidate| candidate.octets.len() <= data.len() * 3));
 });

@@ -421,6 +421,7 @@ report-read = read: { $reports ->
 }, about { $messages } mails
 report-unproven = { $number } of them without a proven sender: left out of the sums unless --unproven is given
 report-duplicates = { $number } were counted before
+report-returned = { $number } say that a report of ours could not be delivered (sekisho report out --list)
 report-ignored = { $number } were left out, as their standard demands (sekisho report list --state ignored)
 report-unreadable = { $number } cannot be read (sekisho report list --state unreadable)
 report-later = { $number } could not be read now; they are tried again

@@ -374,6 +374,7 @@ list-reason = 理由
 report-read = 読み取り: レポート { $reports } 件、{ $rows } 行、メール { $messages } 通分
 report-unproven = うち { $number } 件は送信元を証明できない: --unproven を付けない限り集計に含めない
 report-duplicates = { $number } 件は集計済み
+report-returned = { $number } 件は、こちらが送ったレポートの不達通知（sekisho report out --list）
 report-ignored = { $number } 件は規格に従い対象外（sekisho report list --state ignored）
 report-unreadable = { $number } 件は読み取れない（sekisho report list --state unreadable）
 report-later = { $number } 件は今は読み取れず、後で再試行

@@ -17,7 +17,7 @@ pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnFailure, OnReject, OnT
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
 pub(crate) use self::gate::{GateSection, Relay, Rule};
 use self::http::HttpSection;
-pub(crate) use self::intake::{IntakeSection, TlsFiles};
+pub(crate) use self::intake::{AddressPattern, IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
 pub(crate) use self::names::{NamesSection, OwnSource};
 use self::raw::RawConfig;

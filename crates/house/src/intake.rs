@@ -20,7 +20,7 @@ use tokio_rustls::TlsAcceptor;
 
 use self::desk::Desk;
 use self::rates::Rates;
-use crate::config::{Config, IntakeSection};
+use crate::config::{AddressPattern, Config, IntakeSection};
 use crate::door::Roll;
 use crate::fault::Fault;
 use crate::metrics::Metrics;
@@ -73,6 +73,8 @@ pub(crate) struct HouseRules {
     lmtp: Arc<Terms>,
     /// What begins TLS, where it can be had.
     tls: Option<TlsAcceptor>,
+    /// Where reports of ours come from, and notices about them come back to.
+    returns: Option<AddressPattern>,
 }
 
 impl HouseRules {
@@ -95,7 +97,8 @@ impl HouseRules {
         // Those who speak LMTP are MTAs of ours, mostly on this very host: TLS is there for whoever wants it.
         let tls_if_wanted = if tls.is_some() { Tls::Offered } else { Tls::None };
         let lmtp = Terms { protocol: Protocol::Lmtp, tls: tls_if_wanted, ..terms.clone() };
-        Ok(HouseRules { section, terms: Arc::new(terms), lmtp: Arc::new(lmtp), tls })
+        let returns = config.reports.from.as_ref().map(AddressPattern::of);
+        Ok(HouseRules { section, terms: Arc::new(terms), lmtp: Arc::new(lmtp), tls, returns })
     }
 
     /// Returns what is offered and borne by a protocol.

@@ -16,7 +16,7 @@ use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcRe
 use crate::door::Full;
 use crate::gate::{Act, Broken, Fate, SEALS, Unfit};
 use crate::intake;
-use crate::reports::{RESULTS, Tally};
+use crate::reports::{BOUNCED, RESULTS, Tally};
 
 /// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
 const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
@@ -144,6 +144,9 @@ impl Metrics {
             Family::new(&registry, name, help, &[label]).words(&[], words)
         };
         let wait = HistogramOpts::new("sekisho_wait_seconds", "From the end of a mail to the answer about it.");
+        let results_out = &mut RESULTS.into_iter();
+        let reports_out =
+            words("sekisho_reports_out_total", "Reports of ours, by what became of them.", "result", results_out);
         Metrics {
             author: of("author", &mut AuthorResult::ALL.iter().map(|word| word.as_str())),
             spf: of("spf", &mut SpfResult::ALL.iter().map(|word| word.as_str())),
@@ -204,13 +207,8 @@ impl Metrics {
             dns: Dns::new(&registry),
             events: EventCounts::new(&registry),
             intake: IntakeCounts::new(&registry),
-            read: ReadCounts::new(&registry),
-            reports_out: words(
-                "sekisho_reports_out_total",
-                "Reports of ours, by what became of them.",
-                "result",
-                &mut RESULTS.into_iter(),
-            ),
+            read: ReadCounts::new(&registry, reports_out.clone()),
+            reports_out,
             process: Process {
                 memory: gauge(&registry, "process_resident_memory_bytes", "Resident memory in bytes."),
                 files: gauge(&registry, "process_open_fds", "Open file descriptors."),
@@ -374,19 +372,25 @@ impl IntakeCounts {
 
 /// What became of the reports that were read.
 #[derive(Clone)]
-pub(crate) struct ReadCounts(Words);
+pub(crate) struct ReadCounts {
+    /// All of them.
+    outcomes: Words,
+    /// Reports of ours, among which those count that came back.
+    ours: Words,
+}
 
 impl ReadCounts {
     /// Makes the counters.
-    fn new(registry: &Registry) -> ReadCounts {
+    fn new(registry: &Registry, ours: Words) -> ReadCounts {
         let read = Family::new(
             registry,
             "sekisho_reports_read_total",
             "Reports that were taken up to be read, by what came of it.",
             &["outcome"],
         );
-        let mut outcomes = ["read", "duplicate", "unreadable", "ignored", "failed", "postponed"].into_iter();
-        ReadCounts(read.words(&[], &mut outcomes))
+        let mut outcomes =
+            ["read", "duplicate", "unreadable", "ignored", "returned", "failed", "postponed"].into_iter();
+        ReadCounts { outcomes: read.words(&[], &mut outcomes), ours }
     }
 
     /// Adds what came of some of them.
@@ -396,11 +400,13 @@ impl ReadCounts {
             ("duplicate", tally.duplicates),
             ("unreadable", tally.unreadable),
             ("ignored", tally.ignored),
+            ("returned", tally.returned),
             ("failed", tally.failed),
             ("postponed", tally.postponed),
         ] {
-            self.0.add(outcome, number);
+            self.outcomes.add(outcome, number);
         }
+        self.ours.add(BOUNCED, tally.returned);
     }
 }
 

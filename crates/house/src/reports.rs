@@ -2,7 +2,8 @@
 //!
 //! A report is kept before it is understood. [`import`] takes files in, [`reader`] does the jobs: it opens what is kept
 //! ([`opening`], [`reading`]), finds out who sent it ([`submitter`], [`border`]), claims the right to count it, and makes Events of its rows
-//! ([`rows`]). Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`].
+//! ([`rows`]). Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`]; a notice that one of
+//! them came back is noted with it ([`returned`]).
 
 pub(crate) mod border;
 mod command;
@@ -12,6 +13,7 @@ mod opening;
 mod out;
 mod reader;
 mod reading;
+mod returned;
 mod rows;
 mod show;
 mod submitter;
@@ -19,6 +21,6 @@ pub(crate) mod suspicion;
 pub(crate) mod told;
 mod trouble;
 
-pub(crate) use self::out::{RESULTS, Reporter, keep_sending};
+pub(crate) use self::out::{BOUNCED, RESULTS, Reporter, keep_sending};
 pub(crate) use self::reader::{Tally, keep_reading};
 pub(crate) use self::submitter::Examiner;

@@ -6,6 +6,7 @@ mod bounds;
 mod full;
 mod killed;
 mod lmtp;
+mod returned;
 mod secret;
 mod through;
 

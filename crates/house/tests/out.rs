@@ -78,7 +78,7 @@ impl House {
     }
 
     /// Calls `sekisho report out` about the day; returns exit, data and talk.
-    fn out(&self, further: &[&str]) -> (u8, String, String) {
+    pub(crate) fn out(&self, further: &[&str]) -> (u8, String, String) {
         let arguments = ["report", "out", "--config", &self.config, "--lang", "en"];
         let day = if further.contains(&"--list") { &[][..] } else { &["--day", DAY] };
         self.call(&[&arguments, day, further].concat())
@@ -96,7 +96,7 @@ impl House {
     }
 
     /// Lists what became of reports: state and reason by recipient.
-    fn listed(&self) -> Vec<(String, String, String)> {
+    pub(crate) fn listed(&self) -> Vec<(String, String, String)> {
         let (exit, told, talk) = self.out(&["--list", "--json"]);
         assert_eq!(exit, 0, "{talk}");
         let told = told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());

@@ -43,11 +43,13 @@ impl Ledger {
         .await
     }
 
-    /// Says what became of a report of ours; false where there is none of this id.
+    /// Says what became of a report of ours; false where there is none of this id, or where it came back: that may be known before
+    /// whoever sent it says that it was taken, and nothing is sent again that came back.
     pub async fn mark_outgoing(&self, id: Id, mark: &OutgoingMark) -> Result<bool, Fault> {
         /// What is not said stays as it was, but for the reason.
         const MARK: &str = "UPDATE outgoing_reports SET state = $1, reason = $2, evidence = COALESCE($3, evidence), \
-            message_id = COALESCE($4, message_id), attempts = attempts + $5, changed_at = $6 WHERE id = $7";
+            message_id = COALESCE($4, message_id), attempts = attempts + $5, changed_at = $6 WHERE id = $7 \
+            AND state <> 'bounced'";
         in_time(async {
             let mut turn = self.writing().await?;
             let done = sqlx::query(MARK)

@@ -319,6 +319,8 @@ words! {
         Abuse = "abuse",
         /// A complaint from a mailbox provider's feedback loop (RFC 5965).
         Fbl = "fbl",
+        /// A notice that a mail of ours could not be delivered (RFC 3464).
+        Bounce = "bounce",
         /// Not known before it is read.
         Unknown = "unknown",
     }

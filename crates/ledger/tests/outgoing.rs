@@ -87,6 +87,10 @@ fn attempts_bounces_and_reasons_are_noted() {
         let row = ledger.outgoing(new.id).await.unwrap().unwrap();
         assert_eq!((row.state, row.attempts, row.evidence), (OutgoingState::Bounced, 2, Some(Digest::of(b"mail"))));
         assert_eq!((row.reason.as_deref(), row.message_id.as_deref()), (Some("no such user"), Some("<1@house.test>")));
+        // What came back stays so, whatever is said of it later.
+        assert!(!ledger.mark_outgoing(new.id, &sent).await.unwrap());
+        assert!(!ledger.mark_outgoing(new.id, &mark(OutgoingState::Bounced, "another notice", false)).await.unwrap());
+        assert_eq!(ledger.outgoing(new.id).await.unwrap().unwrap(), row);
         assert!(!ledger.mark_outgoing(id(), &sent).await.unwrap());
         assert_eq!(ledger.outgoing(id()).await.unwrap(), None);
         assert_eq!(ledger.outgoing_by_message_id("<2@house.test>").await.unwrap(), None);

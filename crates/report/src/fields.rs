@@ -30,6 +30,23 @@ pub(crate) fn raw_fields(text: &[u8]) -> impl Iterator<Item = &[u8]> {
     .take(FIELDS)
 }
 
+/// Returns the blocks of fields that empty lines part.
+pub(crate) fn blocks(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let mut rest = text.get(..OCTETS).unwrap_or(text);
+    std::iter::from_fn(move || {
+        while let Some(behind) = rest.strip_prefix(b"\n").or_else(|| rest.strip_prefix(b"\r\n")) {
+            rest = behind;
+        }
+        let mut length = 0;
+        while let Some(field) = field_length(&rest[length..]) {
+            length += field;
+        }
+        let (block, behind) = rest.split_at(length);
+        rest = behind;
+        (length > 0).then_some(block)
+    })
+}
+
 /// Returns how long the first field is with its continuation lines; nothing where the header ends.
 fn field_length(text: &[u8]) -> Option<usize> {
     if text.is_empty() || text.starts_with(b"\n") || text.starts_with(b"\r\n") {
@@ -60,5 +77,13 @@ mod tests {
         let read: Vec<_> = fields(b"A: one\r\n two\r\nnothing here\r\nb : \xff\r\n\r\nC: not this\r\n").collect();
         let expected = [("A", "one two"), ("b", "\u{fffd}")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn empty_lines_part_blocks() {
+        let parted: Vec<_> = blocks(b"\r\n\nA: 1\r\nB: 2\r\n 3\r\n\r\n\nC: 4\n\n").collect();
+        assert_eq!(parted, [&b"A: 1\r\nB: 2\r\n 3\r\n"[..], b"C: 4\n"]);
+        assert_eq!(blocks(b"\r\n\r\n").count() + blocks(b"").count(), 0);
+        assert_eq!(blocks(b" \n\nno end").collect::<Vec<_>>(), [&b" \n"[..], b"no end"]);
     }
 }

@@ -10,6 +10,7 @@ use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartTyp
 use sekisho_core::visible::Visible;
 use sekisho_mail::prescan::{self, Excess, PreScan};
 
+use crate::bounce;
 use crate::dmarc::failure::Original;
 use crate::unpack::{self, Content, unpack};
 use crate::unreadable::{Fault, Unreadable};
@@ -47,6 +48,8 @@ pub enum Kind {
     Tls,
     /// Feedback of another type: a complaint, for example.
     Arf,
+    /// A notice of what became of a mail, which may be one of ours (RFC 3464).
+    Bounce,
     /// None that is known.
     None,
 }
@@ -68,7 +71,9 @@ pub struct ReportMail {
     pub candidates: Vec<Candidate>,
     /// The fields of the feedback report.
     pub feedback: Option<Vec<u8>>,
-    /// The mail that the feedback is about.
+    /// The fields of the notice of what became of a mail.
+    pub notice: Option<Vec<u8>>,
+    /// The mail that the feedback or the notice is about.
     pub original: Option<Original>,
 }
 
@@ -117,14 +122,21 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         .parse(mail)
         .filter(|message| !message.parts.is_empty())
         .ok_or_else(|| Unreadable::new(Fault::NotAReport, "this is no mail"))?;
-    let mut opening = Opening { limits, candidates: Vec::new(), feedback: None, original: None };
-    opening.look(&message);
-    let Opening { mut candidates, feedback, original, .. } = opening;
+    let mut opening = Opening { limits, candidates: Vec::new(), feedback: None, notice: None, original: None };
+    // A notice speaks for itself: one that somebody forwards is a mail like any other.
+    if is_notice(&message) {
+        opening.look_for_notice(&message);
+    }
+    if opening.notice.is_none() {
+        opening.look(&message);
+    }
+    let Opening { mut candidates, feedback, notice, original, .. } = opening;
     candidates.sort_by_key(|candidate| candidate.kind == Kind::None);
-    let kind = match (&feedback, candidates.first()) {
-        (Some(feedback), _) => feedback_kind(feedback),
-        (None, Some(candidate)) => candidate.kind,
-        (None, None) => Kind::None,
+    let kind = match (&notice, &feedback, candidates.first()) {
+        (Some(_), ..) => Kind::Bounce,
+        (None, Some(feedback), _) => feedback_kind(feedback),
+        (None, None, Some(candidate)) => candidate.kind,
+        (None, None, None) => Kind::None,
     };
     let text = |name: &'static str| message.header_raw(name).map(|value| Visible(value.trim().as_bytes()).to_string());
     Ok(ReportMail {
@@ -135,15 +147,19 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         tls_submitter: text("TLS-Report-Submitter"),
         candidates,
         feedback,
+        notice,
         original,
     })
 }
 
 impl ReportMail {
     /// Tells whether this is plainly an ordinary mail: neither its parts nor its fields have anything of a report, whole or
-    /// broken.
+    /// broken. Nor is a notice about a mail that was no report of its own.
     pub fn is_ordinary(&self) -> bool {
-        let Self { subject, tls_domain, tls_submitter, candidates, feedback, .. } = self;
+        let Self { subject, tls_domain, tls_submitter, candidates, feedback, notice, original, .. } = self;
+        if notice.is_some() {
+            return !original.as_ref().is_some_and(bounce::is_about_report);
+        }
         let has_field = subject.domain.is_some() || tls_domain.is_some() || tls_submitter.is_some();
         self.kind == Kind::None && feedback.is_none() && !has_field && !candidates.iter().any(Candidate::looks_like_one)
     }
@@ -227,11 +243,32 @@ struct Opening<'l> {
     candidates: Vec<Candidate>,
     /// The feedback report.
     feedback: Option<Vec<u8>>,
-    /// The mail that it is about.
+    /// The notice of what became of a mail.
+    notice: Option<Vec<u8>>,
+    /// The mail that one of these is about.
     original: Option<Original>,
 }
 
 impl Opening<'_> {
+    /// Looks for a notice among the parts of a mail, and for the mail behind it that came back.
+    fn look_for_notice(&mut self, message: &Message<'_>) {
+        for part in &message.parts {
+            let is = |main, sub| part.content_type().is_some_and(|declared| is_type(declared, main, sub));
+            if self.notice.is_none() {
+                let is_status = is("message", "delivery-status") || is("message", "global-delivery-status");
+                self.notice = is_status.then(|| part.contents().to_vec());
+            } else if self.original.is_none() {
+                self.original = match &part.body {
+                    PartType::Message(inner) => Some(Original { is_whole: true, octets: whole(inner).to_vec() }),
+                    _ if is("text", "rfc822-headers") || is("message", "global-headers") => {
+                        Some(Original { is_whole: false, octets: part.contents().to_vec() })
+                    }
+                    _ => None,
+                };
+            }
+        }
+    }
+
     /// Looks at a mail, and at mails in it: reports get forwarded. The pre-scan bounds how deep this goes.
     fn look(&mut self, message: &Message<'_>) {
         let mut has_feedback = false;
@@ -302,6 +339,14 @@ fn kind(octets: &[u8], limits: &unpack::Limits) -> Result<Kind, Unreadable> {
         }
     });
     if found == Kind::None { end.map(|()| found) } else { Ok(found) }
+}
+
+/// Tells whether a mail says of itself that it is a notice of what became of another (RFC 3464 §2).
+fn is_notice(message: &Message<'_>) -> bool {
+    message.content_type().is_some_and(|declared| {
+        let about = declared.attribute("report-type").unwrap_or_default();
+        is_type(declared, "multipart", "report") && about.eq_ignore_ascii_case("delivery-status")
+    })
 }
 
 /// Tells what type of feedback the fields are.

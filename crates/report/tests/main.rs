@@ -4,6 +4,7 @@
 
 mod aggregate;
 mod attacks;
+mod bounce;
 mod failure;
 mod mail;
 mod suite;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use lettre::Address;
 use sekisho_core::name::DomainName;
 use sekisho_ledger::ReportKind;
 use serde::Deserialize;
@@ -294,6 +295,17 @@ impl AddressPattern {
             domain => Some(read_name("fault-domain", domain)?),
         };
         Ok(AddressPattern { local: Some(local.to_lowercase()).filter(|local| !local.is_empty()), domain })
+    }
+
+    /// Returns the pattern of one mailbox.
+    pub(crate) fn of(address: &Address) -> AddressPattern {
+        let domain = DomainName::parse(address.domain()).ok();
+        AddressPattern { local: Some(address.user().to_lowercase()), domain }
+    }
+
+    /// Tells whether an address is meant.
+    pub(crate) fn fits(&self, local: &str, domain: &str) -> bool {
+        self.matches(&local.to_lowercase(), DomainName::parse(domain).ok().as_ref())
     }
 
     /// Tells whether a mailbox is meant. What follows a plus sign is for its owner to sort by.

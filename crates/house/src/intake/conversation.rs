@@ -240,8 +240,10 @@ impl<'a> Conversation<'a> {
             }
             match event? {
                 Event::Recipient(mailbox) => {
-                    let kind = self.rules.section.kind(&mailbox.local_part(), mailbox.domain());
-                    let decision = self.decide(kind);
+                    let (local, domain) = (mailbox.local_part(), mailbox.domain());
+                    let kind = self.rules.section.kind(&local, domain);
+                    let is_return = self.rules.returns.as_ref().is_some_and(|ours| ours.fits(&local, domain));
+                    let decision = self.decide(kind, is_return);
                     self.session.answer_recipient(decision, &mut self.outbox);
                 }
                 Event::MailBegun => self.begin_content(),
@@ -254,10 +256,12 @@ impl<'a> Conversation<'a> {
         }
     }
 
-    /// Decides on a recipient.
-    fn decide(&mut self, kind: Option<ReportKind>) -> Decision<'static, ReportKind> {
+    /// Decides on a recipient. Where reports of ours come from (`is_return`), notices about them are taken: they have no sender, and
+    /// who answers as a person shall not be swallowed here.
+    fn decide(&mut self, kind: Option<ReportKind>, is_return: bool) -> Decision<'static, ReportKind> {
         let counts = &self.house.metrics.intake.recipients_refused;
-        let Some(kind) = kind else {
+        let has_no_sender = self.session.envelope().is_some_and(|envelope| envelope.mail_from.is_none());
+        let Some(kind) = kind.or_else(|| (is_return && has_no_sender).then_some(ReportKind::Bounce)) else {
             counts.count("unknown");
             return Decision::Unknown;
         };

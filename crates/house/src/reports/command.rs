@@ -201,7 +201,7 @@ fn tell(
             "taken": { "new": taken.new, "known": taken.known, "passed": taken.passed, "ordinary": taken.ordinary, "faults": taken.faults },
             "read": has_read.then(|| json!({
                 "reports": tally.read, "rows": tally.rows, "messages": tally.messages, "duplicates": tally.duplicates,
-                "unreadable": tally.unreadable, "ignored": tally.ignored, "unproven": tally.unproven, "later": tally.failed + tally.postponed,
+                "unreadable": tally.unreadable, "ignored": tally.ignored, "returned": tally.returned, "unproven": tally.unproven, "later": tally.failed + tally.postponed,
             })),
         });
         writeln!(streams.stdout, "{told}")?;
@@ -219,6 +219,7 @@ fn tell(
             let beside = [
                 ("report-unproven", tally.unproven),
                 ("report-duplicates", tally.duplicates),
+                ("report-returned", tally.returned),
                 ("report-ignored", tally.ignored),
                 ("report-unreadable", tally.unreadable),
                 ("report-later", tally.failed + tally.postponed),

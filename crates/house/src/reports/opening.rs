@@ -5,6 +5,7 @@
 
 use std::io::BufRead;
 
+use sekisho_report::bounce::{self, Bounce};
 use sekisho_report::dmarc::aggregate::{self, Head, Reader as Rows, Row};
 use sekisho_report::mail::{self, Kind, ReportMail};
 use sekisho_report::tls::{self, TlsReport};
@@ -20,6 +21,8 @@ pub(super) struct Opened {
     pub(super) mail: Option<ReportMail>,
     /// The reports that can be read, and where they stand.
     pub(super) found: Vec<Found>,
+    /// The notice of what became of a mail, where it is one.
+    pub(super) notice: Option<Bounce>,
     /// What cannot be read.
     pub(super) unreadable: Vec<Unreadable>,
 }
@@ -58,13 +61,20 @@ pub(super) fn is_ordinary(bytes: &[u8]) -> bool {
 impl Opened {
     /// Opens a delivery.
     pub(super) fn open(bytes: &[u8]) -> Opened {
-        let mut opened = Opened { mail: None, found: Vec::new(), unreadable: Vec::new() };
+        let mut opened = Opened { mail: None, found: Vec::new(), notice: None, unreadable: Vec::new() };
         if !is_mail(bytes) {
             opened.look_into(0, bytes);
             return opened;
         }
         match mail::open(bytes, &mail::Limits::default()) {
             Err(why) => opened.unreadable.push(why),
+            Ok(mail) if mail.kind == Kind::Bounce => {
+                match bounce::read(mail.notice.as_deref().unwrap_or_default(), mail.original.as_ref()) {
+                    Ok(notice) => opened.notice = Some(notice),
+                    Err(why) => opened.unreadable.push(why),
+                }
+                opened.mail = Some(mail);
+            }
             Ok(mail) => {
                 for (at, candidate) in mail.candidates.iter().enumerate() {
                     match &candidate.unreadable {

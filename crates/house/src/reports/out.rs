@@ -18,7 +18,7 @@ mod reporter;
 use jiff::civil::{Date, date};
 
 pub(crate) use self::daily::keep_sending;
-pub(crate) use self::jobs::RESULTS;
+pub(crate) use self::jobs::{BOUNCED, RESULTS};
 pub(crate) use self::reporter::Reporter;
 
 /// Microseconds of a day.

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
 use super::reading::{Reading, Teller};
+use super::returned;
 use super::submitter::{self, Examiner, Proof};
 use super::trouble::Trouble;
 use crate::lake::Lake;
@@ -78,6 +79,8 @@ pub(crate) struct Tally {
     pub(crate) unreadable: u64,
     /// Those that were left out, as a standard demands.
     pub(crate) ignored: u64,
+    /// Notices that mails of ours could not be delivered.
+    pub(crate) returned: u64,
     /// Those that nobody vouches for.
     pub(crate) unproven: u64,
     /// Jobs that failed, and are tried again.
@@ -184,6 +187,10 @@ impl Reader {
             let bytes = self.vault.get(&report.evidence).await.map_err(Trouble::Vault)?;
             let mut reading = aside(move || Reading::open(at, report, bytes, now())).await?;
             reading.is_again = is_again(&job);
+            if let Some(notice) = reading.notice() {
+                let returned = returned::note(&self.ledger, &reading.report, notice, now()).await?;
+                reading.came_back(returned);
+            }
             self.authenticate(&mut reading, job.attempts).await?;
             Ok(reading)
         };

@@ -5,11 +5,13 @@ use sekisho_ledger::{
     AggregateKey, Claim, Conclusion, Counted, Id, Lease, Mark, ProvenBy, Report, ReportKind, ReportState,
 };
 use sekisho_mail::policy::Service;
+use sekisho_report::bounce::Bounce;
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
 
 use super::opening::{self, Found, Opened, What};
 use super::reader::Tally;
+use super::returned::Returned;
 use super::rows::{self, Origin};
 use super::trouble::Trouble;
 use crate::lake::Lake;
@@ -35,6 +37,8 @@ pub(super) struct Reading {
     signer: Option<String>,
     /// The parts that may count.
     parts: Vec<Part>,
+    /// What came of a notice about a mail of ours.
+    returned: Option<Returned>,
     /// What became of it.
     mark: Mark,
 }
@@ -65,7 +69,7 @@ impl Reading {
             at: now,
         };
         let (sender, signer) = (report.submitter.clone(), report.submitter.clone());
-        Reading { at, report, bytes, is_again: false, opened, sender, signer, parts: Vec::new(), mark }
+        Reading { at, report, bytes, is_again: false, opened, sender, signer, parts: Vec::new(), returned: None, mark }
     }
 
     /// Returns for what its mail has to be examined.
@@ -90,6 +94,16 @@ impl Reading {
         }
     }
 
+    /// Returns the notice that it is, if it is one.
+    pub(super) fn notice(&self) -> Option<&Bounce> {
+        self.opened.notice.as_ref()
+    }
+
+    /// Takes down what came of that notice.
+    pub(super) fn came_back(&mut self, returned: Returned) {
+        self.returned = Some(returned);
+    }
+
     /// Tells whether it is a complaint, or what else the abuse desk will read.
     fn is_feedback(&self) -> bool {
         let is_complaint = matches!(self.report.kind, ReportKind::Abuse | ReportKind::Fbl);
@@ -98,6 +112,12 @@ impl Reading {
 
     /// Decides which parts may count; of the others it says why not.
     pub(super) fn plan(&mut self) {
+        if let Some(returned) = self.returned.take() {
+            self.mark.read_as = Some(ReportKind::Bounce);
+            (self.mark.state, self.mark.domain) = (returned.state(), returned.domain());
+            self.mark.reason = Some(returned.to_string());
+            return;
+        }
         if self.is_feedback() {
             // Their rooms come with the abuse desk; the bytes are kept until then. People complain in words of their own.
             self.mark.read_as = Some(match self.opened.other_kind() {
@@ -190,6 +210,7 @@ impl Reading {
                 tally.unproven += u64::from(part.key.submitter.is_none());
             }
             (None, Some(_), _) => tally.duplicates += 1,
+            (None, None, ReportState::Read) if self.opened.notice.is_some() => tally.returned += 1,
             (None, None, ReportState::Unreadable) => tally.unreadable += 1,
             (None, None, _) => tally.ignored += 1,
         }

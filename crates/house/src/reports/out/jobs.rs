@@ -28,14 +28,16 @@ use super::asked::Recipient;
 use super::draft::Names;
 use super::hindrance::Hindrance;
 use super::prepare::{Preparation, Prepared, policy_domains};
-use super::relay::Refusal;
+use super::relay::{Parcel, Refusal};
 use super::reporter::Reporter;
 use super::{day_number, day_of};
 use crate::lake::Lake;
 use crate::metrics::Metrics;
 
 /// What becomes of reports that go out, for counters.
-pub(crate) const RESULTS: [&str; 4] = ["sent", "skipped", "failed", "later"];
+pub(crate) const RESULTS: [&str; 5] = ["sent", "skipped", "failed", "later", BOUNCED];
+/// What becomes of those among them that come back.
+pub(crate) const BOUNCED: &str = "bounced";
 /// The queue of reports that wait to be made.
 const MAKE: &str = "make-report";
 /// The queue of mails that wait to be sent.
@@ -275,11 +277,13 @@ impl Sender {
         }
         let to: Address = row.destination.parse().context("the recipient is no address")?;
         let outlet = self.reporter.outlet.as_ref().context("no relay is configured")?;
+        let name = row.message_id.clone().unwrap_or_else(|| format!("{id}@{}", self.reporter.identity.author));
         let mail = match &row.evidence {
             Some(mail) => self.vault.get(mail).await?,
-            None => self.compose(id, &row, &errand, &to).await?,
+            None => self.compose(&name, &row, &errand, &to).await?,
         };
-        let refusal = outlet.send(&self.reporter.identity.from, &to, &mail).await.err();
+        let parcel = Parcel { from: &self.reporter.identity.from, to: &to, name: &name, mail: &mail };
+        let refusal = outlet.send(&parcel).await.err();
         let (state, reason) = match &refusal {
             None => (OutgoingState::Sent, None),
             Some(Refusal::Later(why)) => (OutgoingState::Planned, Some(why.clone())),
@@ -299,13 +303,12 @@ impl Sender {
     }
 
     /// Writes and signs a mail, and keeps it: whatever is sent from now on is this one.
-    async fn compose(&self, id: Id, row: &Outgoing, errand: &Errand, to: &Address) -> anyhow::Result<Vec<u8>> {
+    async fn compose(&self, name: &str, row: &Outgoing, errand: &Errand, to: &Address) -> anyhow::Result<Vec<u8>> {
         let report: Digest = errand.report.parse().context("the job names no report")?;
         let packed = self.vault.get(&report).await?;
         let identity = &self.reporter.identity;
         let now = Timestamp::from_microsecond((self.clock)())?;
         let day = day_of(row.day).context("the day of the report is none")?;
-        let message_id = format!("{id}@{}", identity.author);
         let text = format!(
             "This is a DMARC aggregate report (RFC 9990) about {}\nfor {day} (UTC), made by {}.\nReport-ID: {}\n\nQuestions: {}\n",
             row.domain, identity.organization, errand.report_id, identity.contact
@@ -315,7 +318,7 @@ impl Sender {
             to: to.as_ref(),
             subject: &errand.subject,
             date: now,
-            message_id: &message_id,
+            message_id: name,
             text: &text,
             file_name: &errand.file_name,
             packed: &packed,
@@ -323,8 +326,9 @@ impl Sender {
         let mail = self.reporter.sign(&letter.write()?, now)?;
         let evidence = Some(self.vault.put(mail.clone()).await?);
         let (state, at) = (OutgoingState::Planned, (self.clock)());
-        let mark = OutgoingMark { state, reason: None, evidence, message_id: Some(message_id), attempted: false, at };
-        self.ledger.mark_outgoing(id, &mark).await?;
+        let mark =
+            OutgoingMark { state, reason: None, evidence, message_id: Some(name.to_owned()), attempted: false, at };
+        self.ledger.mark_outgoing(row.id, &mark).await?;
         Ok(mail)
     }
 

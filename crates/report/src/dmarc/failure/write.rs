@@ -30,6 +30,9 @@ const PASSED_ON: [&str; 21] = [
     "x-mailer",
 ];
 
+/// How the Subject begins.
+pub(crate) const SUBJECT: &str = "DMARC failure report for ";
+
 /// How people are taken out of a report.
 pub struct Redaction<'r> {
     /// A keyed hash, the key of which stays the same for a while, so that the owner sees what belongs together (RFC 6590 §3).
@@ -60,7 +63,7 @@ pub fn write(report: &FailureReport, covering: &Covering<'_>, redaction: &Redact
     mail.field("To", covering.to);
     mail.field("Date", covering.date);
     mail.field("Message-ID", &format!("<{}>", covering.message_id));
-    mail.field("Subject", &format!("DMARC failure report for {domain}"));
+    mail.field("Subject", &format!("{SUBJECT}{domain}"));
     mail.field("Auto-Submitted", "auto-generated");
     mail.field("MIME-Version", "1.0");
     mail.field("Content-Type", &format!("multipart/report; report-type=feedback-report; boundary=\"{boundary}\""));

@@ -187,22 +187,28 @@ async fn a_house_that_only_sent_us_a_report_gets_none_about_that() {
     sender.ledger.close().await;
 }
 
-/// Answers each line of a client, and refuses every recipient for good.
-fn refuse_recipients(listener: &std::net::TcpListener) {
+/// Answers each line of a client, and refuses every recipient for good; returns what was said of the envelope.
+fn refuse_recipients(listener: &std::net::TcpListener) -> Vec<String> {
     let (stream, _) = listener.accept().unwrap();
     let mut lines = std::io::BufReader::new(stream.try_clone().unwrap());
     let say = |line: &str| std::io::Write::write_all(&mut &stream, format!("{line}\r\n").as_bytes()).unwrap();
     say("220 relay.test");
+    let mut envelope = Vec::new();
     loop {
         let mut line = String::new();
         if std::io::BufRead::read_line(&mut lines, &mut line).unwrap() == 0 {
-            return;
+            return envelope;
         }
         match line.get(..4).unwrap_or_default() {
+            "EHLO" => say("250-relay.test\r\n250-SIZE\r\n250 dsn"),
             "RCPT" => say("550 5.1.1 there is nobody of that name"),
-            "QUIT" => return say("221 bye"),
+            "QUIT" => {
+                say("221 bye");
+                return envelope;
+            }
             _ => say("250 go on"),
         }
+        envelope.extend(Some(line.trim_end().to_owned()).filter(|line| line.contains(":<")));
     }
 }
 
@@ -215,12 +221,16 @@ async fn a_recipient_that_is_refused_for_good_is_told_and_not_tried_again() {
     let (sender, wait) = sender(&folder, address, ZONE).await;
     sender.plan(date(2026, 11, 20), None).await.unwrap();
     assert_eq!(worked(&sender).await, Tally { failed: 1, ..Tally::default() });
-    relay.join().unwrap();
+    let envelope = relay.join().unwrap();
     wait();
     assert_eq!(worked(&sender).await, Tally::default());
     let filter = OutgoingFilter { state: Some(OutgoingState::Failed), ..OutgoingFilter::default() };
     let failed = sender.ledger.outgoings(&filter, None, 9).await.unwrap().rows;
     assert!(failed[0].reason.as_ref().unwrap().contains("nobody of that name"), "{failed:?}");
+    // A relay that sends notices is told by which name we know them again.
+    let name = failed[0].message_id.as_ref().unwrap();
+    let mail = format!("MAIL FROM:<dmarc@house.example> RET=HDRS ENVID={name}");
+    assert_eq!(envelope, [mail, "RCPT TO:<rua@sender.example> NOTIFY=FAILURE".to_owned()]);
     let filter = JobFilter { state: Some(JobState::Dead), ..JobFilter::default() };
     assert_eq!(sender.ledger.jobs(&filter, None, 9).await.unwrap().rows.len(), 1);
     sender.ledger.close().await;
