@@ -464,6 +464,8 @@ out-no-consent = does not agree: there is no record at { $name }
 out-elsewhere = wants it at another host, which is not allowed
 out-too-many = only { $most } recipients get a report (`reports.max_recipients`)
 out-too-large = too large: { $size } KB, and { $most } KB are allowed
+out-public-suffix = is a public suffix, and not the owner of the mail
+out-turned-off = failure reports are turned off (`reports.failures`)
 out-head = { $day }: { $reports ->
     [one] 1 report
    *[other] { $reports } reports

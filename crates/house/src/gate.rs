@@ -3,7 +3,7 @@
 //! A connection is a [`conversation`]: it moves octets between the socket and `sekisho-wire`. While a mail comes in it is
 //! heard ([`hearing`], guarded by [`poison`]): the header is judged as soon as it is there, the body streams through the hashes, and what the DNS
 //! has to tell is asked meanwhile. What the verdict means for the mail is decided in [`decision`] and told to the MTA in
-//! [`answer`]; what takes long is done by [`turns`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd. [`listener`] takes connections and bounds them.
+//! [`answer`]; what takes long is done by [`turns`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd; [`failed`] says what its author's domain may be told of a mail that failed. [`listener`] takes connections and bounds them.
 //!
 //! That is the way in. On the way out, which has listeners of its own, a mail is signed: [`sign`].
 //!
@@ -15,6 +15,7 @@ mod conversation;
 mod copies;
 mod decision;
 mod event;
+mod failed;
 mod hearing;
 mod line_ends;
 mod listener;
@@ -40,7 +41,7 @@ use crate::config::{Config, GateSection, Relay, ReportsSection, network};
 use crate::door::Roll;
 use crate::events::Events;
 use crate::metrics::Metrics;
-use crate::reports::{Examiner, Reporter};
+use crate::reports::{Examiner, Failures, Reporter};
 pub(crate) use conversation::Broken;
 pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
@@ -128,22 +129,43 @@ pub(crate) struct Gate {
     host: String,
     /// The reports that we send.
     reports: ReportsSection,
+    /// Where mails are left that failed.
+    failures: Arc<Failures>,
 }
 
 impl Gate {
     /// Prepares the gate of a configuration, over what outlives it.
     pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
-        let Lasting { in_work, metrics, copies, turns, host, events, secret } = lasting;
+        let Lasting { in_work, metrics, copies, turns, host, events, secret, failures } = lasting;
         let (policy, timeout, section) = (Arc::new(config.policy()), config.dns.timeout, config.gate.clone());
         let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
         let reports = config.reports.clone();
-        Gate { section, policy, source, timeout, in_work, metrics, office, clerk, copies, turns, host, reports }
+        Gate {
+            section,
+            policy,
+            source,
+            timeout,
+            in_work,
+            metrics,
+            office,
+            clerk,
+            copies,
+            turns,
+            host,
+            reports,
+            failures,
+        }
     }
 
     /// Returns who sends reports of ours, where the configuration says that somebody does.
     pub(crate) fn reporter(&self) -> Option<Reporter> {
         let is_sending = self.reports.relay.is_some();
         is_sending.then(|| Reporter::of(&self.reports, Arc::clone(&self.office), self.examiner(), &self.host))?
+    }
+
+    /// Returns of how many failures a domain hears in a day.
+    pub(crate) fn failures_per_day(&self) -> u32 {
+        self.reports.failures_per_day
     }
 
     /// Returns who judges the mails that bring reports: as the gate does, but for its own rules.
@@ -160,8 +182,8 @@ impl Gate {
     pub(crate) fn lasting(&self) -> Lasting {
         let (events, secret) = self.clerk.lasting();
         let (in_work, metrics) = (Arc::clone(&self.in_work), Arc::clone(&self.metrics));
-        let (copies, turns) = (Arc::clone(&self.copies), Arc::clone(&self.turns));
-        Lasting { in_work, metrics, copies, turns, host: self.host.clone(), events, secret }
+        let (copies, turns, failures) = (Arc::clone(&self.copies), Arc::clone(&self.turns), Arc::clone(&self.failures));
+        Lasting { in_work, metrics, copies, turns, host: self.host.clone(), events, secret, failures }
     }
 
     /// Returns the relay of ours that a client is, where it is one.
@@ -187,6 +209,8 @@ pub(crate) struct Lasting {
     pub(crate) events: Arc<Events>,
     /// What hashes of names are made with.
     pub(crate) secret: Arc<[u8]>,
+    /// Where mails are left that failed.
+    pub(crate) failures: Arc<Failures>,
 }
 
 #[cfg(test)]
@@ -197,6 +221,7 @@ impl Lasting {
         let (metrics, copies) = (Arc::new(Metrics::new()), Arc::new(Copies::new()));
         let events = Arc::new(Events::nowhere(metrics.events.clone()));
         let (turns, host, secret) = (Arc::default(), "host.example".to_owned(), Arc::new([7; 32]));
-        Lasting { in_work, metrics, copies, turns, host, events, secret }
+        let failures = Arc::new(Failures::new(metrics.failed_mails.clone()).0);
+        Lasting { in_work, metrics, copies, turns, host, events, secret, failures }
     }
 }

@@ -16,7 +16,7 @@ use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcRe
 use crate::door::Full;
 use crate::gate::{Act, Broken, Fate, SEALS, Unfit};
 use crate::intake;
-use crate::reports::{BOUNCED, RESULTS, Tally};
+use crate::reports::{BOUNCED, NOTED, RESULTS, Tally};
 
 /// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
 const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
@@ -81,6 +81,8 @@ pub(crate) struct Metrics {
     pub(crate) read: ReadCounts,
     /// What became of the reports that we send.
     pub(crate) reports_out: Words,
+    /// What became of mails whose failure is to be told of.
+    pub(crate) failed_mails: Words,
     /// What the process takes.
     process: Process,
 }
@@ -93,6 +95,12 @@ impl Words {
     /// Adds one to a word.
     pub(crate) fn count(&self, word: &str) {
         self.add(word, 1);
+    }
+
+    /// Returns how often a word was counted.
+    #[cfg(test)]
+    pub(crate) fn get(&self, word: &str) -> u64 {
+        self.0.iter().find(|(known, _)| *known == word).map_or(0, |(_, counter)| counter.get())
     }
 
     /// Adds something to a word.
@@ -209,6 +217,12 @@ impl Metrics {
             intake: IntakeCounts::new(&registry),
             read: ReadCounts::new(&registry, reports_out.clone()),
             reports_out,
+            failed_mails: words(
+                "sekisho_failures_total",
+                "Mails that failed and whose domain asks to be told, by what became of that.",
+                "result",
+                &mut NOTED.into_iter(),
+            ),
             process: Process {
                 memory: gauge(&registry, "process_resident_memory_bytes", "Resident memory in bytes."),
                 files: gauge(&registry, "process_open_fds", "Open file descriptors."),

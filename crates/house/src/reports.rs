@@ -21,6 +21,8 @@ pub(crate) mod suspicion;
 pub(crate) mod told;
 mod trouble;
 
-pub(crate) use self::out::{BOUNCED, RESULTS, Reporter, keep_sending};
+pub(crate) use self::out::{
+    BOUNCED, FailedMail, Failures, NOTED, RESULTS, Reporter, Waiting, is_public_suffix, keep_noting, keep_sending,
+};
 pub(crate) use self::reader::{Tally, keep_reading};
 pub(crate) use self::submitter::Examiner;

@@ -41,6 +41,7 @@ use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
 use crate::intake::{Clerk, HouseRules, Intake};
 use crate::lake::{Lake, Upkeep};
 use crate::metrics::Metrics;
+use crate::reports::Failures;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
 use crate::{Exit, Setting, Streams, gate, http, intake, reports};
@@ -75,7 +76,10 @@ impl ServeArguments {
         let Books { events, secret, .. } = &books;
         let (events, secret) = (Arc::clone(events), Arc::clone(secret));
         let (copies, turns) = (Arc::new(Copies::new()), Arc::default());
-        let lasting = Lasting { in_work, metrics, copies, turns, host: host(), events, secret };
+        let (failures, waiting) = Failures::new(metrics.failed_mails.clone());
+        let failures = Arc::new(failures);
+        let noting = books.kept.is_some().then(|| (waiting, Arc::clone(&secret)));
+        let lasting = Lasting { in_work, metrics, copies, turns, host: host(), events, secret, failures };
         let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
         let reading = books.kept.as_ref().map(|(archive, lake)| (archive.clone(), Arc::clone(lake)));
         let (intake, clerk) = match &reading {
@@ -87,7 +91,8 @@ impl ServeArguments {
         };
         let mails_handle = mails.handle().clone();
         let daemon = Daemon { arguments: self, places, journal, front, config, intake, reading, mails: mails_handle };
-        let served = house.block_on(daemon.serve(sockets, doubts, clerk, talk, streams));
+        let served =
+            house.block_on(daemon.serve(sockets, doubts, Clerks { intake: clerk, failures: noting }, talk, streams));
         // A thread that is still at work on a mail is not waited for: that mail had its time.
         mails.shutdown_background();
         // Whatever was judged is in the books before we go.
@@ -190,6 +195,14 @@ fn bind(address: SocketAddr) -> Result<Socket, Fault> {
         .map_err(|why| Fault::new("fault-bind", [("address", address.to_string().into())]).because(Fault::system(&why)))
 }
 
+/// Who notes things in the ledger, where there is one.
+struct Clerks {
+    /// What the intake takes.
+    intake: Option<Clerk>,
+    /// Mails that failed, and what names in them are hashed with.
+    failures: Option<(reports::Waiting, Arc<[u8]>)>,
+}
+
 /// The daemon while it runs.
 struct Daemon {
     /// How it was called.
@@ -216,7 +229,7 @@ impl Daemon {
         mut self,
         sockets: Sockets,
         doubts: Vec<Doubt>,
-        clerk: Option<Clerk>,
+        clerks: Clerks,
         talk: &Talk,
         streams: &mut Streams<'_>,
     ) -> anyhow::Result<Exit> {
@@ -258,10 +271,16 @@ impl Daemon {
             say(message, listener.local_addr()?)?;
             gates.spawn_on(intake::listen(listener, Arc::clone(intake), speech, no_more_mails.clone()), &self.mails);
         }
-        if let Some(clerk) = clerk {
+        if let Some(clerk) = clerks.intake {
             watchers.spawn_on(clerk.work(no_more_questions.clone()), &self.mails);
         }
         if let Some((archive, lake)) = self.reading.take() {
+            if let Some((waiting, secret)) = clerks.failures {
+                let (front, books) = (Arc::clone(&self.front), archive.clone());
+                let most = move || front.gate().failures_per_day();
+                let noting = reports::keep_noting(books, waiting, secret, most, no_more_questions.clone());
+                watchers.spawn_on(noting, &self.mails);
+            }
             let (front, metrics) = (Arc::clone(&self.front), Arc::clone(&self.front.metrics));
             let (books, rows) = (archive.clone(), Arc::clone(&lake));
             let reporter = move || front.gate().reporter();

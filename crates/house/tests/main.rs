@@ -14,6 +14,7 @@ mod doctor;
 mod documents;
 mod examples;
 mod facts;
+mod failures;
 mod gate;
 mod hostile;
 mod intake;

@@ -35,7 +35,7 @@ sender.example._report._dmarc.collector.example TXT "v=DMARC1"
 _dmarc.quiet.example TXT "v=DMARC1; p=none"
 "#;
 /// What our own house publishes beside its key.
-const HOUSE: &str = "_dmarc.house.example TXT \"v=DMARC1; p=reject; adkim=s\"\n";
+pub(crate) const HOUSE: &str = "_dmarc.house.example TXT \"v=DMARC1; p=reject; adkim=s\"\n";
 
 /// A house that has judged mail, with a key of its own.
 pub(crate) struct House {
@@ -49,7 +49,7 @@ pub(crate) struct House {
 
 impl House {
     /// Builds a house over the mails of a day. `published` is what the DNS says of it, beside its key where that is published.
-    fn new(relay: Option<SocketAddr>, published: &str, has_key: bool, day: &str) -> House {
+    pub(crate) fn new(relay: Option<SocketAddr>, published: &str, has_key: bool, day: &str) -> House {
         let folder = Folder::new();
         let key = SigningKey::from_seed(&[9; 32]).unwrap();
         let path = folder.write("key.pem", key.to_pem().unwrap());

@@ -139,6 +139,8 @@ pub struct NewOutgoing {
     pub kind: OutgoingKind,
     /// Where it goes: the address in `rua`, `ruf` or the like.
     pub destination: String,
+    /// Which one it is of several about that day; empty where there is one.
+    pub part: String,
     /// Now.
     pub planned_at: i64,
 }
@@ -146,7 +148,10 @@ pub struct NewOutgoing {
 impl NewOutgoing {
     /// Returns the hash that stands for what there is once.
     fn claim(&self) -> String {
-        Digest::of_parts(&[&self.domain, &self.day.to_string(), self.kind.word(), &self.destination]).to_string()
+        let day = self.day.to_string();
+        let mut parts = vec![&*self.domain, &*day, self.kind.word(), &*self.destination];
+        parts.extend(Some(&*self.part).filter(|part| !part.is_empty()));
+        Digest::of_parts(&parts).to_string()
     }
 }
 

@@ -14,6 +14,7 @@ fn outgoing(domain: &str) -> NewOutgoing {
         day: 20_000,
         kind: OutgoingKind::DmarcAggregate,
         destination: "mailto:rua@example.org".to_owned(),
+        part: String::new(),
         planned_at: NOW,
     }
 }
@@ -54,6 +55,8 @@ fn day_kind_and_destination_tell_reports_apart() {
             NewOutgoing { day: 20_001, ..one() },
             NewOutgoing { kind: OutgoingKind::Tls, ..one() },
             NewOutgoing { destination: "mailto:other@example.org".to_owned(), ..one() },
+            NewOutgoing { part: "1".to_owned(), ..one() },
+            NewOutgoing { part: "2".to_owned(), ..one() },
         ] {
             assert_eq!(ledger.plan(&new, &job("send")).await.unwrap(), Planned::New, "{new:?}");
         }

@@ -1,6 +1,6 @@
 //! Failure reports: read from mails, and written without people in them.
 
-use sekisho_report::dmarc::failure::write::{Covering, Redaction, write};
+use sekisho_report::dmarc::failure::write::{Covering, Redaction, cover, parts, write};
 use sekisho_report::dmarc::failure::{self, AuthFailure, Delivery, FailureReport, Original};
 use sekisho_report::mail::{self, Kind, Limits};
 use sekisho_report::unreadable::Fault;
@@ -117,4 +117,32 @@ fn people_are_taken_out_of_what_is_written() {
     let header = String::from_utf8(header.octets).unwrap();
     assert!(header.contains(&format!("From: <{hashed}@example.com>")), "{header}");
     assert!(header.contains(&format!("i={hashed}@example.com")), "{header}");
+}
+
+#[test]
+fn each_recipient_gets_the_same_parts_behind_a_header_of_its_own() {
+    let report = FailureReport {
+        reported_domain: vec!["example.com".into()],
+        authentication_results: vec![format!(
+            "mx.example; dmarc=fail\r\n\treason=\"\u{95a2}\u{6240} {}\"",
+            "x".repeat(2000)
+        )],
+        original: Some(Original {
+            is_whole: false,
+            octets: b"Date: today\r\nMessage-ID: <a.b.c@example.com>\r\n".to_vec(),
+        }),
+        ..FailureReport::default()
+    };
+    let redaction = Redaction { keyed_hash: &hash };
+    let covering =
+        |to| Covering { from: "a@mx.example", to, date: "today", message_id: "1@mx.example", boundary: "b1" };
+    let parts = parts(&report, "b1", &redaction);
+    for to in ["ruf@example.com", "ruf@other.example"] {
+        let mail = cover(&covering(to), "example.com") + &parts;
+        assert_eq!(mail, write(&report, &covering(to), &redaction));
+        assert!(mail.is_ascii() && mail.lines().all(|line| line.len() < 998), "{mail}");
+        // Its sender finds the mail by its own name.
+        let header = String::from_utf8(read(mail.as_bytes()).original.unwrap().octets).unwrap();
+        assert_eq!(header.trim_end(), "Date: today\r\nMessage-ID: <a.b.c@example.com>");
+    }
 }

@@ -14,8 +14,18 @@ use crate::fault::Fault;
 use crate::sign::read_name;
 
 /// The options.
-pub(super) const OPTIONS: &[&str] =
-    &["relay", "relay_tls", "from", "organization", "contact", "domain", "max_recipients", "max_megabytes"];
+pub(super) const OPTIONS: &[&str] = &[
+    "relay",
+    "relay_tls",
+    "from",
+    "organization",
+    "contact",
+    "domain",
+    "max_recipients",
+    "max_megabytes",
+    "failures",
+    "failures_per_day",
+];
 
 /// What was written.
 #[derive(Debug, Default, Deserialize)]
@@ -37,6 +47,10 @@ pub(super) struct RawReports {
     max_recipients: Option<Spanned<i64>>,
     /// A number.
     max_megabytes: Option<Spanned<i64>>,
+    /// Whether failure reports are sent.
+    failures: Option<Spanned<bool>>,
+    /// A number.
+    failures_per_day: Option<Spanned<i64>>,
 }
 
 /// The reports that we send.
@@ -58,6 +72,10 @@ pub(crate) struct ReportsSection {
     pub(crate) max_recipients: usize,
     /// How many octets a mail with a report has at most.
     pub(crate) max_octets: u64,
+    /// Whether failure reports are sent, too.
+    pub(crate) failures: bool,
+    /// Of how many failures a domain hears in a day.
+    pub(crate) failures_per_day: u32,
 }
 
 /// An SMTP server.
@@ -102,6 +120,8 @@ impl Default for ReportsSection {
             domain: None,
             max_recipients: 5,
             max_octets: 10 << 20,
+            failures: false,
+            failures_per_day: 10,
         }
     }
 }
@@ -112,6 +132,7 @@ impl ReportsSection {
         let default = ReportsSection::default();
         let megabytes = number(raw.max_megabytes, "reports.max_megabytes", 1..=40, faults);
         let recipients = number(raw.max_recipients, "reports.max_recipients", 1..=100, faults);
+        let failures = number(raw.failures_per_day, "reports.failures_per_day", 1..=1000, faults);
         let section = ReportsSection {
             relay: raw.relay.as_ref().and_then(|relay| read(relay, faults, SmtpRelay::read)),
             relay_tls: choice(raw.relay_tls, "reports.relay_tls", &RelayTls::ALL, RelayTls::as_str, faults)
@@ -121,8 +142,13 @@ impl ReportsSection {
             domain: raw.domain.as_ref().and_then(|name| read(name, faults, |text| read_name("fault-domain", text))),
             max_recipients: recipients.and_then(|most| most.try_into().ok()).unwrap_or(default.max_recipients),
             max_octets: megabytes.map_or(default.max_octets, |most| most << 20),
+            failures: raw.failures.as_ref().map_or(default.failures, |on| *on.get_ref()),
+            failures_per_day: failures.and_then(|most| most.try_into().ok()).unwrap_or(default.failures_per_day),
             from: raw.from.as_ref().and_then(|address| read(address, faults, read_address)),
         };
+        if let Some(on) = raw.failures.filter(|on| *on.get_ref()) {
+            required(raw.relay.as_ref(), "reports.relay", on.span(), faults);
+        }
         if let Some(relay) = raw.relay {
             required(raw.from, "reports.from", relay.span(), faults);
         }
@@ -168,6 +194,23 @@ fn read_address(text: &str) -> Result<Address, Fault> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn failures_are_told_only_where_there_is_a_relay_for_that() {
+        let faults = |text: &str| {
+            let mut faults = Vec::new();
+            let section = ReportsSection::check(toml::from_str(text).unwrap(), &mut faults);
+            (section.failures, section.failures_per_day, faults.len())
+        };
+        assert_eq!(faults(""), (false, 10, 0));
+        assert_eq!(faults("failures = false"), (false, 10, 0));
+        assert_eq!(faults("failures = true"), (true, 10, 1));
+        assert_eq!(
+            faults("failures = true\nrelay = '[::1]:25'\nfrom = 'a@b.example'\nfailures_per_day = 7"),
+            (true, 7, 0)
+        );
+        assert_eq!(faults("failures_per_day = 0").2, 1);
+    }
 
     #[test]
     fn relays_are_hosts_with_ports() {

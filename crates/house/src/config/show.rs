@@ -187,6 +187,8 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("reports", "domain", reports.domain.as_ref().map(ToString::to_string).into()),
         option("reports", "max_recipients", reports.max_recipients.into()),
         option("reports", "max_megabytes", (reports.max_octets >> 20).into()),
+        option("reports", "failures", reports.failures.into()),
+        option("reports", "failures_per_day", reports.failures_per_day.into()),
         option("names", "as_database", file(names.as_database.as_deref())),
         option("names", "country_database", file(names.country_database.as_deref())),
     ]);

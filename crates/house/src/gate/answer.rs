@@ -14,6 +14,7 @@ use super::annotation::{self, Deletion};
 use super::conversation::Conversation;
 use super::decision::{self, Act, Circumstances, Decision, decide};
 use super::event::Delivery;
+use super::failed::{Around, failed_mail};
 use super::hearing::{Judged, Unjudged, client_ip};
 use super::record::{record, record_unjudged};
 use super::seal::NewField;
@@ -46,7 +47,7 @@ where
     let forged = match (is_delivered, forged) {
         (true, Ok(forged)) => forged,
         _ => {
-            write_down(gate, session, judged, noted);
+            write_down(gate, session, judged, &header, noted);
             let help = gate.section.help.as_deref();
             let text = swamped.unwrap_or_else(|| decision::refusal(act, &judged.verdict, help));
             return conversation.say(&Reply::Code(&text));
@@ -57,7 +58,7 @@ where
     let sealed = seal.map(|seal| seal.on_arrival(&header, &judged.verdict.arc, &results, &judged.digests, judged.now));
     let sealed = sealed.map(|sealed| told(gate, session, sealed)).unwrap_or_default();
     // Nothing is written down as judged before all that may fail is done.
-    let id = write_down(gate, session, judged, noted);
+    let id = write_down(gate, session, judged, &header, noted);
     let (id, mark) = (format!(" {id}"), act == Act::Mark);
     if act == Act::Hold {
         conversation.say(&Reply::Quarantine("Sekisho: DMARC asks for quarantine"));
@@ -94,7 +95,7 @@ struct Noted {
 }
 
 /// Writes down what was found and what is done, for those who watch and for the books. Returns the verdict's id.
-fn write_down(gate: &Gate, session: &Session, judged: &Judged, noted: Noted) -> String {
+fn write_down(gate: &Gate, session: &Session, judged: &Judged, header: &Header<'_>, noted: Noted) -> String {
     let Noted { decision, copies, forged } = noted;
     let id = record(&gate.metrics, session, judged, decision, copies, forged);
     let delivery = Delivery {
@@ -106,7 +107,22 @@ fn write_down(gate: &Gate, session: &Session, judged: &Judged, noted: Noted) -> 
         decision,
     };
     gate.clerk.tell(judged, &delivery);
+    if gate.reports.failures {
+        leave_failed(gate, session, judged, header, decision.act);
+    }
     id
+}
+
+/// Leaves what may be told of a mail that failed to those who tell it.
+fn leave_failed(gate: &Gate, session: &Session, judged: &Judged, header: &Header<'_>, act: Act) {
+    let around = Around {
+        section: &gate.reports,
+        authserv_id: &authserv_id(gate, session),
+        host: &gate.host,
+        recipients: &session.envelope().recipients,
+        act,
+    };
+    failed_mail(judged, header, &around).into_iter().for_each(|mail| gate.failures.leave(mail));
 }
 
 /// Returns the fields of a seal. A mail that cannot be sealed goes without: a seal only ever adds to what a mail proves.

@@ -1,14 +1,15 @@
-//! Reports of ours: DMARC aggregate reports to the domains whose mail we judged (RFC 9990)
+//! Reports of ours: DMARC aggregate reports to the domains whose mail we judged (RFC 9990), and failure reports (RFC 9991)
 //!
 //! From the rows of a day to mails in other people's hands. [`asked`] reads again what a domain's record asks for, and whether
 //! those agree who are to get its reports; [`draft`] makes the report; [`reporter`] is who we are, proves before anything else
 //! that a report of ours would pass DMARC, and signs; [`relay`] hands mails over; [`jobs`] plans each report once, however many nodes there are, and sends
-//! it; [`command`] shows and starts all of that, [`daily`] does it each day.
+//! it; [`failures`] notes single mails that failed, for the same jobs; [`command`] shows and starts all of that, [`daily`] does it each day.
 
 mod asked;
 pub(super) mod command;
 mod daily;
 mod draft;
+mod failures;
 mod hindrance;
 mod jobs;
 mod prepare;
@@ -18,6 +19,7 @@ mod reporter;
 use jiff::civil::{Date, date};
 
 pub(crate) use self::daily::keep_sending;
+pub(crate) use self::failures::{FailedMail, Failures, NOTED, Waiting, is_public_suffix, keep_noting};
 pub(crate) use self::jobs::{BOUNCED, RESULTS};
 pub(crate) use self::reporter::Reporter;
 

@@ -34,6 +34,7 @@ fn office() -> Office {
             day: 20_000,
             kind: OutgoingKind::DmarcAggregate,
             destination: "rua@sender.example".to_owned(),
+            part: String::new(),
             planned_at: 1,
         };
         let job = NewJob {

@@ -23,7 +23,7 @@ pub struct FailureReport {
     pub user_agent: String,
     /// What failed.
     pub auth_failure: Vec<AuthFailure>,
-    /// Which checks were aligned with the author domain (RFC 9991): `dkim`, `spf`, `none`.
+    /// Which checks failed although they were aligned with the author domain (RFC 9991 §4): `dkim`, `spf`; or `none`.
     pub identity_alignment: Vec<String>,
     /// What became of the mail.
     pub delivery_result: Option<Delivery>,

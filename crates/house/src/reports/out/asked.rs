@@ -17,6 +17,25 @@ use super::hindrance::Hindrance;
 /// The most URIs of a record that are looked at: each may cost questions.
 const MOST_URIS: usize = 20;
 
+/// Which reports somebody asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wanted {
+    /// Aggregate reports: `rua`.
+    Aggregates,
+    /// Failure reports: `ruf`.
+    Failures,
+}
+
+impl Wanted {
+    /// Returns whom a record names for these.
+    fn of(self, record: &Record) -> Vec<(String, Option<u64>)> {
+        match self {
+            Wanted::Aggregates => record.rua_with_limits(),
+            Wanted::Failures => record.ruf.iter().map(|uri| (uri.clone(), None)).collect(),
+        }
+    }
+}
+
 /// What a domain asks for.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
@@ -42,15 +61,16 @@ pub(super) async fn ask(
     source: &Source,
     timeout: Duration,
     domain: &DomainName,
+    wanted: Wanted,
     most: usize,
 ) -> Result<Asked, Hindrance> {
     let (mut facts, mut errand) = (Facts::default(), Errand::new(timeout, Errand::QUESTIONS));
-    let judged = source.satisfy(&mut facts, &mut errand, |facts| judge(facts, domain, most)).await;
+    let judged = source.satisfy(&mut facts, &mut errand, |facts| judge(facts, domain, wanted, most)).await;
     judged.unwrap_or(Err(Hindrance::Dns))
 }
 
 /// Judges what a policy domain asks for by what is known.
-fn judge(facts: &Facts, domain: &DomainName, most: usize) -> Result<Result<Asked, Hindrance>, Missing> {
+fn judge(facts: &Facts, domain: &DomainName, wanted: Wanted, most: usize) -> Result<Result<Asked, Hindrance>, Missing> {
     let Ok(name) = domain.child(b"_dmarc") else { return Ok(Err(Hindrance::OddName)) };
     let outcome = &facts.get(&Question::txt(name))?.outcome;
     if outcome.is_transient() {
@@ -58,13 +78,13 @@ fn judge(facts: &Facts, domain: &DomainName, most: usize) -> Result<Result<Asked
     }
     // RFC 9989 §4.10: several records are none.
     let Ok([record]) = <[Record; 1]>::try_from(records(outcome)) else { return Ok(Err(Hindrance::NoRecord)) };
-    let wanted = record.rua_with_limits();
-    if wanted.is_empty() {
+    let named = wanted.of(&record);
+    if named.is_empty() {
         return Ok(Err(Hindrance::NobodyAsks));
     }
     let (mut recipients, mut missing) = (Vec::new(), Vec::new());
-    for (uri, limit) in wanted.into_iter().take(MOST_URIS) {
-        match recipients_of(facts, domain, uri, limit) {
+    for (uri, limit) in named.into_iter().take(MOST_URIS) {
+        match recipients_of(facts, domain, wanted, uri, limit) {
             Ok(found) => recipients.extend(found),
             Err(Missing(questions)) => missing.extend(questions),
         }
@@ -100,12 +120,13 @@ fn bounded(all: Vec<Recipient>, most: usize) -> Vec<Recipient> {
 fn recipients_of(
     facts: &Facts,
     domain: &DomainName,
+    wanted: Wanted,
     uri: String,
     limit: Option<u64>,
 ) -> Result<Vec<Recipient>, Missing> {
     let found = match address(&uri) {
         Err(why) => Err(why),
-        Ok((address, host)) => match consent(facts, domain, &host)? {
+        Ok((address, host)) => match consent(facts, domain, wanted, &host)? {
             Err(why) => Err(why),
             Ok(None) => Ok(vec![Recipient { uri: uri.clone(), address: Ok(address), limit }]),
             Ok(Some(instead)) => Ok(instead),
@@ -118,6 +139,7 @@ fn recipients_of(
 fn consent(
     facts: &Facts,
     domain: &DomainName,
+    wanted: Wanted,
     host: &DomainName,
 ) -> Result<Result<Option<Vec<Recipient>>, Hindrance>, Missing> {
     if host == domain {
@@ -145,9 +167,10 @@ fn consent(
     if agreed.is_empty() {
         return Ok(Err(Hindrance::NoConsent(name.to_string())));
     }
-    // Step 9: the host may name other addresses, but its own alone.
-    let Some(record) = agreed.iter().find(|record| !record.rua.is_empty()) else { return Ok(Ok(None)) };
-    let instead = record.rua_with_limits().into_iter().take(MOST_URIS).map(|(uri, limit)| match address(&uri) {
+    // Step 9: the host may name other addresses, but its own alone. RFC 9991 §5: for failure reports it does so in `ruf`.
+    let others = agreed.iter().map(|record| wanted.of(record)).find(|named| !named.is_empty());
+    let Some(others) = others else { return Ok(Ok(None)) };
+    let instead = others.into_iter().take(MOST_URIS).map(|(uri, limit)| match address(&uri) {
         Ok((address, at)) if at == *host => Ok(Recipient { uri, address: Ok(address), limit }),
         _ => Err(Hindrance::Elsewhere),
     });
@@ -205,10 +228,16 @@ mod tests {
 
     /// Asks a zone; returns each recipient's address or the word of what hinders.
     fn asked(zone: &str, domain: &str) -> Result<Vec<String>, &'static str> {
+        asked_for(Wanted::Aggregates, zone, domain)
+    }
+
+    /// Asks a zone for whom these reports are.
+    fn asked_for(wanted: Wanted, zone: &str, domain: &str) -> Result<Vec<String>, &'static str> {
         let source = Source::Zone(Zone::parse(zone).unwrap());
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
         let domain = DomainName::parse(domain).unwrap();
-        let asked = runtime.block_on(ask(&source, Duration::from_secs(5), &domain, 2)).map_err(|why| why.word())?;
+        let asked =
+            runtime.block_on(ask(&source, Duration::from_secs(5), &domain, wanted, 2)).map_err(|why| why.word())?;
         let told = asked.recipients.iter().map(|recipient| match &recipient.address {
             Ok(address) => format!("{address} {:?}", recipient.limit),
             Err(why) => format!("{} {}", recipient.uri, why.word()),
@@ -245,6 +274,19 @@ b.example._report._dmarc.other.example TXT "v=DMARC1; rua=mailto:victim@victim.e
 "#;
         assert_eq!(asked(zone, "a.example").unwrap(), ["new@other.example Some(1048576)"]);
         assert_eq!(asked(zone, "b.example").unwrap(), ["mailto:old@other.example elsewhere"]);
+    }
+
+    #[test]
+    fn failure_reports_have_recipients_of_their_own_and_strangers_have_to_agree_to_them_too() {
+        let zone = r#"
+_dmarc.a.example TXT "v=DMARC1; p=none; rua=mailto:rua@a.example; ruf=mailto:ruf@a.example,mailto:c@other.example,mailto:d@third.example"
+a.example._report._dmarc.other.example TXT "v=DMARC1; rua=mailto:rua@victim.example; ruf=mailto:new@other.example"
+_dmarc.b.example TXT "v=DMARC1; p=none; rua=mailto:rua@b.example"
+"#;
+        let failures = |domain| asked_for(Wanted::Failures, zone, domain);
+        let expected = ["ruf@a.example None", "new@other.example None", "mailto:d@third.example no-consent"];
+        assert_eq!(failures("a.example").unwrap(), expected);
+        assert_eq!(failures("b.example"), Err("nobody-asks"));
     }
 
     #[test]

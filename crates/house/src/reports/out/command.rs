@@ -9,7 +9,7 @@ use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use lettre::Address;
 use sekisho_core::visible::Visible;
-use sekisho_ledger::{Ledger, Outgoing, OutgoingFilter, OutgoingKind, OutgoingState};
+use sekisho_ledger::{Ledger, Outgoing, OutgoingFilter, OutgoingState};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
 
@@ -182,7 +182,6 @@ impl OutArguments {
     async fn list(&self, folder: &DataFolder, json: bool, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
         let ledger = folder.ledger().await?;
         let filter = OutgoingFilter {
-            kind: Some(OutgoingKind::DmarcAggregate),
             domain: self.domain.as_ref().map(ToString::to_string),
             day: self.day.map(day_number),
             ..OutgoingFilter::default()
@@ -334,7 +333,7 @@ fn books_fault(why: &anyhow::Error) -> Fault {
     Fault::new("fault-out-books", []).because(Fault::quote(format!("{why:#}")))
 }
 
-/// Writes a report of the list as a line: the day, about whom, what became of it, to whom, why.
+/// Writes a report of the list as a line: the day, what it is, about whom, what became of it, to whom, why.
 fn listed(row: &Outgoing, paint: Paint) -> String {
     let tone = match row.state {
         OutgoingState::Sent | OutgoingState::Made => Tone::Good,
@@ -345,7 +344,8 @@ fn listed(row: &Outgoing, paint: Paint) -> String {
     let to = if row.destination.is_empty() { "-" } else { &row.destination };
     let reason = row.reason.as_deref().unwrap_or_default();
     format!(
-        "{day}  {:<28} {} {:<2} {:<32} {}",
+        "{day}  {:<15} {:<28} {} {:<2} {:<32} {}",
+        row.kind.word(),
         Visible(row.domain.as_bytes()).to_string(),
         paint.tone(tone, &format!("{:<8}", row.state.word())),
         row.attempts,
@@ -362,6 +362,7 @@ fn listed_json(row: &Outgoing) -> String {
     json!({
         "id": row.id.to_string(),
         "day": day_of(row.day).map(|day| day.to_string()),
+        "kind": row.kind.word(),
         "domain": row.domain,
         "recipient": Some(&row.destination).filter(|to| !to.is_empty()),
         "state": row.state.word(),

@@ -29,12 +29,16 @@ pub(super) enum Hindrance {
     TooMany(usize),
     /// The mail has so many octets, and only so many may be.
     TooLarge(u64, u64),
+    /// The name is a public suffix: whoever is asked there is not the owner of the mail.
+    PublicSuffix,
+    /// Failure reports are turned off since.
+    TurnedOff,
 }
 
 impl Hindrance {
     /// Every stable word.
     #[cfg(test)]
-    pub(super) const WORDS: [&str; 12] = [
+    pub(super) const WORDS: [&str; 14] = [
         "nobody-asks",
         "no-record",
         "no-mail",
@@ -47,6 +51,8 @@ impl Hindrance {
         "elsewhere",
         "too-many",
         "too-large",
+        "public-suffix",
+        "turned-off",
     ];
 
     /// Returns its stable word.
@@ -64,6 +70,8 @@ impl Hindrance {
             Hindrance::Elsewhere => "elsewhere",
             Hindrance::TooMany(_) => "too-many",
             Hindrance::TooLarge(..) => "too-large",
+            Hindrance::PublicSuffix => "public-suffix",
+            Hindrance::TurnedOff => "turned-off",
         }
     }
 
@@ -86,6 +94,8 @@ impl Hindrance {
             Hindrance::Address => Fault::new("out-address", []),
             Hindrance::NoConsent(name) => Fault::new("out-no-consent", [("name", name.clone().into())]),
             Hindrance::Elsewhere => Fault::new("out-elsewhere", []),
+            Hindrance::PublicSuffix => Fault::new("out-public-suffix", []),
+            Hindrance::TurnedOff => Fault::new("out-turned-off", []),
             Hindrance::TooMany(most) => Fault::new("out-too-many", [("most", (*most).into())]),
             Hindrance::TooLarge(size, most) => {
                 Fault::new("out-too-large", [("size", kilobytes(*size)), ("most", kilobytes(*most))])

@@ -4,6 +4,7 @@
 //! freezes the report in the vault, and claims a row and a job for each recipient; those send the mail, which is frozen in the
 //! vault as well, so that whoever gets it twice sees that it is the same.
 
+mod failure;
 #[cfg(test)]
 mod tests;
 
@@ -24,6 +25,7 @@ use sekisho_report::dmarc::aggregate::letter::Letter;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
+pub(super) use self::failure::Sample;
 use super::asked::Recipient;
 use super::draft::Names;
 use super::hindrance::Hindrance;
@@ -42,6 +44,8 @@ pub(crate) const BOUNCED: &str = "bounced";
 const MAKE: &str = "make-report";
 /// The queue of mails that wait to be sent.
 const SEND: &str = "send-report";
+/// The queue of failures that wait to be told of.
+pub(super) const FAILURE: &str = "make-failure-report";
 /// How long a job is kept before another may take it, in microseconds: longer than the relay may take.
 const LEASE: i64 = 300_000_000;
 /// How often a job is tried: for about a day.
@@ -97,9 +101,50 @@ enum Ended {
     Never(String),
 }
 
+/// What is claimed.
+struct Claimed<'c> {
+    /// The policy domain.
+    domain: &'c str,
+    /// Which day.
+    day: i64,
+    /// What it is.
+    kind: OutgoingKind,
+    /// To whom; empty for the report itself.
+    destination: String,
+    /// Which one of several.
+    part: String,
+}
+
 /// What a mail's job has to know.
+enum Errand {
+    /// An aggregate report.
+    Aggregate(Bundle),
+    /// A failure report.
+    Failure(Sample),
+}
+
+impl Errand {
+    /// Reads the errand of a job.
+    fn read(kind: OutgoingKind, payload: &str) -> anyhow::Result<Errand> {
+        let read = match kind {
+            OutgoingKind::DmarcFailure => serde_json::from_str(payload).map(Errand::Failure),
+            _ => serde_json::from_str(payload).map(Errand::Aggregate),
+        };
+        read.context("the job cannot be read")
+    }
+
+    /// Returns why the mail is not sent, where it is not.
+    fn why(&self) -> Option<&String> {
+        match self {
+            Errand::Aggregate(bundle) => bundle.why.as_ref(),
+            Errand::Failure(sample) => sample.why.as_ref(),
+        }
+    }
+}
+
+/// An aggregate report for one recipient.
 #[derive(Debug, Deserialize, Serialize)]
-struct Errand {
+struct Bundle {
     /// The packed report in the vault.
     report: String,
     /// Its Report-ID.
@@ -119,8 +164,14 @@ impl Sender {
         let mut new = 0;
         for domain in policy_domains(&self.lake, day).await? {
             if only.as_ref().is_none_or(|only| *only == domain.policy_domain) {
-                let planned =
-                    self.claim(&domain.policy_domain, day_number(day), String::new(), MAKE, String::new()).await?;
+                let claimed = Claimed {
+                    domain: &domain.policy_domain,
+                    day: day_number(day),
+                    kind: OutgoingKind::DmarcAggregate,
+                    destination: String::new(),
+                    part: String::new(),
+                };
+                let planned = self.claim(claimed, MAKE, String::new()).await?;
                 new += u64::from(planned == Planned::New);
             }
         }
@@ -128,35 +179,20 @@ impl Sender {
     }
 
     /// Claims a row with its job.
-    async fn claim(
-        &self,
-        domain: &str,
-        day: i64,
-        destination: String,
-        queue: &str,
-        payload: String,
-    ) -> anyhow::Result<Planned> {
+    async fn claim(&self, claimed: Claimed<'_>, queue: &str, payload: String) -> anyhow::Result<Planned> {
         let now = (self.clock)();
-        let (row, job) = (new_id(now)?, new_id(now)?);
-        let kind = OutgoingKind::DmarcAggregate;
-        let row = NewOutgoing { id: row, domain: domain.to_owned(), day, kind, destination, planned_at: now };
-        let job = NewJob {
-            id: job,
-            queue: queue.to_owned(),
-            subject: row.id.to_string(),
-            payload,
-            once: None,
-            due: now,
-            made_at: now,
-            max_attempts: ATTEMPTS,
-        };
+        let Claimed { domain, day, kind, destination, part } = claimed;
+        let (id, domain) = (new_id(now)?, domain.to_owned());
+        let row = NewOutgoing { id, domain, day, kind, destination, part, planned_at: now };
+        let job = first_job(&row, queue, payload)?;
         Ok(self.ledger.plan(&row, &job).await?)
     }
 
     /// Does one job that is due; false where there is none.
     pub(super) async fn work(&self, tally: &mut Tally) -> Result<bool, Fault> {
         let now = (self.clock)();
-        for queue in [MAKE, SEND] {
+        // What a forger can cause comes last: nobody's daily report waits for it.
+        for queue in [MAKE, SEND, FAILURE] {
             if let Some(lease) = self.ledger.lease(queue, &self.worker, 1, now, now + LEASE).await?.pop() {
                 self.attempt(queue, &lease, tally).await?;
                 return Ok(true);
@@ -167,7 +203,11 @@ impl Sender {
 
     /// Does a job, and says in the book how it ended.
     async fn attempt(&self, queue: &str, lease: &Lease, tally: &mut Tally) -> Result<(), Fault> {
-        let done = if queue == MAKE { self.make(lease).await } else { self.deliver(lease).await };
+        let done = match queue {
+            MAKE => self.make(lease).await,
+            FAILURE => self.make_failure(lease).await,
+            _ => self.deliver(lease).await,
+        };
         let now = (self.clock)();
         match done {
             Ok(Ended::Quietly) => settle(self.ledger.finish(lease, now).await),
@@ -259,8 +299,10 @@ impl Sender {
             Err(why) => (recipient.uri.clone(), Some(why.noted())),
         };
         let Names { report_id, subject, file_name } = names.clone();
-        let errand = Errand { report: report.to_string(), report_id, subject, file_name, why };
-        self.claim(&row.domain, row.day, destination, SEND, serde_json::to_string(&errand)?).await?;
+        let bundle = Bundle { report: report.to_string(), report_id, subject, file_name, why };
+        let kind = OutgoingKind::DmarcAggregate;
+        let claimed = Claimed { domain: &row.domain, day: row.day, kind, destination, part: String::new() };
+        self.claim(claimed, SEND, serde_json::to_string(&bundle)?).await?;
         Ok(())
     }
 
@@ -270,8 +312,9 @@ impl Sender {
         if matches!(row.state, OutgoingState::Sent | OutgoingState::Bounced) {
             return Ok(Ended::Quietly);
         }
-        let errand: Errand = serde_json::from_str(&lease.job.payload).context("the job cannot be read")?;
-        if let Some(why) = errand.why {
+        let errand = Errand::read(row.kind, &lease.job.payload)?;
+        let is_off = matches!(errand, Errand::Failure(_)) && !self.reporter.failures;
+        if let Some(why) = errand.why().cloned().or_else(|| is_off.then(|| Hindrance::TurnedOff.noted())) {
             self.mark(id, OutgoingState::Skipped, Some(why)).await?;
             return Ok(Ended::Skipped);
         }
@@ -304,32 +347,41 @@ impl Sender {
 
     /// Writes and signs a mail, and keeps it: whatever is sent from now on is this one.
     async fn compose(&self, name: &str, row: &Outgoing, errand: &Errand, to: &Address) -> anyhow::Result<Vec<u8>> {
-        let report: Digest = errand.report.parse().context("the job names no report")?;
+        let mail = match errand {
+            Errand::Aggregate(bundle) => self.cover(name, row, bundle, to).await?,
+            Errand::Failure(sample) => self.cover_failure(name, sample, to).await?,
+        };
+        let at = (self.clock)();
+        let mail = self.reporter.sign(&mail, Timestamp::from_microsecond(at)?)?;
+        let (state, evidence) = (OutgoingState::Planned, Some(self.vault.put(mail.clone()).await?));
+        let message_id = Some(name.to_owned());
+        let mark = OutgoingMark { state, reason: None, evidence, message_id, attempted: false, at };
+        self.ledger.mark_outgoing(row.id, &mark).await?;
+        Ok(mail)
+    }
+
+    /// Writes the mail with an aggregate report.
+    async fn cover(&self, name: &str, row: &Outgoing, bundle: &Bundle, to: &Address) -> anyhow::Result<Vec<u8>> {
+        let report: Digest = bundle.report.parse().context("the job names no report")?;
         let packed = self.vault.get(&report).await?;
         let identity = &self.reporter.identity;
         let now = Timestamp::from_microsecond((self.clock)())?;
         let day = day_of(row.day).context("the day of the report is none")?;
         let text = format!(
             "This is a DMARC aggregate report (RFC 9990) about {}\nfor {day} (UTC), made by {}.\nReport-ID: {}\n\nQuestions: {}\n",
-            row.domain, identity.organization, errand.report_id, identity.contact
+            row.domain, identity.organization, bundle.report_id, identity.contact
         );
         let letter = Letter {
             from: identity.from.as_ref(),
             to: to.as_ref(),
-            subject: &errand.subject,
+            subject: &bundle.subject,
             date: now,
             message_id: name,
             text: &text,
-            file_name: &errand.file_name,
+            file_name: &bundle.file_name,
             packed: &packed,
         };
-        let mail = self.reporter.sign(&letter.write()?, now)?;
-        let evidence = Some(self.vault.put(mail.clone()).await?);
-        let (state, at) = (OutgoingState::Planned, (self.clock)());
-        let mark =
-            OutgoingMark { state, reason: None, evidence, message_id: Some(name.to_owned()), attempted: false, at };
-        self.ledger.mark_outgoing(row.id, &mark).await?;
-        Ok(mail)
+        Ok(letter.write()?)
     }
 
     /// Returns the row of a job.
@@ -365,8 +417,22 @@ fn settle(ended: Result<(), LeaseError>) -> Result<(), Fault> {
     }
 }
 
+/// Returns the first job of a row.
+pub(super) fn first_job(row: &NewOutgoing, queue: &str, payload: String) -> anyhow::Result<NewJob> {
+    Ok(NewJob {
+        id: new_id(row.planned_at)?,
+        queue: queue.to_owned(),
+        subject: row.id.to_string(),
+        payload,
+        once: None,
+        due: row.planned_at,
+        made_at: row.planned_at,
+        max_attempts: ATTEMPTS,
+    })
+}
+
 /// Returns a new id.
-fn new_id(now: i64) -> anyhow::Result<Id> {
+pub(super) fn new_id(now: i64) -> anyhow::Result<Id> {
     let mut random = [0; 10];
     rand::fill(&mut random).map_err(|_| anyhow!("the system has no randomness"))?;
     Ok(Id::new(now, random))

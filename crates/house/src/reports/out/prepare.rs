@@ -9,7 +9,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::sums::{PolicyDomain, ReportRow};
 use sekisho_ledger::Ledger;
 
-use super::asked::{self, Recipient};
+use super::asked::{self, Recipient, Wanted};
 use super::draft::{Draft, draft};
 use super::hindrance::Hindrance;
 use super::reporter::Reporter;
@@ -73,7 +73,7 @@ impl Preparation<'_> {
         let name = DomainName::parse(domain).ok().filter(asked::is_usual);
         let Some(name) = name else { return Ok(Err(Hindrance::OddName.into())) };
         let (source, timeout) = self.reporter.source();
-        let asked = match asked::ask(source, timeout, &name, self.reporter.max_recipients).await {
+        let asked = match asked::ask(source, timeout, &name, Wanted::Aggregates, self.reporter.max_recipients).await {
             Ok(asked) => asked,
             Err(why) => return Ok(Err(why.into())),
         };

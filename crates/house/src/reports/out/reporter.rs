@@ -74,6 +74,8 @@ pub(crate) struct Reporter {
     pub(super) max_recipients: usize,
     /// How many octets a mail may have.
     pub(super) max_octets: u64,
+    /// Whether failure reports are sent.
+    pub(super) failures: bool,
     /// Whose keys sign.
     office: Arc<Office>,
     /// Who judges, and where answers come from.
@@ -102,6 +104,7 @@ impl Reporter {
             outlet: relay.map(|relay| Outlet { relay, tls, host }),
             max_recipients: section.max_recipients,
             max_octets: section.max_octets,
+            failures: section.failures,
             office,
             examiner,
         })

@@ -56,8 +56,13 @@ pub struct Covering<'c> {
 
 /// Writes the mail. Texts lose what could begin another line; the failed mail keeps only fields that say how it came.
 pub fn write(report: &FailureReport, covering: &Covering<'_>, redaction: &Redaction<'_>) -> String {
-    let Covering { boundary, .. } = covering;
     let domain = report.reported_domain.first().map_or("", String::as_str);
+    cover(covering, domain) + &parts(report, covering.boundary, redaction)
+}
+
+/// Writes the header of a mail about a domain, up to the empty line: what differs from one recipient to the next.
+pub fn cover(covering: &Covering<'_>, domain: &str) -> String {
+    let Covering { boundary, .. } = covering;
     let mut mail = Lines::default();
     mail.field("From", covering.from);
     mail.field("To", covering.to);
@@ -68,6 +73,13 @@ pub fn write(report: &FailureReport, covering: &Covering<'_>, redaction: &Redact
     mail.field("MIME-Version", "1.0");
     mail.field("Content-Type", &format!("multipart/report; report-type=feedback-report; boundary=\"{boundary}\""));
     mail.line("");
+    mail.0
+}
+
+/// Writes the parts of the mail, behind its header: what is told, with people taken out of it.
+pub fn parts(report: &FailureReport, boundary: &str, redaction: &Redaction<'_>) -> String {
+    let domain = report.reported_domain.first().map_or("", String::as_str);
+    let mut mail = Lines::default();
     mail.line(&format!("--{boundary}"));
     mail.line("Content-Type: text/plain; charset=utf-8\r\n");
     mail.line(&format!("A mail that bears the name of {} failed its checks here.", one_line(domain)));
@@ -132,8 +144,12 @@ fn write_header(mail: &mut Lines, original: &[u8], redaction: &Redaction<'_>) {
 }
 
 impl Redaction<'_> {
-    /// Takes people out of a field: names shown beside addresses go, local parts are hashed.
+    /// Takes people out of a field: names shown beside addresses go, local parts are hashed. What the sender called the mail stays, or
+    /// it could not find it again.
     fn field(&self, name: &str, value: &str) -> String {
+        if name.eq_ignore_ascii_case("message-id") {
+            return value.to_owned();
+        }
         let names_people = ["from", "to", "cc", "reply-to", "sender"].iter().any(|one| name.eq_ignore_ascii_case(one));
         if !names_people {
             return self.addresses(value);
@@ -193,9 +209,12 @@ impl Lines {
     fn field(&mut self, name: &str, value: &str) {
         /// How long a line should get (RFC 5322 §2.1.1).
         const LINE: usize = 78;
+        /// How long it may get, less what stands around a word: of a longer one the rest is left out.
+        const LONGEST: usize = 900;
         let mut length = name.len() + 1;
         self.0.extend([name, ":"]);
         for word in one_line(value).split(' ').filter(|word| !word.is_empty()) {
+            let word = word.get(..LONGEST).unwrap_or(word);
             if length + 1 + word.len() > LINE && length > name.len() + 1 {
                 self.0.push_str("\r\n");
                 length = 0;
@@ -214,7 +233,12 @@ impl Lines {
     }
 }
 
-/// Returns a text without what could end its line.
+/// Returns a text without what could end its line, and without what is no ASCII: not every server on the way bears it.
 fn one_line(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { ' ' } else { c }).collect()
+    let plain = |c: char| match c {
+        c if c.is_control() => ' ',
+        c if !c.is_ascii() => '?',
+        c => c,
+    };
+    text.chars().map(plain).collect()
 }

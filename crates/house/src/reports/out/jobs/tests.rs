@@ -28,11 +28,21 @@ fn clock() -> (Arc<AtomicI64>, Clock) {
 
 /// Makes a sender over books in a folder, who asks a zone and sends by a relay, and what lets two hours go by.
 async fn sender(folder: &tempfile::TempDir, relay: std::net::SocketAddr, zone: &str) -> (Sender, impl Fn()) {
+    sender_with(folder, relay, zone, "").await
+}
+
+/// The same, with more in `[reports]`.
+async fn sender_with(
+    folder: &tempfile::TempDir,
+    relay: std::net::SocketAddr,
+    zone: &str,
+    further: &str,
+) -> (Sender, impl Fn() + use<>) {
     let key = folder.path().join("key.pem");
     fs::write(&key, SigningKey::from_seed(&[9; 32]).unwrap().to_pem().unwrap()).unwrap();
     fs::set_permissions(&key, Permissions::from_mode(0o600)).unwrap();
     let config = config_for_testing(&format!(
-        "[reports]\nrelay = '{relay}'\nfrom = 'dmarc@house.example'\n\
+        "[reports]\nrelay = '{relay}'\nfrom = 'dmarc@house.example'\n{further}\
          [[sign.keys]]\ndomain = 'house.example'\nselector = 's'\nkey = {key:?}\n"
     ));
     let office = Office::open(&config).unwrap();
@@ -233,5 +243,63 @@ async fn a_recipient_that_is_refused_for_good_is_told_and_not_tried_again() {
     assert_eq!(envelope, [mail, "RCPT TO:<rua@sender.example> NOTIFY=FAILURE".to_owned()]);
     let filter = JobFilter { state: Some(JobState::Dead), ..JobFilter::default() };
     assert_eq!(sender.ledger.jobs(&filter, None, 9).await.unwrap().rows.len(), 1);
+    sender.ledger.close().await;
+}
+
+/// Notes a failure of a domain, does its jobs, and returns what came of them, with each row's state and reason.
+async fn told_of_failure(sender: &Sender, domain: &str) -> (Tally, Vec<(OutgoingState, Option<String>)>) {
+    let parts = sender.vault.put(b"--b\r\n\r\nWhat is told.\r\n--b--\r\n".to_vec()).await.unwrap();
+    let reported = domain.to_owned();
+    let sample = Sample { parts: parts.to_string(), boundary: "b".to_owned(), reported, why: None };
+    let (kind, destination) = (OutgoingKind::DmarcFailure, String::new());
+    let claimed = Claimed { domain, day: 20_000, kind, destination, part: "1".to_owned() };
+    sender.claim(claimed, FAILURE, serde_json::to_string(&sample).unwrap()).await.unwrap();
+    let tally = worked(sender).await;
+    let filter = OutgoingFilter { domain: Some(domain.to_owned()), ..OutgoingFilter::default() };
+    let rows = sender.ledger.outgoings(&filter, None, 9).await.unwrap().rows;
+    (tally, rows.into_iter().map(|row| (row.state, row.reason)).collect())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_is_told_to_who_asks_for_it_now_and_to_no_public_suffix() {
+    let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start());
+    let zone = "_dmarc.a.example TXT \"v=DMARC1; p=none; ruf=mailto:ruf@a.example\"\n\
+        _dmarc.psd.example TXT \"v=DMARC1; p=none; psd=y; ruf=mailto:ruf@psd.example\"\n\
+        _dmarc.co.uk TXT \"v=DMARC1; p=none; ruf=mailto:ruf@co.uk\"\n\
+        _dmarc.none.example TXT \"v=DMARC1; p=none; rua=mailto:rua@none.example\"\n";
+    let (sender, _) = sender_with(&folder, sink.address(), zone, "failures = true\n").await;
+    let (tally, rows) = told_of_failure(&sender, "a.example").await;
+    assert_eq!(tally, Tally { sent: 1, ..Tally::default() });
+    assert_eq!(rows, [(OutgoingState::Sent, None), (OutgoingState::Made, None)]);
+    let arrival = &sink.arrivals()[0];
+    assert!(arrival.sender.contains("<dmarc@house.example>") && arrival.mail.starts_with(b"DKIM-Signature:"));
+    assert_eq!(arrival.fields("To"), ["ruf@a.example"]);
+    assert_eq!(arrival.body(), b"--b\r\n\r\nWhat is told.\r\n--b--\r\n");
+    for (domain, word) in
+        [("psd.example", "public-suffix: "), ("co.uk", "public-suffix: "), ("none.example", "nobody-asks: ")]
+    {
+        let (tally, rows) = told_of_failure(&sender, domain).await;
+        assert_eq!(tally, Tally { skipped: 1, ..Tally::default() });
+        assert!(rows.len() == 1 && rows[0].1.as_ref().unwrap().starts_with(word), "{rows:?}");
+    }
+    assert_eq!(sink.count(), 1);
+    sender.ledger.close().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_failure_reports_were_turned_off_none_goes_out_that_waits() {
+    let (folder, sink) = (tempfile::tempdir().unwrap(), Sink::start());
+    let zone = "_dmarc.a.example TXT \"v=DMARC1; p=none; ruf=mailto:ruf@a.example\"\n";
+    let (sender, _) = sender(&folder, sink.address(), zone).await;
+    let (tally, rows) = told_of_failure(&sender, "a.example").await;
+    assert_eq!((tally, rows.len()), (Tally { skipped: 1, ..Tally::default() }, 1));
+    assert!(rows[0].1.as_ref().unwrap().starts_with("turned-off: "), "{rows:?}");
+    // Nor does a mail that was claimed already.
+    let sample = Sample { parts: String::new(), boundary: "b".to_owned(), reported: "a.example".to_owned(), why: None };
+    let (kind, destination) = (OutgoingKind::DmarcFailure, "ruf@a.example".to_owned());
+    let claimed = Claimed { domain: "a.example", day: 20_000, kind, destination, part: "2".to_owned() };
+    sender.claim(claimed, SEND, serde_json::to_string(&sample).unwrap()).await.unwrap();
+    assert_eq!(worked(&sender).await, Tally { skipped: 1, ..Tally::default() });
+    assert_eq!(sink.count(), 0);
     sender.ledger.close().await;
 }
