@@ -16,6 +16,7 @@ mod examples;
 mod facts;
 mod gate;
 mod hostile;
+mod imap;
 mod intake;
 mod mailbox;
 mod notebook;
