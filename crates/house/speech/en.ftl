@@ -125,6 +125,7 @@ fault-bind = cannot listen on `{ $address }`
 fault-runtime = the program cannot be started
 fault-data-folder = cannot keep books in { $path } as user `{ $user }`
 fault-no-data = there are no books in { $path } yet: start `sekisho serve`, or `sekisho report import` something
+fault-make-folder = cannot make the folder { $path }
 fault-no-data-folder = no data folder can be had: set `store.folder`
 fault-no-lake = this program was built without a lake
 fault-lake = the lake cannot do that
@@ -159,6 +160,8 @@ serve-intake = listening for senders of reports (SMTP) on { $address }
 serve-lmtp = listening for MTAs that deliver reports (LMTP) on { $address }
 fault-intake-address = `{ $value }` names no mailboxes; write `local@example.org`, `local@` or `@example.org`
 fault-intake-twice = `{ $value }` stands here twice: a mailbox is for one kind of report
+fault-imap-place = `{ $value }` is no mailbox: write imaps://USER@HOST[:PORT]/FOLDER, the password elsewhere
+fault-imap-password = the password of the mailbox is missing: name a file with `--password-file`, or set SEKISHO_IMAP_PASSWORD
 fault-certificate = the certificate `{ $path }` cannot be used
 fault-store-ledger = a shared ledger is written `postgres://USER@HOST/DATABASE`
 fault-store-vault = `{ $value }` is not a bucket; write `s3://BUCKET` or `s3://BUCKET/PREFIX`
@@ -446,6 +449,12 @@ show-more = … and { $number } more sources (--json shows all)
 why-not-day = not a day: write it as `2026-11-21`
 fault-relay = `{ $value }` is no SMTP server; write `HOST:PORT`
 fault-address = `{ $value }` is no mail address in ASCII
+fault-out-day = { $day } (UTC) is not over yet: its report would leave out what is still to come
+note-out-from = `reports.from` is not set: what follows is shown as if reports came from this host
+show-unproven = { $mails ->
+    [one] One mail is
+   *[other] { $mails } mails are
+} told of by reports that prove no sender: `--unproven` shows them
 fault-out-unset = nothing can be sent: set `reports.relay` and `reports.from`
 fault-out-books = the reports cannot be prepared
 fault-out-no-key = reports would fail DMARC: there is no key for { $domain } in [[sign.keys]] (`sekisho sign --new-key` makes one)
@@ -500,15 +509,18 @@ why-record-selector = a key needs its name; write `SELECTOR._domainkey.{ $domain
 fault-simulate-nothing = for these days there are neither reports about { $domain } nor mails that our own gate saw, so nothing can be judged again
 note-simulate-faulty = receivers will not act upon the proposed `{ $name }` as it is written: look at its tag `{ $tag }`
 simulate-head = { $domain }, { $first } to { $last }, judged again as if this were published:
-simulate-seen = { $mails ->
-    [one] One of the mails is
-   *[other] { $mails } of the mails are
-} from our own gate; the others are from reports.
+simulate-seen = { $others ->
+    [yes] { $mails ->
+        [one] One of the mails is
+       *[other] { $mails } of the mails are
+    } from our own gate; the others are from reports.
+   *[no] All mails are from our own gate; there are no reports.
+}
 simulate-breaks = Would start to fail: { $streams ->
     [one] 1 stream
    *[other] { $streams } streams
 }, { $mails } mails
-simulate-harsher = Fail already, and would be treated more severely: { $streams ->
+simulate-harsher = Do not pass now either, and would be treated more severely: { $streams ->
     [one] 1 stream
    *[other] { $streams } streams
 }, { $mails } mails
@@ -551,6 +563,7 @@ advice-relax = → publish { $tag }=r:
 advice-keep-key = → leave the key { $name } as it is until nothing is signed with it any more
 advice-spf = → name the source in the SPF record of { $domain } ({ $lookups } of 10 lookups):
 advice-sign = → let the source sign with DKIM, d={ $domain }
+advice-unconfirmed = → nothing proves that this source is yours, so nothing is proposed; if it is, confirm it in [[names.own]] (`report spf-omissions` shows how)
 advice-none = → no change of these records saves it
 
 ## sekisho report spf-omissions

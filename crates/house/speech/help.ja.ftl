@@ -124,8 +124,10 @@ sekisho-report-examples =
     終了コード: 0 完了、1 読めない、送れないものがあった、または何も見つからなかった、2 実行できなかった
 sekisho-report--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
 sekisho-report--json = JSON で書く
-sekisho-report-import = レポートを取り込む（ファイル、フォルダー、mbox、Maildir）
+sekisho-report-import = レポートを取り込む（ファイル、フォルダー、mbox、Maildir、IMAP のメールボックス）
 sekisho-report-import--paths = レポートのある場所
+sekisho-report-import--password_file = メールボックスのパスワードを SEKISHO_IMAP_PASSWORD ではなくこのファイルから読む
+sekisho-report-import--ca_file = メールボックスのサーバーに、システムではなくこの認証局（PEM）を信頼する
 sekisho-report-import--dns = 送信者の確認のためにこのサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
 sekisho-report-list = 届いたレポートと、その扱いを新しい順に一覧する
 sekisho-report-list--state = この状態のものだけ：received、read、unreadable、ignored、duplicate

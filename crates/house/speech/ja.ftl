@@ -115,6 +115,7 @@ fault-bind = `{ $address }` で待ち受けできない
 fault-runtime = プログラムを開始できない
 fault-data-folder = ユーザー `{ $user }` では { $path } に記録を保存できない
 fault-no-data = { $path } にまだ記録がない: `sekisho serve` を起動するか `sekisho report import` で取り込む
+fault-make-folder = フォルダー { $path } を作成できない
 fault-no-data-folder = データフォルダーを用意できない: `store.folder` を設定
 fault-no-lake = このプログラムは lake なしで作られている
 fault-lake = lake が処理できない
@@ -149,6 +150,8 @@ serve-intake = { $address } でレポートの送信元からの接続（SMTP）
 serve-lmtp = { $address } でレポートを配送する MTA からの接続（LMTP）を待ち受け中
 fault-intake-address = `{ $value }` はメールボックスの指定ではない: `local@example.org`、`local@`、`@example.org` のいずれかで指定
 fault-intake-twice = `{ $value }` が二度ある: 一つのメールボックスは一種類のレポート用
+fault-imap-place = `{ $value }` はメールボックスの指定ではない: imaps://USER@HOST[:PORT]/FOLDER と書き、パスワードは別に渡す
+fault-imap-password = メールボックスのパスワードがない: `--password-file` でファイルを指定するか SEKISHO_IMAP_PASSWORD を設定する
 fault-certificate = 証明書 `{ $path }` を使えない
 fault-store-ledger = 共有する ledger は `postgres://USER@HOST/DATABASE` の形で指定
 fault-store-vault = `{ $value }` はバケットの指定ではない: `s3://BUCKET` か `s3://BUCKET/PREFIX` で指定
@@ -396,6 +399,9 @@ show-more = … ほか { $number } 件（--json ですべて表示）
 why-not-day = 日付ではない: `2026-11-21` の形で指定
 fault-relay = `{ $value }` は SMTP サーバーの指定ではない: `ホスト:ポート` を指定
 fault-address = `{ $value }` は ASCII のメールアドレスではない
+fault-out-day = { $day }（UTC）はまだ終わっていない：今送ると、この後の分がレポートから漏れる
+note-out-from = `reports.from` が設定されていないため、このホストから送るものとして示す
+show-unproven = 送信者を確認できないレポートが { $mails } 通を報告している: `--unproven` で表示する
 fault-out-unset = 送信できない: `reports.relay` と `reports.from` を設定
 fault-out-books = レポートを用意できない
 fault-out-no-key = レポートが DMARC に失敗する: [[sign.keys]] に { $domain } の鍵がない（`sekisho sign --new-key` で作成）
@@ -438,7 +444,10 @@ why-record-selector = 鍵には名前が必要です。`SELECTOR._domainkey.{ $d
 fault-simulate-nothing = この期間には { $domain } のレポートも、この Sekisho が判定したメールもなく、判定し直すものがない
 note-simulate-faulty = 提案された `{ $name }` は、このままでは受信側に従ってもらえません。タグ `{ $tag }` を確認してください
 simulate-head = { $domain }（{ $first } から { $last } まで）を、次のレコードが公開されたものとして判定し直した結果:
-simulate-seen = このうち { $mails } 通はこの Sekisho が判定したもの、残りはレポートによる。
+simulate-seen = { $others ->
+    [yes] このうち { $mails } 通はこの Sekisho が判定したもの、残りはレポートによる。
+   *[no] すべてこの Sekisho が判定したメールで、レポートはない。
+}
 simulate-breaks = 新たに fail になる: { $streams } 系統、{ $mails } 通
 simulate-harsher = すでに fail で、扱いが厳しくなる: { $streams } 系統、{ $mails } 通
 simulate-unknown = 判断できない: { $streams } 系統、{ $mails } 通
@@ -462,6 +471,7 @@ advice-relax = → { $tag }=r にして公開する:
 advice-keep-key = → 署名に使われなくなるまで、鍵 { $name } をそのまま残す
 advice-spf = → 送信元を { $domain } の SPF レコードに書く（検索 { $lookups }/10）:
 advice-sign = → この送信元に d={ $domain } で DKIM 署名させる
+advice-unconfirmed = → この送信元が自分のものだと示すものがないため、提案しません。自分のものなら [[names.own]] に書いてください（`report spf-omissions` が書き方を示します）
 advice-none = → これらのレコードをどう変えても救えません
 
 ## sekisho report spf-omissions

@@ -6,6 +6,7 @@
 //!
 //! stdout is data, stderr is talk. Exit 0 is done and clean, 1 is done and something found, 2 could not be done.
 
+use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
 use std::path::PathBuf;
@@ -51,11 +52,15 @@ pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, Op
 pub use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
 
 /// Runs one command and returns its exit code.
-pub fn run<A>(args: impl IntoIterator<Item = A>, mut streams: Streams<'_>) -> u8
+pub fn run<A>(args: impl IntoIterator<Item = A>, streams: Streams<'_>) -> u8
 where
     A: Into<OsString>,
 {
     let args: Vec<OsString> = args.into_iter().map(Into::into).collect();
+    let is_closed = Cell::new(false);
+    let Streams { stdin, stdout, stderr, setting } = streams;
+    let mut stdout = Listened { out: stdout, is_closed: &is_closed };
+    let mut streams = Streams { stdin, stdout: &mut stdout, stderr, setting };
     let lang = refusal::lang(&args).or_else(|| streams.setting.lang()).unwrap_or_default();
     let cli = match read(&args, lang) {
         Ok(cli) => cli,
@@ -75,10 +80,42 @@ where
     };
     match ended {
         Ok(exit) => exit.into(),
+        // Whoever closes a pipe has read enough.
+        Err(_) if is_closed.get() => Exit::Clean.into(),
         Err(error) => {
             streams.complain(&talk, &error);
             Exit::NotDone.into()
         }
+    }
+}
+
+/// An output that notes when nobody reads it any more.
+struct Listened<'a> {
+    /// The output.
+    out: &'a mut dyn Write,
+    /// Whether its reader has gone.
+    is_closed: &'a Cell<bool>,
+}
+
+impl Listened<'_> {
+    /// Looks whether it was the reader's going that something failed for.
+    fn note<T>(&self, done: io::Result<T>) -> io::Result<T> {
+        if done.as_ref().is_err_and(|why| why.kind() == io::ErrorKind::BrokenPipe) {
+            self.is_closed.set(true);
+        }
+        done
+    }
+}
+
+impl Write for Listened<'_> {
+    fn write(&mut self, octets: &[u8]) -> io::Result<usize> {
+        let done = self.out.write(octets);
+        self.note(done)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let done = self.out.flush();
+        self.note(done)
     }
 }
 

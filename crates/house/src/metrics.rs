@@ -313,7 +313,10 @@ impl EventCounts {
         EventCounts {
             kept: counter("sekisho_events_kept_total", "Events that the lake keeps."),
             dropped: counter("sekisho_events_dropped_total", "Events that are lost: the lake did not keep up."),
-            failures: counter("sekisho_lake_failures_total", "Times that the lake could not keep what it was given."),
+            failures: counter(
+                "sekisho_lake_failures_total",
+                "Times that the lake could not keep what it was given, or not be kept in order.",
+            ),
         }
     }
 }

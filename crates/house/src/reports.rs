@@ -1,12 +1,13 @@
 //! Reports: those that others send us, from Evidence in the vault to Events in the lake, and those that we send
 //!
-//! A report is kept before it is understood. [`import`] takes files in, [`reader`] does the jobs: it opens what is kept
+//! A report is kept before it is understood. [`import`] takes files in, and mailboxes ([`imap`]); [`reader`] does the jobs: it opens what is kept
 //! ([`opening`], [`reading`]), finds out who sent it ([`submitter`], [`border`]), claims the right to count it, and makes Events of its rows
 //! ([`rows`]). Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`]; a notice that one of
 //! them came back is noted with it ([`returned`]).
 
 pub(crate) mod border;
 mod command;
+mod imap;
 pub(crate) mod import;
 mod omissions;
 mod opening;

@@ -135,7 +135,7 @@ impl Books {
         let secret = folder.secret()?;
         let (lake, path) = (folder.lake(open), folder.path().to_owned());
         let no_thread = "the system has no thread";
-        let upkeep = Some(Upkeep::begin(Arc::clone(&lake), config.lake).context(no_thread)?);
+        let upkeep = Some(Upkeep::begin(Arc::clone(&lake), config.lake, counts.failures.clone()).context(no_thread)?);
         let (events, keeping) = if config.store.events {
             let (events, keeping) = Events::kept_in(Arc::clone(&lake), counts).context(no_thread)?;
             info!(folder = %path.display(), "verdicts are kept");

@@ -18,14 +18,15 @@ use sekisho_core::facts::{Facts, Missing};
 use sekisho_core::name::DomainName;
 use sekisho_core::sums::Reported;
 use sekisho_mail::policy::Policy;
+use sekisho_mail::verdict::DmarcResult;
 
 use self::account::Outlook;
-use self::advice::Advice;
+use self::advice::{Advice, Standing};
 use self::judge::{Change, Ruling};
 use self::stream::Stream;
 use crate::check::read_zone;
 use crate::cli::SimulateArguments;
-use crate::config::Config;
+use crate::config::{Config, OwnSource};
 use crate::fault::Fault;
 use crate::names::Named;
 use crate::reports::suspicion::{self, Signal};
@@ -75,15 +76,17 @@ impl SimulateArguments {
         let mut namer = namer(&config, None, false, &runtime, talk, streams)?;
         namer.source = Some(source.clone()).filter(|_| !self.no_names);
         let named = runtime.block_on(name_sources(&rows, &namer))?;
-        let case = Simulation { streams: &all, rows: &rows, domain: &self.domain, proposed: &proposed, named: &named };
+        let own: Vec<OwnSource> = subjects.iter().flat_map(|domain| config.names.own_of(domain)).collect();
+        let (domain, proposed, named) = (&self.domain, &proposed, &named);
+        let case = Simulation { streams: &all, rows: &rows, domain, proposed, named, own: &own };
         let policy = config.policy();
         let errand = Errand::new(config.dns.timeout, QUESTIONS);
         let outlooks = runtime.block_on(case.judge(&source, errand, &policy))?;
         let said = if self.json {
-            account::json(&self.domain, told.days, (&proposed, told.seen), &outlooks) + "\n"
+            account::json(&self.domain, told.days, (proposed, told.seen), &outlooks) + "\n"
         } else {
             let paint = Paint { on: streams.setting.stdout_colour };
-            account::tell(&self.domain, told.days, (&proposed, told.seen, left_out), &outlooks, talk, paint)
+            account::tell(&self.domain, told.days, (proposed, told.seen, left_out), &outlooks, talk, paint)
         };
         streams.stdout.write_all(said.as_bytes())?;
         streams.stdout.flush()?;
@@ -135,6 +138,8 @@ struct Simulation<'a> {
     proposed: &'a Facts,
     /// What the sources are called.
     named: &'a BTreeMap<String, Named>,
+    /// The sources that the operator has confirmed.
+    own: &'a [OwnSource],
 }
 
 impl<'a> Simulation<'a> {
@@ -155,8 +160,9 @@ impl<'a> Simulation<'a> {
             let both: Vec<_> = self.streams.iter().zip(&rulings).zip(&signals).collect();
             each(&both, |((stream, ruling), signals)| {
                 let named = self.named.get(&stream.of.source);
-                let is_worse = ruling.change.is_worse();
-                if is_worse { advice::advise(&stream.of, ruling, after, named, !signals.is_empty()) } else { Ok(None) }
+                let is_known = self.is_known(stream, ruling);
+                let standing = Standing { named, is_forwarder: !signals.is_empty(), is_known };
+                if ruling.change.is_worse() { advice::advise(&stream.of, ruling, after, standing) } else { Ok(None) }
             })
         };
         let advices = source.satisfy(&mut known, &mut errand, advise).await?;
@@ -173,9 +179,18 @@ impl<'a> Simulation<'a> {
         let found = self.streams.iter().zip(rulings).zip(signals).zip(advices);
         let outlook = |(((stream, ruling), signals), advice): (((&'a Stream, _), _), _)| {
             let named = self.named.get(&stream.of.source);
-            Outlook { stream, named, ruling, signals, advice }
+            let is_known = self.is_known(stream, &ruling);
+            Outlook { stream, named, ruling, signals, is_known, advice }
         };
         found.map(outlook).collect()
+    }
+
+    /// Tells whether the mails of a stream prove now whose they are, or its source is confirmed as one's own.
+    fn is_known(&self, stream: &Stream, ruling: &Ruling) -> bool {
+        let named = self.named.get(&stream.of.source);
+        let address = stream.of.source.parse();
+        let is_own = |own: &OwnSource| address.as_ref().is_ok_and(|address| own.holds(*address, named));
+        ruling.before.result == DmarcResult::Pass || self.own.iter().any(is_own)
     }
 
     /// Returns for each stream why its source looks as if it handed mails on.

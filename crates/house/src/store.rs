@@ -4,14 +4,14 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, chown};
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use nix::unistd::{User, geteuid};
+use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
 use sekisho_core::event::Event;
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_ledger::vault::{S3, VaultError};
@@ -61,14 +61,23 @@ impl DataFolder {
         DataFolder { path: path.to_owned(), ledger: section.ledger.clone(), vault }
     }
 
-    /// Finds the folder of a command: the configured one, or else the first of the usual places that is there.
+    /// Finds the folder of a command: the configured one and no other, or else the first of the usual places that is there. Where
+    /// root calls, the command becomes the user whose books they are: files of root would lock the daemon out.
     pub(crate) fn find(section: &StoreSection, places: &[PathBuf]) -> Result<DataFolder, Fault> {
-        let found = section.folder.iter().chain(places).find(|place| place.is_dir());
-        let found = found.ok_or_else(|| match section.folder.as_deref().or(places.first().map(PathBuf::as_path)) {
-            Some(place) => Fault::new("fault-no-data", [("path", shown(place))]),
-            None => Fault::new("fault-no-data-folder", []),
-        });
-        found.map(|place| DataFolder::at(place, section))
+        let named = section.folder.as_slice();
+        let places = if named.is_empty() { places } else { named };
+        let mut absent = places.first().map(|place| Fault::new("fault-no-data", [("path", shown(place))]));
+        for place in places {
+            match fs::read_dir(place) {
+                Ok(_) => {
+                    become_owner(place).map_err(|why| refused(place, &why))?;
+                    return Ok(DataFolder::at(place, section));
+                }
+                Err(why) if why.kind() == io::ErrorKind::PermissionDenied => absent = Some(refused(place, &why)),
+                Err(_) => {}
+            }
+        }
+        Err(absent.unwrap_or_else(|| Fault::new("fault-no-data-folder", [])))
     }
 
     /// Returns where it is.
@@ -172,9 +181,29 @@ impl Archive {
     }
 }
 
-/// Makes a folder, for us alone, and tells whether it can be written to.
+/// Makes a folder for a user that root will become, where it is not there yet. One that is there stays whose it is.
+pub(crate) fn make_for(folder: &Path, user: Uid, group: Gid) -> io::Result<()> {
+    if folder.exists() {
+        return Ok(());
+    }
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    chown(folder, Some(user.as_raw()), Some(group.as_raw()))
+}
+
+/// Becomes, where we are root, the user whose folder it is, for all that follows.
+fn become_owner(folder: &Path) -> io::Result<()> {
+    let about = fs::metadata(folder)?;
+    if !geteuid().is_root() || about.uid() == 0 {
+        return Ok(());
+    }
+    setegid(Gid::from_raw(about.gid()))?;
+    Ok(seteuid(Uid::from_raw(about.uid()))?)
+}
+
+/// Makes a folder, for us alone, and tells whether it can be written to. Of one that is there root becomes the owner first.
 fn make(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
+    become_owner(folder)?;
     let probe = folder.join(".probe");
     File::create(&probe)?;
     fs::remove_file(probe)

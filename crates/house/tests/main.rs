@@ -17,6 +17,7 @@ mod facts;
 mod failures;
 mod gate;
 mod hostile;
+mod imap;
 mod intake;
 mod mailbox;
 mod notebook;

@@ -79,9 +79,17 @@ impl House {
 
     /// Calls `sekisho report out` about the day; returns exit, data and talk.
     pub(crate) fn out(&self, further: &[&str]) -> (u8, String, String) {
-        let arguments = ["report", "out", "--config", &self.config, "--lang", "en"];
-        let day = if further.contains(&"--list") { &[][..] } else { &["--day", DAY] };
-        self.call(&[&arguments, day, further].concat())
+        if further.contains(&"--list") {
+            let arguments = ["report", "out", "--config", &self.config, "--lang", "en"];
+            return self.call(&[&arguments, further].concat());
+        }
+        self.of_day(DAY, further)
+    }
+
+    /// Calls `sekisho report out` about any day.
+    fn of_day(&self, day: &str, further: &[&str]) -> (u8, String, String) {
+        let arguments = ["report", "out", "--config", &self.config, "--lang", "en", "--day", day];
+        self.call(&[&arguments, further].concat())
     }
 
     /// Calls a command.
@@ -186,6 +194,22 @@ fn a_dry_run_shows_each_report_whom_it_goes_to_and_why_another_is_not_sent() {
     assert_eq!((&told["sends"], &told["rows"], &told["messages"]), (&true.into(), &2.into(), &4.into()));
     assert_eq!(told["recipients"][2]["reason"], "no-consent");
     assert!(house.listed().is_empty(), "a dry run plans nothing");
+}
+
+#[test]
+fn a_day_that_is_not_over_is_not_told() {
+    let house = House::in_order("127.0.0.1:9".parse().unwrap(), DAY);
+    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    for (day, further) in
+        [(today, &[][..]), (today.tomorrow().unwrap(), &[]), (today.tomorrow().unwrap(), &["--dry-run"])]
+    {
+        let day = day.to_string();
+        let (exit, told, talk) = house.of_day(&day, further);
+        assert!(exit == 2 && told.is_empty() && talk.contains("is not over yet"), "{day}: {told}{talk}");
+    }
+    assert!(house.listed().is_empty());
+    let (exit, _, talk) = house.of_day(&today.to_string(), &["--dry-run"]);
+    assert_eq!((exit, talk.as_str()), (0, ""), "of today one may see what there is so far");
 }
 
 #[test]

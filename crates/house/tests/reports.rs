@@ -13,7 +13,7 @@ use crate::command::Folder;
 use crate::notebook::{NOTEBOOK, Notebook};
 
 /// Calls a command of a house with books in `data`, and returns its exit code, its data and its talk.
-fn said(folder: &Folder, arguments: &[&str]) -> (u8, String, String) {
+pub(crate) fn said(folder: &Folder, arguments: &[&str]) -> (u8, String, String) {
     let setting = Setting { open_lake: Some(NOTEBOOK), data_places: vec![folder.path("data")], ..Setting::default() };
     let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
     let streams = Streams { stdin: &mut std::io::empty(), stdout: &mut stdout, stderr: &mut stderr, setting };

@@ -72,7 +72,16 @@ impl House {
 
     /// Simulates; returns of each stream its source, what changes, the disposition after, and what to do.
     fn changes(&self, records: &[&str]) -> (u8, Vec<String>) {
-        let (exit, told, talk) = self.call(records, &["--json"]);
+        self.changes_with(records, &[])
+    }
+
+    /// The same, where the operator has confirmed sources as its own.
+    fn changes_with(&self, records: &[&str], own: &[&str]) -> (u8, Vec<String>) {
+        let sources = own.iter().map(|source| format!("{source:?}")).collect::<Vec<_>>().join(", ");
+        self.0.write("own.toml", format!("[[names.own]]\ndomain = \"example.org\"\nsources = [{sources}]\n"));
+        let config = self.0.path("own.toml").to_str().unwrap().to_owned();
+        let further: &[&str] = if own.is_empty() { &[] } else { &["--config", &config] };
+        let (exit, told, talk) = self.call(records, &[&["--json"], further].concat());
         let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
         let streams = told["streams"].as_array().unwrap().iter().map(|stream| {
             let text = |value: &Value| value.as_str().unwrap_or("-").to_owned();
@@ -198,10 +207,19 @@ fn strict_alignment_breaks_what_is_aligned_by_the_organization_and_one_tag_saves
 #[test]
 fn rejection_hits_what_fails_already_and_a_signature_saves_it() {
     let house = House::of(&[OWN, SHOP]);
+    // Nothing proves that it is no forger: what lets it pass is proposed once somebody says that it is ours.
     let (exit, changes) = house.changes(&["v=DMARC1; p=reject"]);
+    assert_eq!((exit, &*changes[1]), (1, "198.51.100.9 harsher reject"));
+    let (_, told, _) = house.call(&["v=DMARC1; p=reject"], &[]);
+    assert!(told.contains("nothing proves that this source is yours"), "{told}");
+    let (_, changes) = house.changes_with(&["v=DMARC1; p=reject"], &["192.0.2.0/24"]);
+    assert_eq!(&*changes[1], "198.51.100.9 harsher reject");
+    let own = ["198.51.100.0/28"];
+    let (exit, changes) = house.changes_with(&["v=DMARC1; p=reject"], &own);
     assert_eq!((exit, &*changes[1]), (1, "198.51.100.9 harsher reject sign example.org"));
     // In test mode one level less is done (RFC 9989 §4.7, `t`), and none of none.
-    assert_eq!(house.changes(&["v=DMARC1; p=reject; t=y"]).1[1], "198.51.100.9 harsher quarantine sign example.org");
+    let (_, changes) = house.changes_with(&["v=DMARC1; p=reject; t=y"], &own);
+    assert_eq!(changes[1], "198.51.100.9 harsher quarantine sign example.org");
     let (exit, changes) = house.changes(&["v=DMARC1; p=quarantine; t=y"]);
     assert_eq!((exit, &*changes[1]), (0, "198.51.100.9 same none"));
     let (_, told, talk) = house.call(&["v=DMARC1; p=rejekt"], &[]);
@@ -254,7 +272,7 @@ fn an_include_that_is_added_mends_what_failed() {
     assert_eq!(house.changes(&[record]), (0, vec!["203.0.113.7 mended none".to_owned()]));
     // What SPF is not asked about stays as receivers told it, whatever the DNS says by now.
     assert_eq!(
-        house.changes(&["v=DMARC1; p=reject"]),
+        house.changes_with(&["v=DMARC1; p=reject"], &["Google Workspace"]),
         (1, vec!["203.0.113.7 harsher reject spf v=spf1 ip4:198.51.100.0/24 include:_spf.google.com -all".to_owned()])
     );
 }
@@ -342,4 +360,44 @@ fn nonsense_is_refused_with_a_sentence() {
     }
     let (exit, _, talk) = House::of(&[]).call(&["v=DMARC1; p=none"], &[]);
     assert!(exit == 2 && talk.contains("neither reports about example.org"), "{talk}");
+}
+
+#[test]
+fn a_reader_that_has_read_enough_is_no_error() {
+    struct Closed;
+    impl std::io::Write for Closed {
+        fn write(&mut self, _: &[u8]) -> std::io::Result<usize> {
+            Err(std::io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+    let house = House::of(&[OWN]);
+    for command in [&["report", "show", "example.org", "--no-names"][..], &["report", "list"], &["config", "show"]] {
+        let setting =
+            Setting { open_lake: Some(NOTEBOOK), data_places: vec![house.0.path("data")], ..Setting::default() };
+        let mut stderr = Vec::new();
+        let streams = Streams { stdin: &mut std::io::empty(), stdout: &mut Closed, stderr: &mut stderr, setting };
+        let exit = run(["sekisho"].iter().chain(command).copied(), streams);
+        assert_eq!((exit, stderr.len()), (0, 0), "{command:?}");
+    }
+}
+
+#[test]
+fn no_other_folder_takes_the_place_of_the_configured_one() {
+    let house = House::of(&[OWN]);
+    let elsewhere = house.0.path("elsewhere");
+    house.0.write("typo.toml", format!("[store]\nfolder = {:?}\n", elsewhere.display().to_string()));
+    let config = house.0.path("typo.toml").to_str().unwrap().to_owned();
+    for command in [&["lake", "retain"][..], &["report", "list"], &["report", "show", "example.org"]] {
+        let setting =
+            Setting { open_lake: Some(NOTEBOOK), data_places: vec![house.0.path("data")], ..Setting::default() };
+        let (mut stdout, mut stderr) = (Vec::new(), Vec::new());
+        let streams = Streams { stdin: &mut std::io::empty(), stdout: &mut stdout, stderr: &mut stderr, setting };
+        let exit = run(["sekisho"].iter().chain(command).copied().chain(["--config", &config]), streams);
+        let talk = String::from_utf8(stderr).unwrap();
+        assert!(exit == 2 && talk.contains("elsewhere yet"), "{command:?}: {talk}");
+    }
 }

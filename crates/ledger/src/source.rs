@@ -34,12 +34,23 @@ const WHOLE: &str = "";
 impl Ledger {
     /// Tells whether all of a source was imported.
     pub async fn is_imported(&self, source: &Source) -> Result<bool, Fault> {
-        /// The row that means all of it.
-        const ONE: &str = "SELECT evidence FROM imported_sources WHERE source = $1 AND evidence = $2";
         in_time(async {
             let mut turn = self.reading().await?;
-            let row = sqlx::query(ONE).bind(source.key()).bind(WHOLE).fetch_optional(turn.on()).await?;
-            turn.end(row.is_some()).await
+            let is_noted = is_noted(turn.on(), source).await?;
+            turn.end(is_noted).await
+        })
+        .await
+    }
+
+    /// Tells of each of some sources whether all of it was imported.
+    pub async fn are_imported(&self, sources: &[Source]) -> Result<Vec<bool>, Fault> {
+        in_time(async {
+            let mut turn = self.reading().await?;
+            let mut known = Vec::with_capacity(sources.len());
+            for source in sources {
+                known.push(is_noted(turn.on(), source).await?);
+            }
+            turn.end(known).await
         })
         .await
     }
@@ -65,6 +76,13 @@ impl Ledger {
         })
         .await
     }
+}
+
+/// Tells, within a transaction, whether it is noted that all of a source was imported.
+async fn is_noted(connection: &mut AnyConnection, source: &Source) -> Result<bool, Fault> {
+    /// The row that means all of it.
+    const ONE: &str = "SELECT evidence FROM imported_sources WHERE source = $1 AND evidence = $2";
+    Ok(sqlx::query(ONE).bind(source.key()).bind(WHOLE).fetch_optional(connection).await?.is_some())
 }
 
 /// Notes, within a transaction, that this Evidence of a source was imported, or all of it.

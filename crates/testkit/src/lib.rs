@@ -1,7 +1,8 @@
-//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, a private Postfix and PostgreSQL, a
+//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, private Postfix, Dovecot and PostgreSQL, a
 //! small MTA
 mod account;
 pub mod dns;
+pub mod dovecot;
 mod leash;
 pub mod milter;
 pub mod postfix;

@@ -16,6 +16,9 @@ Examples:
   Take in every report of a folder, a Maildir or an mbox; done twice, nothing is counted twice:
     sekisho report import ~/Maildir reports.mbox old-reports/
 
+  Take in what is new in a mailbox, which stays as it is:
+    sekisho report import imaps://reports@mail.example.org/INBOX --password-file /etc/sekisho/mailbox
+
   Show who sends in the name of a domain:
     sekisho report show example.org
 
@@ -47,11 +50,19 @@ pub(crate) struct ReportArguments {
 /// What can be done with reports.
 #[derive(Clone, Debug, Subcommand)]
 pub(crate) enum ReportCommand {
-    /// Take reports in: files, folders, mbox files and Maildir folders.
+    /// Take reports in: files, folders, mbox files, Maildir folders and IMAP mailboxes.
     Import {
         /// Where they are.
-        #[arg(required = true, value_name = "PATH")]
+        #[arg(required = true, value_name = "PATH|imaps://USER@HOST/FOLDER")]
         paths: Vec<PathBuf>,
+
+        /// Read the password of the mailboxes from here, and not from SEKISHO_IMAP_PASSWORD.
+        #[arg(long, value_name = "FILE")]
+        password_file: Option<PathBuf>,
+
+        /// Trust these authorities (PEM) where mailboxes are, and not those of the system.
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
 
         /// Ask this server who sent them: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
         #[arg(long, value_name = "SERVER")]

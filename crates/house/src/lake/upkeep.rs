@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use prometheus::IntCounter;
 use tracing::{error, info, warn};
 
 use super::{Keep, Lake};
@@ -31,17 +32,17 @@ pub(crate) struct Upkeep {
 }
 
 impl Upkeep {
-    /// Begins. It settles at once for the first time: so the lake is open, and ours, from the start.
+    /// Begins, and counts failures. It settles at once for the first time: so the lake is open, and ours, from the start.
     ///
     /// # Errors
     ///
     /// Where the system has no thread for that.
-    pub(crate) fn begin(lake: Arc<dyn Lake>, keep: Keep) -> io::Result<Upkeep> {
+    pub(crate) fn begin(lake: Arc<dyn Lake>, keep: Keep, failures: IntCounter) -> io::Result<Upkeep> {
         let closing = Arc::new(AtomicBool::new(false));
         let (told, (end, ended)) = (Arc::clone(&closing), channel());
         thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
             let _end = end;
-            keep_up(&*lake, keep, AT_FIRST, &told);
+            keep_up(&*lake, keep, AT_FIRST, (&told, &failures));
         })?;
         Ok(Upkeep { ended, closing })
     }
@@ -56,18 +57,19 @@ impl Upkeep {
 }
 
 /// Settles and tidies until the house closes.
-fn keep_up(lake: &dyn Lake, keep: Keep, at_first: Duration, closing: &AtomicBool) {
+fn keep_up(lake: &dyn Lake, keep: Keep, at_first: Duration, (closing, failures): (&AtomicBool, &IntCounter)) {
     let (mut settle, mut tidy) = (Instant::now(), Instant::now() + at_first);
     while !closing.load(Ordering::Relaxed) {
         let now = Instant::now();
         if now >= settle {
             if let Err(why) = lake.settle() {
+                failures.inc();
                 warn!(error = %why, "the lake could not settle; it is tried again");
             }
             settle = Instant::now() + SETTLING;
         }
         if now >= tidy {
-            tidy_up(lake, keep);
+            tidy_up(lake, keep, failures);
             tidy = Instant::now() + TIDYING;
         }
         thread::sleep(LOOK);
@@ -75,14 +77,18 @@ fn keep_up(lake: &dyn Lake, keep: Keep, at_first: Duration, closing: &AtomicBool
 }
 
 /// Makes few files of many, and lets old days go.
-fn tidy_up(lake: &dyn Lake, keep: Keep) {
+fn tidy_up(lake: &dyn Lake, keep: Keep, failures: &IntCounter) {
     if let Err(why) = lake.compact() {
+        failures.inc();
         warn!(error = %why, "the files of the lake could not be joined; it is tried again");
     }
     match lake.retain(keep) {
         Ok(gone) if gone.files > 0 => info!(files = gone.files, octets = gone.octets, "let go of old days"),
         Ok(_) => {}
-        Err(why) => warn!(error = %why, "old days of the lake could not be let go; it is tried again"),
+        Err(why) => {
+            failures.inc();
+            warn!(error = %why, "old days of the lake could not be let go; it is tried again");
+        }
     }
 }
 
@@ -94,22 +100,24 @@ mod tests {
     #[test]
     fn a_lake_is_settled_at_once_and_tidied_when_its_time_has_come() {
         let (puddle, keep) = (Arc::new(Puddle::default()), Keep { mail: 7, ..Keep::default() });
-        let closing = AtomicBool::new(false);
+        let (closing, failures) = (AtomicBool::new(false), IntCounter::new("failures", "failures").unwrap());
         thread::scope(|scope| {
-            scope.spawn(|| keep_up(&*puddle, keep, Duration::from_millis(1), &closing));
+            scope.spawn(|| keep_up(&*puddle, keep, Duration::from_millis(1), (&closing, &failures)));
             while puddle.retained.lock().unwrap().is_empty() {
                 thread::yield_now();
             }
             closing.store(true, Ordering::Relaxed);
         });
         // That compacting fails keeps no old day.
+        assert!(failures.get() >= 1, "a puddle cannot compact");
         assert_eq!((*puddle.tidied.lock().unwrap(), &puddle.retained.lock().unwrap()[..]), ((1, 1), &[keep][..]));
     }
 
     #[test]
     fn the_end_is_not_waited_for_beyond_what_is_under_way() {
         let puddle = Arc::new(Puddle::default());
-        let upkeep = Upkeep::begin(puddle.clone(), Keep::default()).unwrap();
+        let upkeep =
+            Upkeep::begin(puddle.clone(), Keep::default(), IntCounter::new("failures", "failures").unwrap()).unwrap();
         let begun = Instant::now();
         upkeep.close();
         assert!(begun.elapsed() < LAST_WORDS && puddle.retained.lock().unwrap().is_empty());

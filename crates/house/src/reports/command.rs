@@ -1,6 +1,7 @@
 //! `sekisho report`: import, list, show
 
 use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -13,6 +14,7 @@ use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
 
+use super::imap::{Entry, Place};
 use super::import::{Importer, Taken};
 use super::omissions;
 use super::reader::{Reader, Tally};
@@ -36,7 +38,8 @@ impl ReportArguments {
         let config = Config::load(self.config.as_deref(), &streams.setting.config_places)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         match &self.what {
-            ReportCommand::Import { paths, dns } => {
+            ReportCommand::Import { paths, password_file, ca_file, dns } => {
+                let wanted = Wanted::sort(paths, password_file.as_deref(), ca_file.as_deref())?;
                 let folder = DataFolder::open(&config.store, &streams.setting.data_places)?;
                 let folder = folder.ok_or_else(|| Fault::new("fault-no-data-folder", []))?;
                 let examiner = {
@@ -46,7 +49,7 @@ impl ReportArguments {
                     Examiner { source, policy: Arc::new(config.policy()), timeout: config.dns.timeout }
                 };
                 let trusted = &config.intake.trusted_authserv_ids;
-                runtime.block_on(import(&folder, (paths, trusted), examiner, self.json, talk, streams))
+                runtime.block_on(import(&folder, (&wanted, trusted), examiner, self.json, talk, streams))
             }
             ReportCommand::List { state, limit } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
@@ -79,7 +82,15 @@ impl ReportArguments {
                     drop(clues);
                     sources.iter_mut().zip(named).for_each(|(source, named)| source.named = named);
                 }
-                show_domain(domain, &rows, &sources, self.json, talk, streams)
+                let exit = show_domain(domain, &rows, &sources, self.json, talk, streams)?;
+                if sources.is_empty() && !unproven {
+                    let all = reported(&folder, std::slice::from_ref(domain), None, (*days, true), &streams.setting)?;
+                    let mails = all.rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.mails));
+                    if mails > 0 {
+                        streams.tell(&format!("sekisho: {}", talk.say("show-unproven", &[("mails", mails.into())])));
+                    }
+                }
+                Ok(exit)
             }
         }
     }
@@ -129,10 +140,37 @@ impl OmissionsArguments {
     }
 }
 
+/// What is to be taken in.
+struct Wanted {
+    /// Files and folders.
+    paths: Vec<PathBuf>,
+    /// Mailboxes on servers.
+    mailboxes: Vec<Place>,
+    /// How one logs in there, where there are any.
+    entry: Option<Entry>,
+}
+
+impl Wanted {
+    /// Tells mailboxes from files, and makes ready what it takes to log in.
+    fn sort(named: &[PathBuf], password_file: Option<&Path>, ca_file: Option<&Path>) -> Result<Wanted, Fault> {
+        let mut wanted = Wanted { paths: Vec::new(), mailboxes: Vec::new(), entry: None };
+        for path in named {
+            match path.to_str().filter(|path| Place::is_meant(path)) {
+                Some(place) => wanted.mailboxes.push(Place::read(place)?),
+                None => wanted.paths.push(path.clone()),
+            }
+        }
+        if !wanted.mailboxes.is_empty() {
+            wanted.entry = Some(Entry::new(password_file, ca_file)?);
+        }
+        Ok(wanted)
+    }
+}
+
 /// Takes reports in, and reads them unless a daemon does.
 async fn import(
     folder: &DataFolder,
-    (paths, trusted): (&[std::path::PathBuf], &[String]),
+    (wanted, trusted): (&Wanted, &[String]),
     examiner: Examiner,
     json: bool,
     talk: &Talk,
@@ -141,12 +179,16 @@ async fn import(
     let (ledger, vault) = (folder.ledger().await?, folder.vault().await?);
     let bar = spinner(streams.setting.stderr_terminal);
     let mut importer = Importer { ledger: &ledger, vault: &vault, trusted, taken: Taken::default() };
-    importer
-        .import(paths, |path| {
-            bar.set_message(path.display().to_string());
-            bar.tick();
-        })
-        .await?;
+    let show = |path: &Path| {
+        bar.set_message(path.display().to_string());
+        bar.tick();
+    };
+    importer.import(&wanted.paths, show).await?;
+    if let Some(entry) = &wanted.entry {
+        for place in &wanted.mailboxes {
+            importer.import_mailbox(place, entry, show).await?;
+        }
+    }
     let mut taken = importer.taken;
     let faults = &mut taken.faults;
     let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;

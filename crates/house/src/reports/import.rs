@@ -21,7 +21,7 @@ use crate::check::mbox::Mbox;
 use crate::fault::{Fault, shown};
 
 /// The most octets of one report.
-const LARGEST: u64 = 40_000_000;
+pub(super) const LARGEST: u64 = 40_000_000;
 /// How many reports are noted in one transaction.
 const AT_A_TIME: usize = 64;
 /// How often a job is tried.
@@ -127,7 +127,12 @@ impl Importer<'_> {
     }
 
     /// Keeps bytes, and returns what is to be noted of them.
-    async fn keep(&self, bytes: Vec<u8>, channel: Channel, source: Option<Source>) -> anyhow::Result<Intake> {
+    pub(super) async fn keep(
+        &self,
+        bytes: Vec<u8>,
+        channel: Channel,
+        source: Option<Source>,
+    ) -> anyhow::Result<Intake> {
         let size = bytes.len() as u64;
         let told_spf = border::spf_pass(&bytes, self.trusted).filter(|_| is_mail(&bytes));
         let envelope = Envelope { told_spf: told_spf.map(|domain| domain.to_string()), ..Envelope::default() };
@@ -136,7 +141,7 @@ impl Importer<'_> {
     }
 
     /// Notes what was kept.
-    async fn note(&mut self, intakes: &[Intake]) -> anyhow::Result<()> {
+    pub(super) async fn note(&mut self, intakes: &[Intake]) -> anyhow::Result<()> {
         for receipt in self.ledger.receive_all(intakes).await? {
             match receipt {
                 Receipt::New | Receipt::Proven(_) => self.taken.new += 1,

@@ -22,6 +22,7 @@ use tracing::{info, warn};
 use crate::config::{Config, StoreSection};
 use crate::fault::Fault;
 use crate::gate::InWork;
+use crate::store::make_for;
 
 /// Files beside connections: listeners, name servers, the runtime's own.
 const FILES_BESIDE: u64 = 256;
@@ -89,6 +90,9 @@ pub(super) fn become_user(config: &Config, in_work: &InWork) -> anyhow::Result<(
     let user = User::from_name(name).map_err(|why| refused(why.into()))?;
     let user = user.ok_or_else(|| Fault::new("fault-no-user", [("user", name.clone().into())]))?;
     in_work.give_to(user.uid, user.gid).map_err(refused)?;
+    if let Some(folder) = &config.store.folder {
+        make_for(folder, user.uid, user.gid).map_err(|why| Fault::io("fault-make-folder", folder, &why))?;
+    }
     let c_name = std::ffi::CString::new(name.as_str()).context("a user name without NUL was found")?;
     // Groups first: afterwards nobody may change them.
     initgroups(&c_name, user.gid).map_err(|why| refused(why.into()))?;

@@ -31,6 +31,8 @@ pub(super) struct Outlook<'a> {
     pub(super) ruling: Ruling,
     /// Why its source looks as if it handed mails on.
     pub(super) signals: Vec<Signal>,
+    /// Whether it proves now whose it is, or was confirmed.
+    pub(super) is_known: bool,
     /// What saves it.
     pub(super) advice: Option<Advice>,
 }
@@ -52,7 +54,9 @@ pub(super) fn tell(
         }
     }
     if seen > 0 {
-        said += &format!("\n{}\n", talk.say("simulate-seen", &[("mails", seen.into())]));
+        let all = sum(outlooks.iter().map(|outlook| outlook.stream.mails));
+        let others = if all > seen { "yes" } else { "no" };
+        said += &format!("\n{}\n", talk.say("simulate-seen", &[("mails", seen.into()), ("others", others.into())]));
     }
     for change in Change::ALL {
         let of_kind: Vec<&Outlook<'_>> = outlooks.iter().filter(|outlook| outlook.ruling.change == change).collect();
@@ -119,7 +123,11 @@ impl Outlook<'_> {
 
     /// Says that nothing in the DNS saves a stream.
     fn hopeless(&self, talk: &Talk) -> Vec<String> {
-        if self.signals.is_empty() { vec![talk.word("advice-none")] } else { Vec::new() }
+        match (self.signals.is_empty(), self.is_known) {
+            (false, _) => Vec::new(),
+            (true, true) => vec![talk.word("advice-none")],
+            (true, false) => vec![talk.word("advice-unconfirmed")],
+        }
     }
 
     /// Writes it as an object.
@@ -143,6 +151,7 @@ impl Outlook<'_> {
             "after": verdict(&self.ruling.after),
             "doubts": self.ruling.doubts.iter().map(|doubt| doubt.as_str()).collect::<Vec<_>>(),
             "forwarder": self.signals.iter().map(|signal| signal.as_str()).collect::<Vec<_>>(),
+            "known": self.is_known,
             "advice": self.advice.as_ref().map(Advice::json),
         })
     }

@@ -40,14 +40,24 @@ pub(super) enum Advice {
     },
 }
 
-/// Finds the smallest change that lets a stream pass again. Whoever hands mails on (`is_forwarder`) belongs into nobody's SPF,
-/// and does not sign for the author.
+/// What is known of a source, beside its mails.
+#[derive(Clone, Copy)]
+pub(super) struct Standing<'a> {
+    /// What it is called.
+    pub(super) named: Option<&'a Named>,
+    /// Whether it looks as if it handed mails on: such a one belongs into nobody's SPF, and does not sign for the author.
+    pub(super) is_forwarder: bool,
+    /// Whether its mails prove now whose they are, or the operator has confirmed that it is one of its own. Of any other one nobody
+    /// knows whether it forges the domain, and what would let it pass is not for us to propose.
+    pub(super) is_known: bool,
+}
+
+/// Finds the smallest change that lets a stream pass again.
 pub(super) fn advise(
     of: &Identity,
     ruling: &Ruling,
     after: World<'_>,
-    named: Option<&Named>,
-    is_forwarder: bool,
+    Standing { named, is_forwarder, is_known }: Standing<'_>,
 ) -> Result<Option<Advice>, Missing> {
     let Ok(author) = DomainName::parse(&of.author) else { return Ok(None) };
     let passes = |world: World<'_>, case: &Case| Ok(dmarc_of(world, Some(&author), case)?.result == DmarcResult::Pass);
@@ -59,7 +69,7 @@ pub(super) fn advise(
     {
         return Ok(Some(Advice::KeepKey { name: name.clone() }));
     }
-    if is_forwarder {
+    if is_forwarder || !is_known {
         return Ok(None);
     }
     if let (Some(envelope), Ok(address)) = (&of.envelope, of.source.parse::<IpAddr>())

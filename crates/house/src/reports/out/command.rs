@@ -45,6 +45,14 @@ impl OutArguments {
         if self.list {
             return runtime.block_on(self.list(&folder, json, streams));
         }
+        let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
+        // Its report would say the whole day, and there is only one.
+        if self.day() > today || self.day() == today && !self.dry_run {
+            return Err(Fault::new("fault-out-day", [("day", self.day().to_string().into())]).into());
+        }
+        if self.dry_run && config.reports.from.is_none() {
+            streams.tell(&format!("sekisho: {}", talk.word("note-out-from")));
+        }
         let open = streams.setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
         let lake = folder.lake_to_read(open)?;
         let reporter = {
