@@ -199,7 +199,7 @@ fn a_dry_run_shows_each_report_whom_it_goes_to_and_why_another_is_not_sent() {
 #[test]
 fn a_day_that_is_not_over_is_not_told() {
     let house = House::in_order("127.0.0.1:9".parse().unwrap(), DAY);
-    let today = jiff::Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
+    let today = Timestamp::now().to_zoned(jiff::tz::TimeZone::UTC).date();
     for (day, further) in
         [(today, &[][..]), (today.tomorrow().unwrap(), &[]), (today.tomorrow().unwrap(), &["--dry-run"])]
     {
