@@ -57,6 +57,7 @@ impl ServeArguments {
         let places = streams.setting.config_places.clone();
         let mut config = Config::load(self.config.as_deref(), &places)?;
         let journal = journal::open(config.log);
+        confinement::take_small_pages();
         let sockets = Sockets::bind(&config, &streams.setting)?;
         let in_work = Arc::new(in_work(&config, &streams.setting.runtime_places)?);
         // Keys are read before root's privileges go: nobody else may be able to.

@@ -13,7 +13,7 @@ use crate::kind::Kind;
 pub struct Settings {
     /// Where the Parquet files lie; the segments are always in the local folder.
     pub place: Place,
-    /// A segment that is longer is sealed.
+    /// A segment that is longer is sealed. It is held in memory while it becomes a file.
     pub segment_octets: u64,
     /// A segment that is older is sealed.
     pub segment_age: Duration,
@@ -35,7 +35,7 @@ impl Default for Settings {
     fn default() -> Self {
         Self {
             place: Place::Folder,
-            segment_octets: 32 << 20,
+            segment_octets: 4 << 20,
             segment_age: Duration::from_secs(60),
             compact_octets: 1 << 30,
             grace: Duration::from_secs(600),

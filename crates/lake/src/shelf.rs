@@ -12,7 +12,7 @@ use datafusion::arrow::array::RecordBatch;
 use futures_util::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
-use parquet::arrow::AsyncArrowWriter;
+use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
@@ -170,11 +170,10 @@ impl Shelf {
         }
     }
 
-    /// Writes a file at once: it is there whole, or not at all.
-    pub(crate) async fn put(&self, kind: Kind, day: i32, name: &str, rows: &RecordBatch) -> Result<u64, ShelfError> {
-        let mut writer = self.begin(kind, day, name, &BTreeSet::from([name.to_owned()]))?;
-        writer.write(rows).await?;
-        writer.finish().await
+    /// Puts a file that [`whole`] made: it is there whole, or not at all.
+    pub(crate) async fn put(&self, kind: Kind, day: i32, name: &str, octets: Vec<u8>) -> Result<(), ShelfError> {
+        self.store.put(&path(kind, day, name), octets.into()).await?;
+        Ok(())
     }
 
     /// Begins a file that holds these segments. It is there once it is finished.
@@ -185,9 +184,10 @@ impl Shelf {
         name: &str,
         holds: &BTreeSet<String>,
     ) -> Result<FileWriter, ShelfError> {
+        let compression = Compression::ZSTD(ZstdLevel::try_new(3).expect("a level of zstd"));
         let path = path(kind, day, name);
         let file = object_store::buffered::BufWriter::new(Arc::clone(&self.store), path.clone());
-        let writer = AsyncArrowWriter::try_new(file, columns::of(kind), Some(properties(kind, holds)))?;
+        let writer = AsyncArrowWriter::try_new(file, columns::of(kind), Some(properties(kind, holds, compression)))?;
         Ok(FileWriter { writer })
     }
 }
@@ -216,6 +216,15 @@ impl FileWriter {
     }
 }
 
+/// Returns the octets of a file with these rows. They are not compressed, since they soon become part of a large file: the
+/// state of zstd, of which Parquet keeps one for each column, would take several times the memory of the rows.
+pub(crate) fn whole(kind: Kind, name: &str, rows: &RecordBatch) -> Result<Vec<u8>, ShelfError> {
+    let properties = properties(kind, &BTreeSet::from([name.to_owned()]), Compression::UNCOMPRESSED);
+    let mut writer = ArrowWriter::try_new(Vec::new(), columns::of(kind), Some(properties))?;
+    writer.write(rows)?;
+    Ok(writer.into_inner()?)
+}
+
 /// Returns where a file lies.
 pub(crate) fn path(kind: Kind, day: i32, name: &str) -> Path {
     Path::from(format!("{}/day={}/{name}.parquet", kind.name(), days::written(day)))
@@ -240,12 +249,11 @@ fn shelved(kind: Kind, meta: object_store::ObjectMeta) -> Option<Shelved> {
 }
 
 /// Returns how the files of a kind are written.
-fn properties(kind: Kind, holds: &BTreeSet<String>) -> WriterProperties {
-    let level = ZstdLevel::try_new(3).expect("a level of zstd");
+fn properties(kind: Kind, holds: &BTreeSet<String>, compression: Compression) -> WriterProperties {
     let holds: Vec<_> = holds.iter().map(String::as_str).collect();
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
-        .set_compression(Compression::ZSTD(level))
+        .set_compression(compression)
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_max_row_group_row_count(Some(256 << 10))
         .set_data_page_row_count_limit(8 << 10)

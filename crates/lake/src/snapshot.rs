@@ -81,6 +81,13 @@ pub(crate) struct Content {
     pub(crate) header: Header,
     /// Its Events.
     pub(crate) events: Vec<Event>,
+}
+
+/// What a segment holds besides the Events that can be read.
+#[derive(Debug)]
+pub(crate) struct Soundness {
+    /// Its header.
+    pub(crate) header: Header,
     /// How many Events it has of kinds that this build does not know.
     pub(crate) unknown: usize,
     /// How many octets are no sound batch.
@@ -96,20 +103,42 @@ impl Opened {
 
     /// Reads its Events of one kind, or of every kind. A segment whose header is not yet written has none.
     pub(crate) fn read(&self, kind: Option<Kind>) -> io::Result<Option<Content>> {
+        let mut events = Vec::new();
+        let sound = self.tell(kind, |_, event| {
+            events.push(event);
+            Ok::<_, io::Error>(())
+        })?;
+        Ok(sound.map(|sound| Content { header: sound.header, events }))
+    }
+
+    /// Hands its Events of one kind, or of every kind, to `hear` as they are read, and says what else is in it. A segment
+    /// whose header is not yet written has none.
+    pub(crate) fn tell<E: From<io::Error>>(
+        &self,
+        kind: Option<Kind>,
+        mut hear: impl FnMut(&Header, Event) -> Result<(), E>,
+    ) -> Result<Option<Soundness>, E> {
         let octets = self.octets()?;
         let Some(header) = Header::read(&octets) else {
-            return if octets.len() < HEADER { Ok(None) } else { Err(headless(&self.id)) };
+            return if octets.len() < HEADER { Ok(None) } else { Err(headless(&self.id).into()) };
         };
-        let mut content = Content { header, events: Vec::new(), unknown: 0, damaged: 0 };
+        let mut sound = Soundness { header, unknown: 0, damaged: 0 };
         for piece in Pieces::new(&octets, header) {
             match piece {
-                Piece::Batch(payload) => content.extend(payload, kind)?,
-                Piece::Damaged(octets) => content.damaged += octets,
+                Piece::Batch(payload) => {
+                    for event in Events(payload, kind) {
+                        match event.map_err(io::Error::from)? {
+                            Some(event) => hear(&header, event)?,
+                            None => sound.unknown += 1,
+                        }
+                    }
+                }
+                Piece::Damaged(octets) => sound.damaged += octets,
                 // Of the segment that is being written, the end may be half a batch; a crash's was cut when it was opened.
                 Piece::Torn(_) => {}
             }
         }
-        Ok(Some(content))
+        Ok(Some(sound))
     }
 
     /// Reads its octets. It may have become shorter: what was written in vain is cut off.
@@ -132,19 +161,6 @@ impl Opened {
     pub(crate) fn rows(&self, kind: Kind) -> io::Result<Vec<RecordBatch>> {
         let Some(content) = self.read(Some(kind))? else { return Ok(Vec::new()) };
         content.events.chunks(BATCH).map(|events| with_days(kind, events, content.header.created)).collect()
-    }
-}
-
-impl Content {
-    /// Reads the Events of a batch.
-    fn extend(&mut self, payload: &[u8], kind: Option<Kind>) -> io::Result<()> {
-        for event in Events(payload, kind) {
-            match event? {
-                Some(event) => self.events.push(event),
-                None => self.unknown += 1,
-            }
-        }
-        Ok(())
     }
 }
 

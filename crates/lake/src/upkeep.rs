@@ -10,13 +10,14 @@ use std::sync::Arc;
 use datafusion::arrow::array::{Array, BooleanArray, RecordBatch, UInt32Array};
 use datafusion::arrow::compute::kernels::cmp::not_distinct;
 use datafusion::arrow::compute::{
-    SortColumn, SortOptions, and, filter_record_batch, lexsort_to_indices, not, take_record_batch,
+    SortColumn, SortOptions, and, concat_batches, filter_record_batch, lexsort_to_indices, not, take_record_batch,
 };
 use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use futures_util::TryStreamExt;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use sekisho_core::event::Event;
+use tokio::sync::oneshot;
 
 use crate::ask::Engine;
 use crate::columns::{self, NoRows};
@@ -24,12 +25,14 @@ use crate::kind::Kind;
 use crate::log::{self, Log};
 use crate::settings::Retention;
 use crate::shelf::{self, Shelf, ShelfError, Shelved};
-use crate::snapshot::{Content, Opened};
+use crate::snapshot::{Opened, Soundness};
 use crate::table::EventTable;
 use crate::{days, now};
 
 /// How many files become one at a time: each is open while it is read.
 const AT_ONCE: usize = 64;
+/// How many Events become rows at a time when a segment is settled.
+const IN_ROWS: usize = 1_024;
 /// How old a claim is when whoever made it is taken for dead, in microseconds.
 const STALE: i64 = 3_600_000_000;
 
@@ -70,21 +73,18 @@ pub(crate) async fn settle(log: &Log, shelf: &Shelf) -> Result<Settled, SettleEr
 /// Makes files of one segment, and removes it.
 async fn settle_one(id: &str, log: &Log, shelf: &Shelf, settled: &mut Settled) -> Result<(), SettleError> {
     let segment = Opened::open(log.folder(), id)?;
-    let content = tokio::task::spawn_blocking(move || segment.read(None)).await.map_err(std::io::Error::other)??;
-    if let Some(content) = content {
-        if content.unknown > 0 || content.header.generation > columns::generation() {
+    if let Some((sound, files)) = apart(move || files_of(&segment)).await?? {
+        if sound.unknown > 0 || sound.header.generation > columns::generation() {
             settled.newer.push(id.to_owned());
             return Ok(());
         }
-        let damaged = content.damaged > 0;
-        settled.events += content.events.len();
-        let batches =
-            tokio::task::spawn_blocking(move || by_kind_and_day(&content)).await.map_err(std::io::Error::other)??;
-        for ((kind, day), rows) in batches {
-            settled.octets += shelf.put(kind, day, id, &rows).await?;
+        for file in files {
+            settled.events += file.events;
+            settled.octets += file.octets.len() as u64;
             settled.files += 1;
+            shelf.put(file.kind, file.day, id, file.octets).await?;
         }
-        if damaged {
+        if sound.damaged > 0 {
             settled.damaged.push(id.to_owned());
             log.put_aside(id)?;
             return Ok(());
@@ -95,19 +95,75 @@ async fn settle_one(id: &str, log: &Log, shelf: &Shelf, settled: &mut Settled) -
     Ok(())
 }
 
-/// Returns the Events of a segment as rows by kind and day, in the order of the files.
-fn by_kind_and_day(content: &Content) -> Result<BTreeMap<(Kind, i32), RecordBatch>, SettleError> {
-    let mut events: BTreeMap<(Kind, i32), Vec<&Event>> = BTreeMap::new();
-    for event in &content.events {
-        let day = days::day_of(event.at(), content.header.created);
-        events.entry((Kind::of(event), day)).or_default().push(event);
+/// Runs work on a thread of its own: what it allocated goes back with it, where a thread that idles would keep some of it.
+async fn apart<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> std::io::Result<T> {
+    let (told, heard) = oneshot::channel();
+    std::thread::Builder::new().name("settle".to_owned()).spawn(move || told.send(work()))?;
+    heard.await.map_err(|_| std::io::Error::other("the thread that settles ended before its time"))
+}
+
+/// A file that a segment becomes.
+struct File {
+    /// Of which Events.
+    kind: Kind,
+    /// Of which day.
+    day: i32,
+    /// How many there are, those included that are there twice.
+    events: usize,
+    /// What it holds.
+    octets: Vec<u8>,
+}
+
+/// Returns the files that a segment becomes. Events are made rows a few at a time: so they take a third of the memory.
+fn files_of(segment: &Opened) -> Result<Option<(Soundness, Vec<File>)>, SettleError> {
+    let mut gathered: BTreeMap<(Kind, i32), Gathered> = BTreeMap::new();
+    let sound = segment.tell(None, |header, event| {
+        let (kind, day) = (Kind::of(&event), days::day_of(event.at(), header.created));
+        gathered.entry((kind, day)).or_default().push(kind, event)
+    })?;
+    let Some(sound) = sound else { return Ok(None) };
+    let mut files = Vec::new();
+    for ((kind, day), gathered) in gathered {
+        let (events, rows) = gathered.settle(kind)?;
+        files.push(File { kind, day, events, octets: shelf::whole(kind, &segment.id, &rows)? });
     }
-    let mut batches = BTreeMap::new();
-    for ((kind, day), events) in events {
-        let sorted = sorted(kind, &columns::rows(kind, &events)?)?;
-        batches.insert((kind, day), once(kind, &sorted, None)?);
+    Ok(Some((sound, files)))
+}
+
+/// Events of one kind and day while they are read.
+#[derive(Default)]
+struct Gathered {
+    /// Those that are not yet rows.
+    events: Vec<Event>,
+    /// Those that are.
+    rows: Vec<RecordBatch>,
+}
+
+impl Gathered {
+    /// Takes one more.
+    fn push(&mut self, kind: Kind, event: Event) -> Result<(), SettleError> {
+        self.events.push(event);
+        if self.events.len() == IN_ROWS { self.make_rows(kind) } else { Ok(()) }
     }
-    Ok(batches)
+
+    /// Makes rows of those that are none yet.
+    fn make_rows(&mut self, kind: Kind) -> Result<(), SettleError> {
+        let events: Vec<&Event> = self.events.iter().collect();
+        self.rows.push(columns::rows(kind, &events)?);
+        self.events.clear();
+        Ok(())
+    }
+
+    /// Returns how many there are, and their rows, each once, in the order of the files.
+    fn settle(mut self, kind: Kind) -> Result<(usize, RecordBatch), SettleError> {
+        self.make_rows(kind)?;
+        let rows = concat_batches(&columns::of(kind), &self.rows)?;
+        drop(self);
+        let sorted = sorted(kind, &rows)?;
+        let events = rows.num_rows();
+        drop(rows);
+        Ok((events, once(kind, &sorted, None)?))
+    }
 }
 
 /// Returns rows in the order of the files.

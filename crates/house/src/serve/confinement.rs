@@ -12,12 +12,13 @@ use anyhow::Context;
 use landlock::{
     ABI, Access, AccessFs, AccessNet, Ruleset, RulesetAttr, RulesetCreatedAttr, RulesetStatus, path_beneath_rules,
 };
+use nix::sys::prctl::set_thp_disable;
 use nix::sys::resource::{Resource, getrlimit, setrlimit};
 use nix::unistd::{User, geteuid, initgroups, setgid, setuid};
 use seccompiler::{
     BpfProgram, SeccompAction, SeccompCmpArgLen, SeccompCmpOp, SeccompCondition, SeccompFilter, SeccompRule,
 };
-use tracing::{info, warn};
+use tracing::{debug, info, warn};
 
 use crate::config::{Config, StoreSection};
 use crate::fault::Fault;
@@ -41,6 +42,14 @@ const AUTHORITIES: [&str; 4] =
     ["/etc/ssl", "/etc/pki", "/usr/share/ca-certificates", "/usr/local/share/ca-certificates"];
 /// What is read of the process itself, and where randomness comes from on old kernels.
 const OURSELVES: [&str; 2] = ["/proc/self", "/dev/urandom"];
+
+/// Takes memory in small pages. What a daemon touches is a little in many places, which huge pages round up to two megabytes
+/// each: with them it was twice as large, and no faster (`docs/benchmarks.md`).
+pub(super) fn take_small_pages() {
+    if let Err(why) = set_thp_disable(true) {
+        debug!(error = %why, "memory may come in huge pages");
+    }
+}
 
 /// Takes as many files as the system allows: each conversation is one, with an MTA or with a sender of reports. Returns for how
 /// many with MTAs they suffice, so that name servers can be asked even when no more fit in.
