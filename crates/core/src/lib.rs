@@ -6,6 +6,7 @@
 //! - [`event`]: rows of what happened, as the lake keeps them.
 //! - [`facts`]: questions, answers, and what a judge says when one is missing.
 //! - [`presentation`]: DNS records as zone files write them, read and written.
+//! - [`search`]: which mails somebody looks for.
 //! - [`step`]: one line of the explanation of a verdict, as data.
 //! - [`speech`]: steps become sentences, in Japanese and English.
 //! - [`sums`]: what Events add up to.
@@ -16,6 +17,7 @@ pub mod event;
 pub mod facts;
 pub mod name;
 pub mod presentation;
+pub mod search;
 pub mod speech;
 pub mod step;
 pub mod sums;

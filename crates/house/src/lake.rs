@@ -13,7 +13,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use sekisho_core::event::Event;
+use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 
 pub(crate) use self::upkeep::Upkeep;
@@ -107,6 +108,54 @@ pub trait Lake: Send + Sync {
     ///
     /// Where the lake cannot be asked.
     fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError>;
+
+    /// Returns the mails that are looked for, newest first.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn mails(&self, search: &MailSearch) -> Result<Vec<MailRow>, LakeError>;
+
+    /// Returns how many mails had each result in each span of `step` microseconds, the earliest first; with `within`, only mails
+    /// of which every recipient domain is one of these or below.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked, or the spans are too many.
+    fn volumes(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        step: i64,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Volume>, LakeError>;
+
+    /// Returns a mail by its verdict's id; with `within`, only where every recipient domain is one of these or below.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn mail(&self, id: &str, within: Option<&[String]>) -> Result<Option<MailEvent>, LakeError>;
+
+    /// Returns facts by their names, as mails of these days rest on them; what is not there is left out.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn facts(&self, hashes: &[FactHash], first: Date, last: Date) -> Result<Vec<FactEvent>, LakeError>;
+
+    /// Returns who sends, by author domain, the busiest first; with `domains`, only these and what is below them.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn author_domains(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        domains: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Vec<AuthorDomain>, LakeError>;
 }
 
 /// The most rows of a report of ours: who forges mail from many addresses shall not make us write without end.

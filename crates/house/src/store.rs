@@ -12,7 +12,8 @@ use aws_lc_rs::rand;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
-use sekisho_core::event::Event;
+use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_ledger::vault::{S3, VaultError};
 use sekisho_ledger::{Ledger, OpenError, Vault};
@@ -301,6 +302,38 @@ impl Lake for Patient {
 
     fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError> {
         self.lake()?.report_rows(domain, day)
+    }
+
+    fn mails(&self, search: &MailSearch) -> Result<Vec<MailRow>, LakeError> {
+        self.lake()?.mails(search)
+    }
+
+    fn volumes(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        step: i64,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Volume>, LakeError> {
+        self.lake()?.volumes(from_at, until_at, step, within)
+    }
+
+    fn mail(&self, id: &str, within: Option<&[String]>) -> Result<Option<MailEvent>, LakeError> {
+        self.lake()?.mail(id, within)
+    }
+
+    fn facts(&self, hashes: &[FactHash], first: Date, last: Date) -> Result<Vec<FactEvent>, LakeError> {
+        self.lake()?.facts(hashes, first, last)
+    }
+
+    fn author_domains(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        domains: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Vec<AuthorDomain>, LakeError> {
+        self.lake()?.author_domains(from_at, until_at, domains, limit)
     }
 }
 

@@ -8,7 +8,8 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
-use sekisho_core::event::{Event, MailEvent};
+use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_house::{Form, Keep, Lake, LakeError, LakeTable, LetGo, OpenLake};
 
@@ -210,5 +211,40 @@ impl Lake for Notebook {
             }
         }
         Ok(rows)
+    }
+
+    fn mails(&self, search: &MailSearch) -> Result<Vec<MailRow>, LakeError> {
+        Ok(plain::mails(&self.events(), search))
+    }
+
+    fn volumes(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        step: i64,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Volume>, LakeError> {
+        Ok(plain::volumes(&self.events(), from_at, until_at, step, within))
+    }
+
+    fn mail(&self, id: &str, within: Option<&[String]>) -> Result<Option<MailEvent>, LakeError> {
+        Ok(plain::mail(&self.events(), id, within))
+    }
+
+    fn facts(&self, hashes: &[FactHash], first: Date, last: Date) -> Result<Vec<FactEvent>, LakeError> {
+        let day = |at: i64| Timestamp::from_microsecond(at).unwrap().to_zoned(TimeZone::UTC).date();
+        let mut events = self.events();
+        events.retain(|event| (first..=last).contains(&day(event.at())));
+        Ok(plain::facts(&events, hashes))
+    }
+
+    fn author_domains(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        domains: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Vec<AuthorDomain>, LakeError> {
+        Ok(plain::author_domains(&self.events(), from_at, until_at, domains, limit))
     }
 }

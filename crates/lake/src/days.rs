@@ -19,6 +19,8 @@ pub(crate) fn day_of(at: i64, created: i64) -> i32 {
 
 /// The last day that can be written, 9999-12-31.
 const LAST: i64 = 2_932_896;
+/// The same, as days are counted.
+pub(crate) const LAST_DAY: i32 = 2_932_896;
 
 /// Returns how a day is written: `2026-11-22`.
 pub(crate) fn written(day: i32) -> String {

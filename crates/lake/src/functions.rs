@@ -1,10 +1,10 @@
-//! Functions: what SQL can ask about addresses; registered here for the embedded engine and every executor
+//! Functions: what SQL can ask about addresses and domains; registered here for the embedded engine and every executor
 //!
 //! - `ip_in(ip, network)`: whether the address lies in the network (`'192.0.2.0/24'`).
 //! - `ip_network(ip, v4_length, v6_length)`: the network that the address lies in, as text.
 //! - `reverse_ip(ip)`: the name that its PTR record has.
 //!
-//! All take text, and give null for what is no address or no network.
+//! All take text, and give null for what is no address or no network. Those that ask about domains are in [`domains`].
 
 use std::net::IpAddr;
 use std::sync::Arc;
@@ -15,6 +15,8 @@ use datafusion::common::Result;
 use datafusion::logical_expr::{ColumnarValue, ScalarUDF, Volatility, create_udf};
 use datafusion::prelude::SessionContext;
 use ipnet::IpNet;
+
+mod domains;
 
 /// Functions that make much of little, outside of the memory pool's sight. Nobody needs them to ask about mail.
 const UNBOUNDED: [&str; 12] = [
@@ -41,11 +43,13 @@ pub fn set(context: &SessionContext) {
 /// Returns our functions.
 pub fn all() -> Vec<ScalarUDF> {
     let text = DataType::Utf8;
-    vec![
+    let mut all = domains::all();
+    all.extend([
         function("ip_in", vec![text.clone(), text.clone()], DataType::Boolean, ip_in),
         function("ip_network", vec![text.clone(), DataType::Int64, DataType::Int64], text.clone(), ip_network),
         function("reverse_ip", vec![text.clone()], text, reverse_ip),
-    ]
+    ]);
+    all
 }
 
 /// Returns a function of rows as SQL knows it.

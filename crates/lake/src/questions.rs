@@ -2,15 +2,26 @@
 //!
 //! Values never become a part of the text. Days are those of UTC.
 
+use std::collections::BTreeSet;
+
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use jiff::civil::Date;
 use sekisho_core::event::{FactEvent, FactHash, MailEvent};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, given};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported, Sender, Stream};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::ask::AskError;
+use crate::days;
 use crate::lake::Lake;
+
+/// The most spans of time that one answer adds up in.
+const MOST_SPANS: i64 = 10_000;
+/// How many facts are asked for at once: a question has a limit of words.
+const FACTS_AT_ONCE: usize = 500;
+/// How many days back a mail is looked for, one stretch after the other: most are asked for when they are fresh.
+const STRETCHES: [i32; 3] = [1, 7, 31];
 
 /// The days from one to another, both among them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,14 +82,16 @@ impl Lake {
 
     /// Returns facts by their names, as a mail of these days has them; what is not there is left out.
     pub async fn facts(&self, hashes: &[FactHash], days: Days) -> Result<Vec<FactEvent>, AskError> {
-        if hashes.is_empty() {
-            return Ok(Vec::new());
+        let hashes: Vec<FactHash> = BTreeSet::from_iter(hashes).into_iter().copied().collect();
+        let mut all = Vec::new();
+        for hashes in hashes.chunks(FACTS_AT_ONCE) {
+            let places: Vec<_> = (3..hashes.len() + 3).map(|at| format!("${at}")).collect();
+            let sql = include_str!("questions/facts.sql").replace('…', &places.join(", "));
+            let mut values = vec![date(days.first), date(days.last)];
+            values.extend(hashes.iter().map(|hash| ScalarValue::FixedSizeBinary(16, Some(hash.0.to_vec()))));
+            all.extend(self.rows_of::<FactEvent>(&sql, values).await?);
         }
-        let places: Vec<_> = (3..hashes.len() + 3).map(|at| format!("${at}")).collect();
-        let sql = include_str!("questions/facts.sql").replace('…', &places.join(", "));
-        let mut values = vec![date(days.first), date(days.last)];
-        values.extend(hashes.iter().map(|hash| ScalarValue::FixedSizeBinary(16, Some(hash.0.to_vec()))));
-        self.rows_of(&sql, values).await
+        Ok(all)
     }
 
     /// Returns what the DNS said on a day to a question: each outcome once, the first use of it.
@@ -86,10 +99,75 @@ impl Lake {
         self.rows_of(include_str!("questions/answers.sql"), vec![date(day), text(kind), text(name)]).await
     }
 
-    /// Returns a mail by its verdict's id.
-    pub async fn verdict(&self, id: &str, days: Days) -> Result<Option<MailEvent>, AskError> {
-        let values = vec![date(days.first), date(days.last), text(id)];
-        Ok(self.rows_of(include_str!("questions/verdict.sql"), values).await?.pop())
+    /// Returns a mail by its verdict's id, the days around `now` first; with `within`, only where every recipient domain is one
+    /// of these or below.
+    pub async fn mail(&self, id: &str, within: Option<&[String]>, now: i64) -> Result<Option<MailEvent>, AskError> {
+        let (today, mut last) = (days::today(now), None);
+        for back in STRETCHES.into_iter().map(Some).chain([None]) {
+            let first = back.map_or(0, |back| today.saturating_sub(back));
+            let between = [ScalarValue::Date32(Some(first)), ScalarValue::Date32(Some(last.unwrap_or(days::LAST_DAY)))];
+            let values = between.into_iter().chain([text(id), texts(within)]).collect();
+            if let Some(mail) = self.rows_of(include_str!("questions/verdict.sql"), values).await?.pop() {
+                return Ok(Some(mail));
+            }
+            last = Some(first.saturating_sub(1));
+        }
+        Ok(None)
+    }
+
+    /// Returns the mails that somebody looks for, newest first.
+    pub async fn mails(&self, search: &MailSearch) -> Result<Vec<MailRow>, AskError> {
+        let mut values = between(search.from_at, search.until_at).to_vec();
+        values.push(ScalarValue::Int64(Some(search.limit.into())));
+        let wanted = [
+            &search.id,
+            &search.queue_id,
+            &search.author_domain,
+            &search.mail_from_domain,
+            &search.recipient_domain,
+            &search.signer,
+            &search.dkim,
+            &search.client,
+            &search.helo,
+            &search.spf,
+            &search.arc,
+            &search.dmarc,
+            &search.verdict,
+            &search.decision,
+        ];
+        values.extend(wanted.map(|wanted| ScalarValue::Utf8(given(wanted).map(str::to_owned))));
+        let (at, id) = search.after.clone().unzip();
+        values.extend([texts(search.within.as_deref()), moment(at), ScalarValue::Utf8(id)]);
+        self.rows_of(include_str!("questions/mails.sql"), values).await
+    }
+
+    /// Returns how many mails had each result in each span of `step` microseconds.
+    pub async fn volumes(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        step: i64,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Volume>, AskError> {
+        if step < 1 || until_at.saturating_sub(from_at) / step >= MOST_SPANS {
+            return Err(AskError::Refused(format!("an answer has at most {MOST_SPANS} spans of time")));
+        }
+        let mut values = between(from_at, until_at).to_vec();
+        values.extend([ScalarValue::Int64(Some(step)), texts(within)]);
+        self.rows_of(include_str!("questions/volumes.sql"), values).await
+    }
+
+    /// Returns who sends, by author domain, the busiest first; with `domains`, only these and what is below them.
+    pub async fn author_domains(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        domains: Option<&[String]>,
+        at_most: u32,
+    ) -> Result<Vec<AuthorDomain>, AskError> {
+        let mut values = between(from_at, until_at).to_vec();
+        values.extend([ScalarValue::Int64(Some(at_most.into())), texts(domains)]);
+        self.rows_of(include_str!("questions/author_domains.sql"), values).await
     }
 
     /// Returns how many rows of a DMARC aggregate report there are: whoever reads it again begins after them.
@@ -122,6 +200,24 @@ impl Lake {
 /// Returns a text as a value.
 fn text(text: &str) -> ScalarValue {
     ScalarValue::Utf8(Some(text.to_owned()))
+}
+
+/// Returns texts as a list, or nothing as null.
+fn texts(texts: Option<&[String]>) -> ScalarValue {
+    let Some(texts) = texts else { return ScalarValue::new_null_list(DataType::Utf8, true, 1) };
+    let texts: Vec<_> = texts.iter().map(|one| text(one)).collect();
+    ScalarValue::List(ScalarValue::new_list(&texts, &DataType::Utf8, true))
+}
+
+/// Returns a moment as a value.
+fn moment(at: Option<i64>) -> ScalarValue {
+    ScalarValue::TimestampMicrosecond(at, Some("UTC".into()))
+}
+
+/// Returns a span of time as values: its first day, its last, its first moment, and the moment before which it ends.
+fn between(from_at: i64, until_at: i64) -> [ScalarValue; 4] {
+    let day = |at| ScalarValue::Date32(Some(days::today(at)));
+    [day(from_at), day(until_at.saturating_sub(1)), moment(Some(from_at)), moment(Some(until_at))]
 }
 
 /// Returns a day as a value.

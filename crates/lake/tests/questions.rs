@@ -71,9 +71,9 @@ fn a_mail_is_found_by_its_verdict_with_all_that_it_rests_on() {
     let events = [mail(1), mail(2), fact(1, 0), fact(2, 5), fact(2, 3)];
     at_every_stage(&events, |lake| {
         let Event::Mail(sent) = mail(2) else { panic!("a mail") };
-        let found = runtime().block_on(lake.verdict("m000002", DAY.into())).expect("answered").expect("found");
+        let found = runtime().block_on(lake.mail("m000002", None, NOON)).expect("answered").expect("found");
         assert_eq!(found, *sent);
-        assert_eq!(runtime().block_on(lake.verdict("m000003", DAY.into())).expect("answered"), None);
+        assert_eq!(runtime().block_on(lake.mail("m000003", None, NOON)).expect("answered"), None);
         let hashes = [found.facts[0], FactHash([9; 16])];
         let facts = runtime().block_on(lake.facts(&hashes, DAY.into())).expect("answered");
         let Event::Fact(first) = fact(2, 3) else { panic!("a fact") };

@@ -6,7 +6,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use sekisho_core::event::Event;
+use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_house::{Executing, Form, Keep, LakeError, LakeTable, LetGo, Scheduling};
 use sekisho_lake::Kind;
@@ -109,5 +110,37 @@ impl sekisho_house::Lake for Clustered {
 
     fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError> {
         self.here.report_rows(domain, day)
+    }
+
+    fn mails(&self, search: &MailSearch) -> Result<Vec<MailRow>, LakeError> {
+        self.here.mails(search)
+    }
+
+    fn volumes(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        step: i64,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Volume>, LakeError> {
+        self.here.volumes(from_at, until_at, step, within)
+    }
+
+    fn mail(&self, id: &str, within: Option<&[String]>) -> Result<Option<MailEvent>, LakeError> {
+        self.here.mail(id, within)
+    }
+
+    fn facts(&self, hashes: &[FactHash], first: Date, last: Date) -> Result<Vec<FactEvent>, LakeError> {
+        self.here.facts(hashes, first, last)
+    }
+
+    fn author_domains(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        domains: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Vec<AuthorDomain>, LakeError> {
+        self.here.author_domains(from_at, until_at, domains, limit)
     }
 }

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sekisho_core::event::Event;
+use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake};
 use sekisho_lake::questions::Days;
@@ -175,5 +176,38 @@ impl sekisho_house::Lake for Embedded {
 
     fn report_rows(&self, domain: &str, day: Date) -> Result<Vec<ReportRow>, LakeError> {
         self.wait(self.lake.report_rows(domain, day)).map_err(|why| told(&why))
+    }
+
+    fn mails(&self, search: &MailSearch) -> Result<Vec<MailRow>, LakeError> {
+        self.wait(self.lake.mails(search)).map_err(|why| told(&why))
+    }
+
+    fn volumes(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        step: i64,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Volume>, LakeError> {
+        self.wait(self.lake.volumes(from_at, until_at, step, within)).map_err(|why| told(&why))
+    }
+
+    fn mail(&self, id: &str, within: Option<&[String]>) -> Result<Option<MailEvent>, LakeError> {
+        let now = Timestamp::now().as_microsecond();
+        self.wait(self.lake.mail(id, within, now)).map_err(|why| told(&why))
+    }
+
+    fn facts(&self, hashes: &[FactHash], first: Date, last: Date) -> Result<Vec<FactEvent>, LakeError> {
+        self.wait(self.lake.facts(hashes, Days { first, last })).map_err(|why| told(&why))
+    }
+
+    fn author_domains(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        domains: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Vec<AuthorDomain>, LakeError> {
+        self.wait(self.lake.author_domains(from_at, until_at, domains, limit)).map_err(|why| told(&why))
     }
 }

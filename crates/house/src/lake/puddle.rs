@@ -4,7 +4,8 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use jiff::civil::Date;
-use sekisho_core::event::Event;
+use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 
 use super::{Form, Keep, Lake, LakeError, LakeTable, LetGo};
@@ -92,5 +93,37 @@ impl Lake for Puddle {
             mails: 1,
         };
         Ok(self.policy_domain.map(|_| row()).into_iter().collect())
+    }
+
+    fn mails(&self, search: &MailSearch) -> Result<Vec<MailRow>, LakeError> {
+        Ok(plain::mails(&self.kept.lock().unwrap(), search))
+    }
+
+    fn volumes(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        step: i64,
+        within: Option<&[String]>,
+    ) -> Result<Vec<Volume>, LakeError> {
+        Ok(plain::volumes(&self.kept.lock().unwrap(), from_at, until_at, step, within))
+    }
+
+    fn mail(&self, id: &str, within: Option<&[String]>) -> Result<Option<MailEvent>, LakeError> {
+        Ok(plain::mail(&self.kept.lock().unwrap(), id, within))
+    }
+
+    fn facts(&self, hashes: &[FactHash], _: Date, _: Date) -> Result<Vec<FactEvent>, LakeError> {
+        Ok(plain::facts(&self.kept.lock().unwrap(), hashes))
+    }
+
+    fn author_domains(
+        &self,
+        from_at: i64,
+        until_at: i64,
+        domains: Option<&[String]>,
+        limit: u32,
+    ) -> Result<Vec<AuthorDomain>, LakeError> {
+        Ok(plain::author_domains(&self.kept.lock().unwrap(), from_at, until_at, domains, limit))
     }
 }

@@ -1,0 +1,18 @@
+-- Who sends, by author domain, the busiest first. $1 the first day, $2 the last, $3 the first moment, $4 the moment before which,
+-- $5 how many, $6 only these domains and what is below them, or null.
+SELECT author_domain AS domain,
+       count(*) AS mails,
+       count(*) FILTER (WHERE dmarc_result = 'pass') AS pass,
+       count(*) FILTER (WHERE dmarc_result = 'fail') AS fail,
+       count(DISTINCT client_ip) AS clients,
+       last_value(policy ORDER BY mail.at, id) AS policy,
+       CAST(max(mail.at) AS BIGINT) AS last_at
+FROM mail
+WHERE day BETWEEN $1 AND $2
+  AND mail.at >= $3
+  AND mail.at < $4
+  AND author_domain IS NOT NULL
+  AND ($6 IS NULL OR is_within(author_domain, $6))
+GROUP BY author_domain
+ORDER BY mails DESC, domain
+LIMIT $5
