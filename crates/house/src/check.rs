@@ -30,7 +30,7 @@ mod facts_file;
 mod from_field;
 mod input;
 mod json;
-mod judge;
+pub(crate) mod judge;
 pub(crate) mod mbox;
 mod options;
 mod summary;

@@ -105,6 +105,8 @@ impl Front {
 
 /// What every conversation shares: the configuration that it began with, and where answers come from.
 pub(crate) struct Gate {
+    /// The whole configuration.
+    pub(crate) config: Arc<Config>,
     /// What the house decides about mails.
     section: GateSection,
     /// What decides verdicts.
@@ -141,6 +143,7 @@ impl Gate {
         let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
         let reports = config.reports.clone();
         Gate {
+            config: Arc::new(config.clone()),
             section,
             policy,
             source,
@@ -176,6 +179,16 @@ impl Gate {
     /// Returns how long mails under way may take when we have to stop.
     pub(crate) fn patience(&self) -> Duration {
         self.timeout + LAST_WORDS
+    }
+
+    /// Returns how long answers are waited for, for one mail.
+    pub(crate) fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Returns our name.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
     }
 
     /// Returns what outlives the configuration.

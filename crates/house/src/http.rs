@@ -1,4 +1,4 @@
-//! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted; and for TLS reports
+//! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted; for TLS reports; and for the web desk
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -20,9 +20,10 @@ use tracing::{debug, warn};
 
 use crate::gate::Front;
 use crate::intake::{self, Intake};
+use crate::web::{self, Desk};
 
 /// The most connections at a time.
-const CONNECTIONS: usize = 64;
+const CONNECTIONS: usize = 256;
 /// How long a client may take to say what it wants.
 const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may last: a client that does not read what it asked for takes no place for ever.
@@ -33,7 +34,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns who answers what.
-fn router(front: Arc<Front>, intake: Option<Arc<Intake>>) -> Router {
+fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<Arc<Desk>>) -> Router {
     // For senders of TLS reports.
     let reports = intake.map(intake::post::router).unwrap_or_default();
     Router::new()
@@ -44,6 +45,7 @@ fn router(front: Arc<Front>, intake: Option<Arc<Intake>>) -> Router {
         .route("/metrics", get(metrics))
         .with_state(front)
         .merge(reports)
+        .merge(desk.map(web::router).unwrap_or_default())
 }
 
 /// Says that the process runs and answers.
@@ -66,9 +68,10 @@ pub(crate) async fn listen(
     listener: TcpListener,
     front: Arc<Front>,
     intake: Option<Arc<Intake>>,
+    desk: Option<Arc<Desk>>,
     shutdown: CancellationToken,
 ) {
-    let router = router(front, intake);
+    let router = router(front, intake, desk);
     let mut connections = JoinSet::new();
     let mut seats = Seats::default();
     loop {

@@ -39,6 +39,7 @@ mod postfix;
 mod received;
 mod refusal;
 mod reports;
+mod sample;
 mod serve;
 mod sign;
 mod simulate;
@@ -46,6 +47,7 @@ mod speech;
 mod spf_record;
 mod store;
 mod terminal;
+mod web;
 mod world;
 
 pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};

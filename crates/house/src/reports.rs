@@ -16,7 +16,7 @@ mod reader;
 mod reading;
 mod returned;
 mod rows;
-mod show;
+pub(crate) mod show;
 mod submitter;
 pub(crate) mod suspicion;
 pub(crate) mod told;

@@ -44,6 +44,7 @@ use crate::metrics::Metrics;
 use crate::reports::Failures;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
+use crate::web::{Desk, DeskBooks};
 use crate::{Exit, Setting, Streams, gate, http, intake, reports};
 
 /// How many connections may wait to be taken.
@@ -91,7 +92,11 @@ impl ServeArguments {
             None => (None, None),
         };
         let mails_handle = mails.handle().clone();
-        let daemon = Daemon { arguments: self, places, journal, front, config, intake, reading, mails: mails_handle };
+        let desk = reading.clone().zip(streams.setting.open_lake).map(|((archive, lake), open)| {
+            Arc::new(Desk::new(Arc::clone(&front), DeskBooks { archive, lake, open }))
+        });
+        let daemon =
+            Daemon { arguments: self, places, journal, front, config, intake, desk, reading, mails: mails_handle };
         let served =
             house.block_on(daemon.serve(sockets, doubts, Clerks { intake: clerk, failures: noting }, talk, streams));
         // A thread that is still at work on a mail is not waited for: that mail had its time.
@@ -218,6 +223,8 @@ struct Daemon {
     config: Config,
     /// Where reports arrive, where there is a place to keep them.
     intake: Option<Arc<Intake>>,
+    /// The web desk, where there are books to show.
+    desk: Option<Arc<Desk>>,
     /// Where reports wait to be read, and where their rows go.
     reading: Option<(Archive, Arc<dyn Lake>)>,
     /// The reactor that moves mails, and asks the DNS.
@@ -259,8 +266,8 @@ impl Daemon {
         for socket in sockets.http {
             let listener = TcpListener::from_std(socket.into())?;
             say("serve-http", listener.local_addr()?)?;
-            let (front, intake) = (Arc::clone(&self.front), self.intake.clone());
-            watchers.spawn(http::listen(listener, front, intake, no_more_questions.clone()));
+            let (front, intake, desk) = (Arc::clone(&self.front), self.intake.clone(), self.desk.clone());
+            watchers.spawn(http::listen(listener, front, intake, desk, no_more_questions.clone()));
         }
         for (speech, socket) in sockets.intake {
             let Some(intake) = &self.intake else { continue };

@@ -5,7 +5,9 @@
 //! smallest change that saves it ([`advice`]), which the same judges have tried.
 
 mod account;
+pub(crate) mod again;
 mod advice;
+pub(crate) mod forecast;
 mod judge;
 mod proposal;
 mod stream;
@@ -49,12 +51,12 @@ impl SimulateArguments {
         let proposed = proposal::read(&self.record, &self.domain)?;
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
-        let subjects = self.subjects(&proposed);
+        let subjects = subjects(&self.domain, &proposed);
         let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
         let seen = Seen { domains: &subjects, reporter };
         let seen = Some(&seen).filter(|_| !self.reports_only);
-        let told = reported(&folder, &self.domains(&proposed), seen, (self.days, self.unproven), &streams.setting)?;
-        let rows = Self::about(told.rows, &subjects);
+        let told = reported(&folder, &domains(&self.domain, &proposed), seen, (self.days, self.unproven), &streams.setting)?;
+        let rows = about(told.rows, &subjects);
         if rows.is_empty() {
             return Err(Fault::new("fault-simulate-nothing", [("domain", (&self.domain).into())]).into());
         }
@@ -94,36 +96,35 @@ impl SimulateArguments {
             |outlook: &Outlook<'_>| outlook.ruling.change.is_worse() || outlook.ruling.change == Change::Unknown;
         Ok(if outlooks.iter().any(is_open) || left_out > 0 { Exit::Found } else { Exit::Clean })
     }
+}
 
-    /// Returns the policy domains under which there may be reports about what is proposed.
-    fn domains(&self, proposed: &Facts) -> Vec<DomainName> {
-        let mut domains = with_parents(&self.domain);
-        for domain in proposal::policy_domains(proposed) {
-            if !domains.contains(&domain) {
-                domains.push(domain);
-            }
+/// Returns the policy domains under which there may be reports about what is proposed.
+fn domains(domain: &DomainName, proposed: &Facts) -> Vec<DomainName> {
+    let mut domains = with_parents(domain);
+    for domain in proposal::policy_domains(proposed) {
+        if !domains.contains(&domain) {
+            domains.push(domain);
         }
-        domains
     }
+    domains
+}
 
-    /// Returns the domain, and those whose policy is proposed: what is asked is about these and those below them.
-    fn subjects(&self, proposed: &Facts) -> Vec<DomainName> {
-        let mut domains: Vec<DomainName> = proposal::policy_domains(proposed).collect();
-        domains.push(self.domain.clone());
-        domains.sort();
-        domains.dedup();
-        domains
-    }
+/// Returns the domain, and those whose policy is proposed: what is asked is about these and those below them.
+fn subjects(domain: &DomainName, proposed: &Facts) -> Vec<DomainName> {
+    let mut domains: Vec<DomainName> = proposal::policy_domains(proposed).collect();
+    domains.push(domain.clone());
+    domains.sort();
+    domains.dedup();
+    domains
+}
 
-    /// Returns the rows that are about one of these domains, or about one below it.
-    fn about(rows: Vec<Reported>, domains: &[DomainName]) -> Vec<Reported> {
-        let lies_below = |text: &str| {
-            DomainName::parse(text).is_ok_and(|name| domains.iter().any(|domain| name.is_at_or_below(domain)))
-        };
-        let is_meant =
-            |row: &Reported| lies_below(&row.header_from) || row.spf_domain.as_deref().is_some_and(lies_below);
-        rows.into_iter().filter(is_meant).collect()
-    }
+/// Returns the rows that are about one of these domains, or about one below it.
+fn about(rows: Vec<Reported>, domains: &[DomainName]) -> Vec<Reported> {
+    let lies_below = |text: &str| {
+        DomainName::parse(text).is_ok_and(|name| domains.iter().any(|domain| name.is_at_or_below(domain)))
+    };
+    let is_meant = |row: &Reported| lies_below(&row.header_from) || row.spf_domain.as_deref().is_some_and(lies_below);
+    rows.into_iter().filter(is_meant).collect()
 }
 
 /// All that is judged.

@@ -1,6 +1,6 @@
 //! What the commands say to people, in Japanese and English
 //!
-//! The sentences stand in `speech/en.ftl` and `speech/ja.ftl`; those of the steps come from the judges' own crate.
+//! The sentences stand in `speech/`, those of the web desk in files of their own; those of the steps come from the judges' own crate.
 
 use sekisho_core::speech::{Lang, Speech};
 use sekisho_core::step::{Step, Value};
@@ -13,7 +13,7 @@ impl Talk {
     /// Makes ready to speak one language.
     pub(crate) fn new(lang: Lang) -> Talk {
         let mut sources = sekisho_mail::speech::sources(lang).to_vec();
-        sources.push(source(lang));
+        sources.extend(files(lang));
         Talk(Speech::new(lang, &sources).expect("the message files are part of the program, and a test reads them"))
     }
 
@@ -35,8 +35,9 @@ impl Talk {
     /// Lists the ids of all messages of a language.
     #[cfg(test)]
     pub(crate) fn messages_of(lang: Lang) -> Vec<String> {
+        let lines = files(lang).into_iter().flat_map(str::lines);
         let ids =
-            source(lang).lines().filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| line.split_once(" ="));
+            lines.filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| line.split_once(" ="));
         ids.map(|(id, _)| id.to_owned()).collect()
     }
 
@@ -46,11 +47,11 @@ impl Talk {
     }
 }
 
-/// Returns the message file of one language.
-fn source(lang: Lang) -> &'static str {
+/// Returns the message files of one language: those of the commands and those of the desk.
+fn files(lang: Lang) -> [&'static str; 2] {
     match lang {
-        Lang::En => include_str!("../speech/en.ftl"),
-        Lang::Ja => include_str!("../speech/ja.ftl"),
+        Lang::En => [include_str!("../speech/en.ftl"), include_str!("../speech/desk.en.ftl")],
+        Lang::Ja => [include_str!("../speech/ja.ftl"), include_str!("../speech/desk.ja.ftl")],
     }
 }
 
@@ -65,7 +66,7 @@ mod tests {
     /// The ids of all messages of one file, each with the arguments it names.
     fn messages(lang: Lang) -> BTreeSet<(String, BTreeSet<String>)> {
         let mut all = Vec::<(String, BTreeSet<String>)>::new();
-        for line in source(lang).lines() {
+        for line in files(lang).into_iter().flat_map(str::lines) {
             if let Some((id, _)) = line.split_once(" =")
                 && !line.starts_with([' ', '#'])
             {

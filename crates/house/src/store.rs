@@ -156,6 +156,11 @@ impl Archive {
         Archive { folder, ledger: Arc::default(), vault: Arc::default() }
     }
 
+    /// Returns where it is.
+    pub(crate) fn folder(&self) -> &DataFolder {
+        &self.folder
+    }
+
     /// Returns the ledger.
     pub(crate) async fn ledger(&self) -> Result<Ledger, OpenError> {
         let mut ledger = self.ledger.lock().await;

@@ -19,7 +19,7 @@ use crate::config::Config;
 use crate::fault::Fault;
 
 /// Judges mails over the answers of one source.
-pub(super) struct Judge {
+pub(crate) struct Judge {
     /// Where answers come from.
     source: Source,
     /// How long they are waited for, for one mail.
@@ -29,26 +29,26 @@ pub(super) struct Judge {
 }
 
 /// What one hearing came to.
-pub(super) struct Heard {
+pub(crate) struct Heard {
     /// What the mail proves.
-    pub(super) verdict: Verdict,
+    pub(crate) verdict: Verdict,
     /// The answers that were needed.
-    pub(super) facts: Facts,
+    pub(crate) facts: Facts,
     /// Whether a judge never came to its end, by our fault.
     pub(super) is_broken_off: bool,
 }
 
 /// Answers that are at hand before anybody is asked.
 #[derive(Clone, Copy, Default)]
-pub(super) struct Layers<'a> {
+pub(crate) struct Layers<'a> {
     /// Answers that replace all others.
-    pub(super) over: Option<&'a Facts>,
+    pub(crate) over: Option<&'a Facts>,
     /// Answers that are known already.
-    pub(super) under: Option<&'a Facts>,
+    pub(crate) under: Option<&'a Facts>,
 }
 
 /// One mail, ready to be heard.
-pub(super) struct Prepared<'a> {
+pub(crate) struct Prepared<'a> {
     /// Who judges.
     judge: &'a Judge,
     /// The mail.
@@ -74,8 +74,13 @@ impl Judge {
         Ok(Judge { source, timeout: options.timeout, rounds: Errand::ROUNDS })
     }
 
+    /// Judges over the answers of a source that is there already.
+    pub(crate) fn over(source: Source, timeout: std::time::Duration) -> Judge {
+        Judge { source, timeout, rounds: Errand::ROUNDS }
+    }
+
     /// Prepares a hearing.
-    pub(super) fn prepare<'a>(
+    pub(crate) fn prepare<'a>(
         &'a self,
         message: &'a Message<'a>,
         envelope: &'a Envelope,
@@ -108,7 +113,7 @@ impl<'a> Prepared<'a> {
     }
 
     /// Hears the mail.
-    pub(super) async fn hear(self, layers: Layers<'_>) -> Heard {
+    pub(crate) async fn hear(self, layers: Layers<'_>) -> Heard {
         let Prepared { judge, message, envelope, policy, now, kept } = self;
         let header = message.header();
         let mut asking = Asking {

@@ -10,7 +10,7 @@ use crate::fault::Fault;
 const TTL: u32 = 300;
 
 /// Reads what people write behind `--what-if`: `TYPE NAME=DATA`, several of them for one name being several records.
-pub(super) fn parse(proposals: &[String]) -> Result<Facts, Fault> {
+pub(crate) fn parse(proposals: &[String]) -> Result<Facts, Fault> {
     let mut answers: Vec<(Question, Outcome)> = Vec::new();
     for text in proposals {
         let wrong = || Fault::new("fault-what-if", [("text", text.clone().into())]);
@@ -59,21 +59,21 @@ pub(super) fn unasked<'a>(proposed: &'a Facts, asked: &'a Facts) -> impl Iterato
 
 /// Something that differs between two verdicts.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Change {
+pub(crate) struct Change {
     /// The check, as the JSON names it.
-    pub(super) check: &'static str,
+    pub(crate) check: &'static str,
     /// The field of the check, as the JSON names it.
-    pub(super) field: &'static str,
+    pub(crate) field: &'static str,
     /// Which signature, counted from 1, where it is about one.
-    pub(super) signature: Option<usize>,
+    pub(crate) signature: Option<usize>,
     /// What it was; nothing where it had no value.
-    pub(super) before: Option<String>,
+    pub(crate) before: Option<String>,
     /// What it would be.
-    pub(super) after: Option<String>,
+    pub(crate) after: Option<String>,
 }
 
 /// Tells what differs, check by check.
-pub(super) fn changes(before: &Verdict, after: &Verdict) -> Vec<Change> {
+pub(crate) fn changes(before: &Verdict, after: &Verdict) -> Vec<Change> {
     let mut changes = Changes(Vec::new());
     let words = |verdict: &Verdict| verdict.grounds.iter().map(|ground| ground.as_str()).collect::<Vec<_>>().join(" ");
     changes.compare("verdict", "verdict", before, after, |verdict| Some(verdict.action.to_string()));

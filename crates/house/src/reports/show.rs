@@ -24,27 +24,27 @@ const BARS: [char; 8] = ['▁', '▂', '▃', '▄', '▅', '▆', '▇', '█']
 
 /// A host that sends in the name of a domain.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub(super) struct Source {
+pub(crate) struct Source {
     /// Its address.
-    pub(super) address: String,
+    pub(crate) address: String,
     /// What it was found to be.
-    pub(super) named: Named,
+    pub(crate) named: Named,
     /// The domains that sign its mails, and the one that SPF found, each once.
-    pub(super) domains: BTreeSet<String>,
+    pub(crate) domains: BTreeSet<String>,
     /// The MAIL FROM domains that SPF lets it use.
     envelopes: BTreeSet<String>,
     /// The domains whose signatures on its mails are valid.
     signers: BTreeSet<String>,
     /// How many mails.
-    pub(super) mails: u64,
+    pub(crate) mails: u64,
     /// In how many SPF or a signature is aligned and passes.
-    pub(super) pass: u64,
+    pub(crate) pass: u64,
     /// In how many SPF is aligned and passes.
-    pub(super) spf: u64,
+    pub(crate) spf: u64,
     /// In how many a signature is aligned and passes.
-    pub(super) dkim: u64,
+    pub(crate) dkim: u64,
     /// How many mails each day.
-    pub(super) days: BTreeMap<String, u64>,
+    pub(crate) days: BTreeMap<String, u64>,
 }
 
 impl Source {
@@ -80,7 +80,7 @@ impl Source {
     }
 
     /// Returns what may name it.
-    pub(super) fn clue(&self) -> Clue<'_> {
+    pub(crate) fn clue(&self) -> Clue<'_> {
         Clue {
             address: self.address.parse().ok(),
             envelopes: self.envelopes.iter().map(String::as_str).collect(),
@@ -91,7 +91,7 @@ impl Source {
 }
 
 /// Adds rows up by source, the busiest first.
-pub(super) fn sources(rows: &[Reported]) -> Vec<Source> {
+pub(crate) fn sources(rows: &[Reported]) -> Vec<Source> {
     let mut sources: BTreeMap<&str, Source> = BTreeMap::new();
     for row in rows {
         let source = match sources.entry(&row.source_ip) {

@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::show;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::lake;
+use crate::lake::{self, Lake, LakeError};
 use crate::names::places::Places;
 use crate::names::{Named, Namer};
 use crate::speech::Talk;
@@ -47,11 +47,21 @@ pub(crate) fn reported(
 ) -> anyhow::Result<Told> {
     let open = setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
     let lake = folder.lake_to_read(open)?;
+    Ok(told(&*lake, domains, seen, (days, unproven)).map_err(|why| lake::fault(&why))?)
+}
+
+/// Asks an open lake for the same.
+pub(crate) fn told(
+    lake: &dyn Lake,
+    domains: &[DomainName],
+    seen: Option<&Seen<'_>>,
+    (days, unproven): (u32, bool),
+) -> Result<Told, LakeError> {
     let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let first = last.saturating_sub(i64::from(days).days());
     let mut rows = Vec::new();
     for domain in domains {
-        rows.extend(lake.reported(&domain.to_string(), first, last, unproven).map_err(|why| lake::fault(&why))?);
+        rows.extend(lake.reported(&domain.to_string(), first, last, unproven)?);
     }
     let Some(Seen { domains, reporter }) = seen else { return Ok(Told { days: (first, last), rows, seen: 0 }) };
     let is_ours = |row: &Reported| {
@@ -64,7 +74,7 @@ pub(crate) fn reported(
     let is_topmost =
         |domain: &&DomainName| !domains.iter().any(|other| other != *domain && domain.is_at_or_below(other));
     for domain in domains.iter().filter(is_topmost) {
-        let judged = lake.judged(&domain.to_string(), first, last).map_err(|why| lake::fault(&why))?;
+        let judged = lake.judged(&domain.to_string(), first, last)?;
         mails = judged.iter().fold(mails, |sum, row| sum.saturating_add(row.mails));
         rows.extend(judged);
     }

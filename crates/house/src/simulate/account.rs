@@ -122,7 +122,7 @@ impl Outlook<'_> {
     }
 
     /// Says that nothing in the DNS saves a stream.
-    fn hopeless(&self, talk: &Talk) -> Vec<String> {
+    pub(super) fn hopeless(&self, talk: &Talk) -> Vec<String> {
         match (self.signals.is_empty(), self.is_known) {
             (false, _) => Vec::new(),
             (true, true) => vec![talk.word("advice-none")],
@@ -159,7 +159,7 @@ impl Outlook<'_> {
 
 impl Advice {
     /// Tells people what to do; a record stands in a line of its own, to be copied.
-    fn tell(&self, talk: &Talk) -> Vec<String> {
+    pub(super) fn tell(&self, talk: &Talk) -> Vec<String> {
         let record = |name: &DomainName, text: &str| format!("  {name}. TXT {}", quoted(text));
         match self {
             Advice::Relax { tag, name, text } => {
@@ -233,7 +233,7 @@ fn verdict(verdict: &DmarcVerdict) -> Value {
 }
 
 /// Writes a verdict in two words.
-fn short(verdict: &DmarcVerdict) -> String {
+pub(super) fn short(verdict: &DmarcVerdict) -> String {
     match verdict.disposition.as_str() {
         "none" => verdict.result.as_str().to_owned(),
         disposition => format!("{} ({disposition})", verdict.result),
@@ -241,7 +241,7 @@ fn short(verdict: &DmarcVerdict) -> String {
 }
 
 /// Returns the records of an answer as a zone file has them, or what comes back without any.
-fn data(outcome: &Outcome) -> Vec<String> {
+pub(super) fn data(outcome: &Outcome) -> Vec<String> {
     match outcome {
         Outcome::Records(records) => records.iter().map(ToString::to_string).collect(),
         other => vec![format!("!{}", other.word())],
@@ -249,6 +249,6 @@ fn data(outcome: &Outcome) -> Vec<String> {
 }
 
 /// Adds numbers up.
-fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
+pub(super) fn sum(numbers: impl Iterator<Item = u64>) -> u64 {
     numbers.fold(0, u64::saturating_add)
 }

@@ -61,7 +61,7 @@ pub(super) fn streams(rows: &[Reported]) -> Vec<Stream> {
 }
 
 /// Reads what a row says.
-fn identity(row: &Reported) -> Identity {
+pub(super) fn identity(row: &Reported) -> Identity {
     let some =
         |text: &Option<String>| text.clone().filter(|text| !text.is_empty()).map(|text| text.to_ascii_lowercase());
     let name = |text: &Option<String>| text.as_deref().and_then(|text| DomainName::parse(text).ok());

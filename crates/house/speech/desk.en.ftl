@@ -1,0 +1,253 @@
+### The words of the web desk
+
+## The bar, the foot
+
+desk-skip = Skip to the page
+desk-rooms = Rooms
+desk-today = Today
+desk-messages = Messages
+desk-message = Message
+desk-simulator = Simulator
+desk-drop = Drop
+desk-start = Connections
+desk-sign-out = Sign out
+desk-look = Look
+desk-look-auto = as the system
+desk-look-light = light
+desk-look-dark = dark
+desk-lang = Language
+desk-look-set = Apply
+desk-times-utc = All times are UTC.
+
+## Refusals
+
+desk-back-today = To today
+desk-nowhere = There is no such page
+desk-nowhere-says = The address leads nowhere in this desk.
+desk-no-answer = The books do not answer just now
+desk-no-answer-says = The question could not be answered; the log says why. Mail is not affected. Try again in a moment.
+desk-unreadable = This search cannot be read
+desk-unreadable-field = The field “{ $field }” is not in a form that can be read. Times are like 2026-11-23 or 2026-11-23 09:00, clients are addresses or networks.
+desk-no-such-mail = There is no such message
+desk-no-such-mail-says = Either it is older than messages are kept, or the address is not complete.
+desk-not-taken = This could not be judged
+
+## The sample
+
+desk-sample = A sample day
+desk-sample-title = Sample day.
+desk-sample-says = Nothing here is real; your own books are untouched.
+desk-sample-offer = A made-up day with some thousand mails of made-up domains, judged by the real judges, so that everything can be looked at. It is kept apart from your books and can be removed at any time.
+desk-sample-load = Load the sample day
+desk-sample-enter = Look at the sample day
+desk-sample-leave = Back to my own books
+desk-sample-remove = Remove the sample
+desk-sample-failed = The sample day could not be made or removed
+
+## Connections
+
+desk-start-says = What reaches this house, and the lines that connect the rest.
+desk-link-gate = Mail from the MTA (milter)
+desk-link-reports = DMARC and TLS reports from receivers
+desk-link-sign = Signing what goes out
+desk-link-out = Reports of our own
+desk-connected = connected
+desk-not-connected = not yet
+desk-how-to-connect = How to connect it
+desk-seen-since-start = { $count ->
+    [0] No connection since the start.
+    [one] 1 connection since the start.
+   *[other] { $count } connections since the start.
+}
+
+## Today
+
+desk-live = live
+desk-nothing-yet = No mail in the last 24 hours
+desk-nothing-yet-says = Either no MTA is connected, or it has nothing to do. “Connections” shows the lines for Postfix, and can load a sample day.
+desk-mails = Mails
+desk-last-day = in 24 hours
+desk-dmarc-pass = DMARC pass
+desk-dmarc-fail = DMARC fail
+desk-no-policy = No policy or undecided
+desk-quarantined = Quarantined
+desk-turned-away = Refused or put off
+desk-by-hour = Mails by hour and DMARC result
+desk-as-table = The same numbers as a table
+desk-hour = Hour
+desk-other = other
+desk-senders = Busiest author domains
+desk-newest-failures = Newest DMARC failures
+desk-no-failures = None in the last 24 hours.
+desk-all-failures = All failures of the last day
+desk-result-pass = pass
+desk-result-fail = fail
+
+## Lists of mails
+
+desk-time = Time
+desk-author = Author domain
+desk-no-author = no author
+desk-client = Client
+desk-client-or-network = Client or network
+desk-decision = Done
+desk-decision-pass = passed on
+desk-decision-quarantine-header = marked
+desk-decision-quarantine-hold = held
+desk-decision-tempfail = put off
+desk-decision-refuse = refused
+desk-policy = Policy
+desk-no-record = no record
+desk-any = any
+desk-more-fields = Time and more fields
+desk-from = From
+desk-until = Until
+desk-recipient = Recipient domain
+desk-signer = Signer (d=)
+desk-queue = Queue id
+desk-id = Verdict id
+desk-search = Search
+desk-reset = Start over
+desk-no-mails = No mail fits this search.
+desk-older = Older
+desk-last-week = in the last week
+desk-last-month = in the last month
+
+## Message
+
+desk-path = Path
+desk-hop-author = Author
+desk-hop-sealer = Sealed by (ARC)
+desk-hop-client = Handed over by
+desk-hop-gate = Judged here
+desk-hop-recipients = Recipients
+desk-what-proved = What it proves
+desk-aligned = aligned
+desk-disposition = Asked for
+desk-grounds = Grounds
+desk-size = Size
+desk-copies = Copies seen
+desk-result = Result
+desk-reason = Reason
+desk-unjudged = Nobody judged this mail:
+desk-what-if = What if
+desk-what-if-says = Records as they could be, one a line: TYPE NAME=DATA
+desk-what-if-stuck = the records lead in a circle, and no verdict is reached
+desk-judge-again = Judge again
+desk-worn = Some of the facts that this verdict rests on are no longer kept, so not every step can be shown again.
+desk-facts = Facts
+desk-facts-says = What the DNS said when the mail was judged.
+desk-no-facts = None are kept.
+desk-kind = Type
+desk-name = Name
+desk-answer = Answer
+desk-outcome-nodata = no such record
+desk-outcome-nxdomain = no such name
+desk-outcome-servfail = the server failed
+desk-outcome-timeout = no answer in time
+desk-outcome-refused = refused
+desk-outcome-truncated = too long
+desk-change-breaks = It would fail.
+desk-change-harsher = It fails, and would be treated more severely.
+desk-change-unknown = Nobody can tell.
+desk-change-milder = It fails, and would be treated less severely.
+desk-change-mended = It would pass.
+desk-change-same = Nothing changes.
+desk-change-nothing = Nothing changes.
+
+## Drop
+
+desk-drop-says = Drag a mail here, choose its file or paste it with its whole header. It is judged and not kept.
+desk-drop-file = File
+desk-drop-paste = or the mail as text
+desk-drop-empty = There is nothing in it.
+desk-drop-no-mail = This does not look like a mail: it should begin with header fields like “From: …”.
+desk-drop-client = `{ $text }` is not an address
+desk-judge = Judge
+desk-check = Check
+desk-before = now
+desk-after = then
+
+## Simulator
+
+desk-simulator-says = What would become of a domain's mail if other records were published. Nothing is changed by asking.
+desk-simulator-how = Name a domain and the records you think of publishing. Every stream of mail that receivers reported, or that this house saw, is then judged twice: as the DNS is, and as you propose.
+desk-domain = Domain
+desk-proposed = Proposed records, one a line
+desk-proposed-says = A DMARC or SPF record alone, or a line as in a zone file: selector._domainkey.example.org. TXT "v=DKIM1; …"
+desk-days = Days to look back
+desk-simulate = Simulate
+desk-simulate-share = This page's address shows the same to a colleague in this house.
+desk-simulate-nothing = Nothing is known about mail of { $domain } in these days: no reports were taken in, and this house saw none.
+desk-simulate-seen = { $mails } of these mails were seen by this house
+desk-streams = { $streams ->
+    [one] 1 stream
+   *[other] { $streams } streams
+}
+desk-simulate-more = … and { $number } more
+desk-fate-breaks = would fail
+desk-fate-harsher = would be treated harder
+desk-fate-unknown = nobody can tell
+desk-fate-milder = would be treated milder
+desk-fate-mended = would pass
+desk-fate-same = unchanged
+
+## Domains
+
+desk-domains = Domains
+desk-domains-says = The domains in whose name mail came in.
+desk-show = Show
+desk-clients = Clients
+desk-no-such-domain = This is not the name of a domain
+desk-last-days = { $days ->
+    [one] the last day
+   *[other] the last { $days } days
+}
+desk-reporters = { $reporters ->
+    [0] no receiver reported
+    [one] told by 1 receiver
+   *[other] told by { $reporters } receivers
+}
+desk-aligned-any = Aligned
+desk-aligned-spf = by SPF
+desk-aligned-dkim = by DKIM
+desk-not-aligned = not aligned
+desk-by-day = Mails by day, aligned and not
+desk-day = Day
+desk-sources = Who sends
+desk-source = Source
+desk-signs-or-sends = Signing and MAIL FROM domains
+desk-published = What it publishes now
+desk-told-by = Told by
+desk-simulate-reject = What would p=reject break?
+
+## Reports
+
+desk-reports = Reports
+desk-reports-says = What receivers told about your domains, what could not be read, and what this house told others.
+desk-reports-in = Taken in
+desk-reports-out = Sent by this house
+desk-no-reports = No reports yet.
+desk-all = all
+desk-unreadable-only = unreadable
+desk-report = Report
+desk-report-about = About
+desk-report-from = Submitter
+desk-report-kind = Kind
+desk-report-state = State
+desk-report-channel = Came by
+desk-report-unproven = unproven
+desk-report-to = To
+desk-report-evidence = Evidence
+desk-report-download = Download as it came
+desk-report-parts = What it says
+desk-report-rows = rows
+desk-report-period = Period
+desk-report-id = Report id
+desk-report-org = Organisation
+desk-report-hash = SHA-256
+desk-report-text = The first lines, as text
+desk-report-binary = It is compressed or binary, and is shown as nothing but bytes.
+desk-report-gone = The evidence cannot be read just now.
+desk-no-such-report = There is no such report
+desk-no-such-report-says = The address is not complete, or the report is not in these books.

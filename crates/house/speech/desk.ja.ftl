@@ -1,0 +1,245 @@
+### ウェブデスクの言葉
+
+## 上部と下部
+
+desk-skip = 本文へ
+desk-rooms = 部屋
+desk-today = 今日
+desk-messages = メール
+desk-message = メール
+desk-simulator = シミュレーター
+desk-drop = 判定してみる
+desk-start = 接続
+desk-sign-out = サインアウト
+desk-look = 表示
+desk-look-auto = システムに合わせる
+desk-look-light = 明るい
+desk-look-dark = 暗い
+desk-lang = 言語
+desk-look-set = 変更
+desk-times-utc = 時刻はすべて UTC です。
+
+## お断り
+
+desk-back-today = 「今日」へ
+desk-nowhere = ページがありません
+desk-nowhere-says = このアドレスに当たるページはこのデスクにありません。
+desk-no-answer = 今は帳簿から答えが得られません
+desk-no-answer-says = 問い合わせに答えられませんでした。理由はログにあります。メールの配送には影響しません。少し待ってからもう一度お試しください。
+desk-unreadable = この検索条件は読み取れません
+desk-unreadable-field = 項目「{ $field }」の書式が正しくありません。時刻は 2026-11-23 または 2026-11-23 09:00、接続元はアドレスまたはネットワークで指定します。
+desk-no-such-mail = このメールはありません
+desk-no-such-mail-says = 保存期間を過ぎたか、アドレスが途中で切れています。
+desk-not-taken = 判定できませんでした
+
+## 見本
+
+desk-sample = 見本の一日
+desk-sample-title = 見本の一日です。
+desk-sample-says = ここにあるものはすべて架空です。実際の帳簿はそのままです。
+desk-sample-offer = 架空のドメインの数千通のメールを本物の判定で処理した一日分です。すべての画面を試せます。実際の帳簿とは別に置かれ、いつでも削除できます。
+desk-sample-load = 見本の一日を作る
+desk-sample-enter = 見本の一日を見る
+desk-sample-leave = 実際の帳簿に戻る
+desk-sample-remove = 見本を削除
+desk-sample-failed = 見本の一日を作成または削除できませんでした
+
+## 接続
+
+desk-start-says = このシステムに届いているものと、残りをつなぐための設定です。
+desk-link-gate = MTA からのメール（milter）
+desk-link-reports = 受信側からの DMARC・TLS レポート
+desk-link-sign = 送信メールへの署名
+desk-link-out = こちらから送るレポート
+desk-connected = 接続済み
+desk-not-connected = 未接続
+desk-how-to-connect = つなぎ方
+desk-seen-since-start = { $count ->
+    [0] 起動後の接続はまだありません。
+   *[other] 起動後の接続は { $count } 件です。
+}
+
+## 今日
+
+desk-live = 自動更新中
+desk-nothing-yet = この 24 時間に届いたメールはありません
+desk-nothing-yet-says = MTA がつながっていないか、メールが来ていません。「接続」に Postfix の設定があり、見本の一日も作れます。
+desk-mails = メール
+desk-last-day = 24 時間
+desk-dmarc-pass = DMARC 成功
+desk-dmarc-fail = DMARC 失敗
+desk-no-policy = ポリシーなし・判定保留
+desk-quarantined = 隔離
+desk-turned-away = 拒否・再送待ち
+desk-by-hour = 一時間ごとのメール数と DMARC の結果
+desk-as-table = 同じ数値を表で見る
+desk-hour = 時
+desk-other = その他
+desk-senders = メールの多い差出人ドメイン
+desk-newest-failures = 最近の DMARC 失敗
+desk-no-failures = この 24 時間にはありません。
+desk-all-failures = 一日分の失敗をすべて見る
+desk-result-pass = 成功
+desk-result-fail = 失敗
+
+## メールの一覧
+
+desk-time = 時刻
+desk-author = 差出人ドメイン
+desk-no-author = 差出人なし
+desk-client = 接続元
+desk-client-or-network = 接続元・ネットワーク
+desk-decision = 処理
+desk-decision-pass = 通過
+desk-decision-quarantine-header = 印を付けて通過
+desk-decision-quarantine-hold = 保留
+desk-decision-tempfail = 再送待ち
+desk-decision-refuse = 拒否
+desk-policy = ポリシー
+desk-no-record = レコードなし
+desk-any = すべて
+desk-more-fields = 期間とその他の項目
+desk-from = 開始
+desk-until = 終了
+desk-recipient = 宛先ドメイン
+desk-signer = 署名者（d=）
+desk-queue = キュー ID
+desk-id = 判定 ID
+desk-search = 検索
+desk-reset = 条件を消す
+desk-no-mails = 条件に合うメールはありません。
+desk-older = さらに前へ
+desk-last-week = 一週間に広げる
+desk-last-month = 一か月に広げる
+
+## メール一通
+
+desk-path = 経路
+desk-hop-author = 差出人
+desk-hop-sealer = 中継者の封印（ARC）
+desk-hop-client = 渡してきたホスト
+desk-hop-gate = ここで判定
+desk-hop-recipients = 宛先
+desk-what-proved = 確かめられたこと
+desk-aligned = 整合
+desk-disposition = 所有者の求め
+desk-grounds = 根拠
+desk-size = 大きさ
+desk-copies = 同じ署名の回数
+desk-result = 結果
+desk-reason = 理由
+desk-unjudged = このメールは判定されていません:
+desk-what-if = もしレコードが違ったら
+desk-what-if-says = 仮のレコードを一行に一つ: 型 名前=データ
+desk-what-if-stuck = レコードが堂々巡りになり、判定に至りません
+desk-judge-again = もう一度判定する
+desk-worn = この判定の元になった事実の一部はもう保存されていないため、すべての手順は再現できません。
+desk-facts = 事実
+desk-facts-says = 判定したときの DNS の答えです。
+desk-no-facts = 保存されていません。
+desk-kind = 型
+desk-name = 名前
+desk-answer = 答え
+desk-outcome-nodata = レコードなし
+desk-outcome-nxdomain = 名前なし
+desk-outcome-servfail = サーバー障害
+desk-outcome-timeout = 時間内に応答なし
+desk-outcome-refused = 拒否
+desk-outcome-truncated = 長すぎる
+desk-change-breaks = 失敗するようになります。
+desk-change-harsher = 失敗のまま、扱いが厳しくなります。
+desk-change-unknown = どうなるか分かりません。
+desk-change-milder = 失敗のまま、扱いが緩くなります。
+desk-change-mended = 成功するようになります。
+desk-change-same = 変わりません。
+desk-change-nothing = 変わりません。
+
+## 判定してみる
+
+desk-drop-says = メールをここにドラッグするか、ファイルを選ぶか、ヘッダー全体を含めて貼り付けてください。判定するだけで、保存しません。
+desk-drop-file = ファイル
+desk-drop-paste = またはメール本文（テキスト）
+desk-drop-empty = 中身がありません。
+desk-drop-no-mail = メールではないようです。「From: …」のようなヘッダーで始まるはずです。
+desk-drop-client = `{ $text }` はアドレスではありません
+desk-judge = 判定する
+desk-check = 検査
+desk-before = 今
+desk-after = 変更後
+
+## シミュレーター
+
+desk-simulator-says = 別のレコードを公開したらメールがどうなるかを調べます。調べるだけで、何も変わりません。
+desk-simulator-how = ドメインと、公開しようと考えているレコードを入力してください。受信側から報告されたメールと、ここで受けたメールのすべての流れを、今の DNS と仮のレコードの両方で判定します。
+desk-domain = ドメイン
+desk-proposed = 仮のレコード（一行に一つ）
+desk-proposed-says = DMARC や SPF のレコードだけ、またはゾーンファイルの一行: selector._domainkey.example.org. TXT "v=DKIM1; …"
+desk-days = さかのぼる日数
+desk-simulate = 調べる
+desk-simulate-share = このページのアドレスを組織内の同僚に送れば、同じものを見せられます。
+desk-simulate-nothing = この期間の { $domain } のメールについて分かることがありません。レポートもなく、ここで受けたメールもありません。
+desk-simulate-seen = うち { $mails } 通はここで受けたメール
+desk-streams = { $streams } 件の流れ
+desk-simulate-more = … ほか { $number } 件
+desk-fate-breaks = 失敗するようになる
+desk-fate-harsher = 扱いが厳しくなる
+desk-fate-unknown = 分からない
+desk-fate-milder = 扱いが緩くなる
+desk-fate-mended = 成功するようになる
+desk-fate-same = 変わらない
+
+## ドメイン
+
+desk-domains = ドメイン
+desk-domains-says = 届いたメールの差出人ドメインです。
+desk-show = 表示
+desk-clients = 接続元
+desk-no-such-domain = ドメイン名ではありません
+desk-last-days = 最近 { $days } 日間
+desk-reporters = { $reporters ->
+    [0] 受信側の報告なし
+   *[other] { $reporters } の受信側が報告
+}
+desk-aligned-any = 整合
+desk-aligned-spf = SPF による
+desk-aligned-dkim = DKIM による
+desk-not-aligned = 不整合
+desk-by-day = 一日ごとのメール数（整合・不整合）
+desk-day = 日
+desk-sources = 送っているホスト
+desk-source = 送信元
+desk-signs-or-sends = 署名・MAIL FROM のドメイン
+desk-published = 今公開しているもの
+desk-told-by = 報告した受信側
+desk-simulate-reject = p=reject にしたら何が壊れるか
+
+## レポート
+
+desk-reports = レポート
+desk-reports-says = 受信側が報告したこと、読めなかったもの、こちらから送ったものです。
+desk-reports-in = 受け取ったもの
+desk-reports-out = こちらから送ったもの
+desk-no-reports = レポートはまだありません。
+desk-all = すべて
+desk-unreadable-only = 読めないもの
+desk-report = レポート
+desk-report-about = 対象
+desk-report-from = 送り主
+desk-report-kind = 種類
+desk-report-state = 状態
+desk-report-channel = 受け取り方
+desk-report-unproven = 未証明
+desk-report-to = 宛先
+desk-report-evidence = 証拠
+desk-report-download = 受け取ったまま保存
+desk-report-parts = 内容
+desk-report-rows = 行
+desk-report-period = 期間
+desk-report-id = レポート ID
+desk-report-org = 組織
+desk-report-hash = SHA-256
+desk-report-text = 先頭の数行（テキスト）
+desk-report-binary = 圧縮またはバイナリーのため、テキストとしては表示しません。
+desk-report-gone = 今は証拠を読み出せません。
+desk-no-such-report = このレポートはありません
+desk-no-such-report-says = アドレスが途中で切れているか、この帳簿にないレポートです。

@@ -1,0 +1,127 @@
+//! Charts: drawn as SVG, coloured by the stylesheet
+//!
+//! The library knows colours only as numbers; each number here is a name that `assets/desk.css` gives a colour by day and by
+//! night. A chart has a title for those who do not see it, and stands beside a table with the same numbers.
+
+use std::ops::Range;
+
+use plotters::coord::Shift;
+use plotters::prelude::*;
+
+/// Words and lines.
+const INK: RGBColor = RGBColor(1, 1, 1);
+/// What passes.
+const PASS: RGBColor = RGBColor(2, 2, 2);
+/// What fails.
+const FAIL: RGBColor = RGBColor(3, 3, 3);
+/// What is neither.
+const OTHER: RGBColor = RGBColor(5, 5, 5);
+/// How wide and high a chart is, in its own units.
+const SIZE: (u32, u32) = (1100, 220);
+
+/// A span of time in a chart.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Bar {
+    /// What it is called below the axis.
+    pub(super) name: String,
+    /// How many pass.
+    pub(super) pass: u64,
+    /// How many fail.
+    pub(super) fail: u64,
+    /// How many do neither.
+    pub(super) other: u64,
+}
+
+impl Bar {
+    /// Returns how many there are.
+    pub(super) fn all(&self) -> u64 {
+        self.pass.saturating_add(self.fail).saturating_add(self.other)
+    }
+}
+
+/// Draws spans of time as bars: what passes below, what fails on it, the rest on top.
+pub(super) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
+    let mut svg = String::new();
+    let drawn = draw(&mut svg, unit, bars);
+    if let Err(why) = drawn {
+        tracing::error!(error = %why, "a chart cannot be drawn");
+        return String::new();
+    }
+    // Words of ours, and numbers: still nothing goes into a page unescaped.
+    let title = title.replace('&', "&amp;").replace('<', "&lt;");
+    svg.replacen("<svg ", "<svg role=\"img\" ", 1).replacen(">\n", &format!(">\n<title>{title}</title>\n"), 1)
+}
+
+/// Draws them.
+fn draw(svg: &mut String, unit: &str, bars: &[Bar]) -> Result<(), String> {
+    let area: DrawingArea<_, Shift> = SVGBackend::with_string(svg, SIZE).into_drawing_area();
+    let highest = bars.iter().map(Bar::all).max().unwrap_or(0).max(1);
+    let columns = u32::try_from(bars.len()).unwrap_or(u32::MAX).max(1);
+    let words = ("sans-serif", 14).into_font().color(&INK);
+    let mut chart = ChartBuilder::on(&area)
+        .margin(4)
+        .x_label_area_size(24)
+        .y_label_area_size(64)
+        .build_cartesian_2d((0..columns).into_segmented(), 0..highest)
+        .map_err(|why| why.to_string())?;
+    let name = |at: &SegmentValue<u32>| match at {
+        SegmentValue::CenterOf(at) | SegmentValue::Exact(at) => {
+            let at = usize::try_from(*at).unwrap_or(usize::MAX);
+            bars.get(at).map(|bar| bar.name.clone()).unwrap_or_default()
+        }
+        SegmentValue::Last => String::new(),
+    };
+    let count = |count: &u64| super::shown::number(*count);
+    chart
+        .configure_mesh()
+        .disable_x_mesh()
+        .light_line_style(TRANSPARENT)
+        .bold_line_style(INK)
+        .axis_style(INK)
+        .x_labels(bars.len().min(12))
+        .y_labels(4)
+        .y_desc(unit)
+        .label_style(words.clone())
+        .axis_desc_style(words)
+        .x_label_formatter(&name)
+        .y_label_formatter(&count)
+        .draw()
+        .map_err(|why| why.to_string())?;
+    for (at, bar) in (0..columns).zip(bars) {
+        let (pass, fail) = (bar.pass, bar.pass.saturating_add(bar.fail));
+        for (range, colour) in [(0..pass, PASS), (pass..fail, FAIL), (fail..bar.all(), OTHER)] {
+            chart.draw_series(block(at, &range, colour)).map_err(|why| why.to_string())?;
+        }
+    }
+    area.present().map_err(|why| why.to_string())?;
+    Ok(())
+}
+
+/// Returns a part of a bar; nothing where it has no height.
+fn block(at: u32, range: &Range<u64>, colour: RGBColor) -> Option<Rectangle<(SegmentValue<u32>, u64)>> {
+    (!range.is_empty()).then(|| {
+        let (from, to) = (SegmentValue::Exact(at), SegmentValue::Exact(at + 1));
+        let mut block = Rectangle::new([(from, range.start), (to, range.end)], colour.filled());
+        block.set_margin(0, 0, 2, 2);
+        block
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_chart_has_a_title_and_names_colours_only_by_number() {
+        let bar = |name: &str, pass, fail, other| Bar { name: name.to_owned(), pass, fail, other };
+        let svg = bars("Mails <by> hour", "mails", &[bar("00:00", 3, 1, 0), bar("01:00", 0, 0, 0), bar("02:00", 0, 0, 9)]);
+        assert!(svg.contains("role=\"img\"") && svg.contains("<title>Mails &lt;by> hour</title>"), "{svg}");
+        for name in ["#020202", "#030303", "#050505"] {
+            assert!(svg.contains(name), "{name}: {svg}");
+        }
+        let unnamed = svg.split('#').skip(1).filter(|colour| !colour.starts_with('0') || colour.get(..6) == Some("000000"));
+        assert_eq!(unnamed.count(), 0, "{svg}");
+        assert!(!svg.contains("style=") && !svg.contains("NaN"), "{svg}");
+        assert!(bars("none", "mails", &[]).starts_with("<svg"));
+    }
+}

@@ -1,0 +1,350 @@
+//! *Domains* and *Domain*: in whose name mail is sent, by whom, and what of it is aligned
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
+use sekisho_ask::{Errand, Source as Asked};
+use sekisho_core::facts::{Facts, Missing, Question};
+use sekisho_core::name::DomainName;
+use sekisho_core::search::AuthorDomain;
+use sekisho_core::sums::Reported;
+use serde::Deserialize;
+use serde_json::json;
+
+use super::Desk;
+use super::chart::{self, Bar};
+use super::frame::{Frame, Refusal, Shown};
+use super::shown;
+use super::visitor::Visitor;
+use crate::lake::{self, LakeError};
+use crate::names::places::Places;
+use crate::names::{Named, Namer};
+use crate::reports::show::{Source, sources};
+use crate::reports::told::{Seen, Told, told, with_parents};
+
+/// The days that may be chosen.
+const DAYS: [u32; 4] = [1, 7, 30, 90];
+/// How many domains are listed.
+const DOMAINS: u32 = 200;
+/// How many sources are listed; exports have all.
+const SOURCES: usize = 100;
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// What is asked of these pages.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    /// Of how many days.
+    days: Option<u32>,
+}
+
+impl Wanted {
+    /// Returns how many days are looked at.
+    fn days(&self) -> u32 {
+        self.days.filter(|days| DAYS.contains(days)).unwrap_or(30)
+    }
+}
+
+/// *Domains*.
+#[derive(Template)]
+#[template(path = "domains.html")]
+struct DomainsPage<'a> {
+    /// What is around it.
+    frame: &'a Frame,
+    /// Of how many days.
+    days: u32,
+    /// The domains, the busiest first.
+    domains: Vec<AuthorDomain>,
+}
+
+/// Lists the author domains of the last days.
+pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
+    let (frame, days) = (&visitor.frame, wanted.days.filter(|days| DAYS.contains(days)).unwrap_or(1));
+    let until_at = Timestamp::now().as_microsecond();
+    let from_at = until_at - i64::from(days) * DAY;
+    let asked = desk.ask(desk.lake_of(&visitor), move |lake| lake.author_domains(from_at, until_at, None, DOMAINS));
+    let domains = asked.await.map_err(|why| frame.no_answer(&why))?;
+    Ok(frame.show(&DomainsPage { frame, days, domains }))
+}
+
+/// *Domain*.
+#[derive(Template)]
+#[template(path = "domain.html")]
+struct DomainPage<'a> {
+    /// What is around it.
+    frame: &'a Frame,
+    /// The domain.
+    domain: String,
+    /// Of how many days.
+    days: u32,
+    /// How many mails, and how many of them are aligned, by SPF, by DKIM.
+    sums: Sums,
+    /// How many of them this house saw itself.
+    seen: u64,
+    /// Who told of the others.
+    reporters: Vec<String>,
+    /// The days, drawn.
+    chart: String,
+    /// The days.
+    bars: Vec<Bar>,
+    /// Who sends, the busiest first.
+    sources: Vec<Line>,
+    /// How many sources there are.
+    all: usize,
+    /// What the domain publishes: name and record.
+    published: Vec<(String, String)>,
+}
+
+/// A source, as it is shown.
+struct Line {
+    /// What it is called.
+    label: String,
+    /// Its address.
+    address: String,
+    /// Its country.
+    country: String,
+    /// How many mails, and how many of them are aligned, by SPF, by DKIM.
+    sums: Sums,
+    /// The domains that sign, and the MAIL FROM domains.
+    domains: String,
+}
+
+/// Shows one.
+pub(super) async fn show(
+    State(desk): State<Arc<Desk>>,
+    visitor: Visitor,
+    Path(domain): Path<String>,
+    Query(wanted): Query<Wanted>,
+) -> Shown {
+    let (frame, days) = (&visitor.frame, wanted.days());
+    let Known { domain, told, sources } = desk.known(&visitor, &domain, days).await?;
+    let published = published(&desk.source_of(&visitor), &domain, frame).await;
+    let (bars, reporters) = (bars(&told), reporters(&told.rows));
+    let chart = chart::bars(&frame.say("desk-by-day"), &frame.say("desk-mails"), &bars);
+    let sums = sources.iter().fold(Sums::default(), |sums, (source, _)| sums.and(Sums::of(source)));
+    let lines = sources.iter().take(SOURCES).map(|(source, named)| Line::of(frame, source, named)).collect();
+    let (domain, all) = (domain.to_string(), sources.len());
+    let page = DomainPage { frame, domain, days, sums, seen: told.seen, reporters, chart, bars, sources: lines, all, published };
+    Ok(frame.show(&page))
+}
+
+/// Exports the sources of a domain: `sources.csv` or `sources.json`.
+pub(super) async fn export(
+    State(desk): State<Arc<Desk>>,
+    visitor: Visitor,
+    Path((domain, file)): Path<(String, String)>,
+    Query(wanted): Query<Wanted>,
+) -> Shown {
+    let frame = &visitor.frame;
+    let Known { domain, sources, .. } = desk.known(&visitor, &domain, wanted.days()).await?;
+    let (kind, text) = match file.as_str() {
+        "sources.json" => ("application/json", as_json(&sources)),
+        "sources.csv" => ("text/csv; charset=utf-8", as_csv(&sources)),
+        _ => return Err(frame.refuse(StatusCode::NOT_FOUND, "desk-nowhere", &frame.say("desk-nowhere-says"))),
+    };
+    // A name in wire form may hold anything: the file is named by what is harmless in it.
+    let harmless: String =
+        domain.to_string().chars().filter(|c| c.is_ascii_alphanumeric() || matches!(c, '.' | '-')).collect();
+    let named = format!("attachment; filename=\"{harmless}-{file}\"");
+    let mut answer: Response = ([(header::CONTENT_TYPE, kind)], text).into_response();
+    if let Ok(named) = HeaderValue::from_str(&named) {
+        answer.headers_mut().insert(header::CONTENT_DISPOSITION, named);
+    }
+    answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    Ok(answer)
+}
+
+/// What is known of a domain.
+struct Known {
+    /// The domain.
+    domain: DomainName,
+    /// What receivers told, and this house saw.
+    told: Told,
+    /// Who sends, and what each is called.
+    sources: Vec<(Source, Named)>,
+}
+
+impl Desk {
+    /// Finds what is known of a domain.
+    async fn known(&self, visitor: &Visitor, domain: &str, days: u32) -> Result<Known, Refusal> {
+        let frame = &visitor.frame;
+        let domain = DomainName::parse_unicode(domain).map_err(|why| {
+            let said = crate::fault::Fault::from(why).say(&frame.talk);
+            frame.refuse(StatusCode::BAD_REQUEST, "desk-no-such-domain", &said)
+        })?;
+        let config = Arc::clone(&self.front.gate().config);
+        let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
+        let (under, subject) = (with_parents(&domain), [domain.clone()]);
+        let asked = move |lake: &dyn lake::Lake| told(lake, &under, Some(&Seen { domains: &subject, reporter }), (days, false));
+        let mut told: Told = self.ask(self.lake_of(visitor), asked).await.map_err(|why| frame.no_answer(&why))?;
+        let is_about = |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(&domain));
+        told.rows.retain(is_about);
+        let (source, timeout, policy) = (Some(self.source_of(visitor)), config.dns.timeout, config.policy());
+        let places = Places::open(&config.names).map_err(|why| frame.no_answer(&LakeError(why.to_string())))?;
+        let namer = Namer { source, timeout, policy, places };
+        let sources = sources(&told.rows);
+        let clues: Vec<_> = sources.iter().map(Source::clue).collect();
+        let named = namer.name(&clues).await.map_err(|why| frame.no_answer(&LakeError(format!("{why:#}"))))?;
+        Ok(Known { domain, told, sources: sources.into_iter().zip(named).collect() })
+    }
+}
+
+/// Asks the DNS what a domain publishes; what cannot be had is said.
+async fn published(source: &Asked, domain: &DomainName, frame: &Frame) -> Vec<(String, String)> {
+    let policy = domain.child(b"_dmarc").ok().map(Question::txt);
+    let questions: Vec<Question> = [Some(Question::txt(domain.clone())), policy].into_iter().flatten().collect();
+    let (mut known, mut errand) = (Facts::default(), Errand::new(Errand::DEADLINE, questions.len()));
+    let judge = |facts: &Facts| match facts.unanswered(questions.iter().cloned()) {
+        left if left.is_empty() => Ok(()),
+        left => Err(Missing(left)),
+    };
+    // What is not answered in time is a fact, too.
+    let _ = source.satisfy(&mut known, &mut errand, judge).await;
+    let mut published = Vec::new();
+    for (question, answer) in known.iter() {
+        let texts = answer.outcome.records().iter().map(ToString::to_string);
+        let meant = texts.filter(|text| {
+            let text = text.trim_start_matches('"').to_ascii_lowercase();
+            text.starts_with("v=spf1") || text.starts_with("v=dmarc1")
+        });
+        let before = published.len();
+        published.extend(meant.map(|text| (question.name.to_string(), text)));
+        if published.len() == before {
+            published.push((question.name.to_string(), frame.say("desk-no-record")));
+        }
+    }
+    published
+}
+
+/// Returns the days as bars, those without mails among them.
+fn bars(told: &Told) -> Vec<Bar> {
+    let mut sums: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
+    for row in &told.rows {
+        let is_pass = row.spf_aligned || row.dkim_aligned;
+        let sum = &mut sums.entry(&row.day).or_default()[usize::from(!is_pass)];
+        *sum = sum.saturating_add(row.mails);
+    }
+    let (first, last) = told.days;
+    let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
+    let bar = |day: jiff::civil::Date| {
+        let [pass, fail] = sums.get(day.to_string().as_str()).copied().unwrap_or_default();
+        Bar { name: day.strftime("%m-%d").to_string(), pass, fail, other: 0 }
+    };
+    days.map(bar).collect()
+}
+
+/// Returns who told of a domain, each once.
+fn reporters(rows: &[Reported]) -> Vec<String> {
+    rows.iter().filter_map(|row| row.submitter.clone()).collect::<BTreeSet<_>>().into_iter().collect()
+}
+
+/// How many mails, and how many of them are aligned, by SPF, by DKIM.
+#[derive(Clone, Copy, Default)]
+struct Sums([u64; 4]);
+
+impl Sums {
+    /// Returns those of a source.
+    fn of(source: &Source) -> Sums {
+        Sums([source.mails, source.pass, source.spf, source.dkim])
+    }
+
+    /// Adds others.
+    fn and(mut self, more: Sums) -> Sums {
+        self.0.iter_mut().zip(more.0).for_each(|(sum, more)| *sum = sum.saturating_add(more));
+        self
+    }
+
+    /// Returns one of them.
+    fn get(self, at: usize) -> u64 {
+        self.0.get(at).copied().unwrap_or_default()
+    }
+
+    /// Returns one of them as a page has it.
+    fn number(self, at: usize) -> String {
+        shown::number(self.get(at))
+    }
+
+    /// Returns the share of one of them, or a dash where there are no mails.
+    fn share(self, at: usize) -> String {
+        shown::share(self.get(at), self.get(0)).unwrap_or_else(|| "–".to_owned())
+    }
+
+    /// Returns how it looks: all aligned, none, or some.
+    fn state(self) -> &'static str {
+        match (self.get(0), self.get(1)) {
+            (mails, pass) if mails == pass => "pass",
+            (_, 0) => "fail",
+            _ => "odd",
+        }
+    }
+}
+
+impl Line {
+    /// Puts a source into words.
+    fn of(frame: &Frame, source: &Source, named: &Named) -> Line {
+        let domains: Vec<String> = source.domains.iter().map(|domain| shown::name(domain)).collect();
+        let label = named.label(frame.talk.lang()).unwrap_or_else(|| source.address.clone());
+        Line {
+            label: shown::text(&label),
+            address: shown::text(&source.address),
+            country: named.country.clone().map(|country| shown::text(&country.to_string())).unwrap_or_default(),
+            sums: Sums::of(source),
+            domains: domains.join(", "),
+        }
+    }
+}
+
+/// Writes sources as JSON.
+fn as_json(sources: &[(Source, Named)]) -> String {
+    let object = |(source, named): &(Source, Named)| {
+        json!({
+            "source_ip": source.address, "name": named.label(sekisho_core::speech::Lang::En),
+            "messages": source.mails, "aligned": source.pass, "spf_aligned": source.spf, "dkim_aligned": source.dkim,
+            "domains": source.domains, "days": source.days,
+        })
+    };
+    serde_json::Value::from(sources.iter().map(object).collect::<Vec<_>>()).to_string()
+}
+
+/// Writes sources as CSV in which nothing is a formula.
+fn as_csv(sources: &[(Source, Named)]) -> String {
+    let mut csv = String::from("source_ip,name,messages,aligned,spf_aligned,dkim_aligned,domains\r\n");
+    for (source, named) in sources {
+        let domains = source.domains.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
+        let label = named.label(sekisho_core::speech::Lang::En).unwrap_or_default();
+        let cells = [cell(&source.address), cell(&label)]
+            .into_iter()
+            .chain(Sums::of(source).0.map(|sum| sum.to_string()))
+            .chain([cell(&domains)]);
+        csv += &cells.collect::<Vec<_>>().join(",");
+        csv += "\r\n";
+    }
+    csv
+}
+
+/// Writes a cell: in quotes, and with an apostrophe before what a spreadsheet would take for a formula.
+fn cell(text: &str) -> String {
+    let is_formula = text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n', '＝', '＋', '－', '＠']);
+    let before = if is_formula { "'" } else { "" };
+    format!("\"{before}{}\"", text.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cell_is_a_formula() {
+        for formula in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "＝1"] {
+            assert!(cell(formula).starts_with("\"'"), "{formula:?}");
+        }
+        assert_eq!(cell("a \"b\", c"), "\"a \"\"b\"\", c\"");
+        assert_eq!(cell("192.0.2.1"), "\"192.0.2.1\"");
+    }
+}

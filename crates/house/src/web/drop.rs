@@ -1,0 +1,180 @@
+//! *Drop*: a mail dragged onto the desk, or pasted, and judged there as `sekisho check` does. It is not kept
+
+use std::net::IpAddr;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::multipart::{Multipart, MultipartError};
+use axum::extract::State;
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use sekisho_core::facts::Facts;
+use sekisho_core::step::Check;
+use sekisho_mail::envelope::Envelope;
+use sekisho_mail::message::Message;
+use sekisho_mail::policy::Policy;
+use sekisho_mail::verdict::Verdict;
+
+use super::Desk;
+use super::drawing::{self, Drawn, DrawnFact};
+use super::frame::{Frame, Refusal, Shown};
+use super::shown;
+use super::visitor::Visitor;
+use crate::check::judge::{Heard, Judge, Layers};
+use crate::check::what_if;
+use crate::fault::Fault;
+
+/// The longest request, in octets: a mail of 25 MB and the form around it.
+pub(super) const LONGEST: usize = 26 << 20;
+
+/// What is dropped, and what is known of how it came.
+#[derive(Default)]
+struct Dropped {
+    /// The mail.
+    mail: Vec<u8>,
+    /// The client's address.
+    client: String,
+    /// What it called itself.
+    helo: String,
+    /// The MAIL FROM address.
+    sender: String,
+    /// Records that are other ones: `TYPE NAME=DATA`, one a line.
+    what_if: String,
+}
+
+/// *Drop*.
+#[derive(Template)]
+#[template(path = "drop.html")]
+struct DropPage<'a> {
+    /// What is around it.
+    frame: &'a Frame,
+    /// What was dropped.
+    dropped: &'a Dropped,
+    /// The mail as text, harmless to show.
+    pasted: String,
+    /// What was found.
+    found: Option<Found>,
+}
+
+/// What was found of a mail.
+struct Found {
+    /// What the policy would do.
+    verdict: &'static str,
+    /// Why.
+    grounds: Vec<String>,
+    /// The author domain.
+    author: String,
+    /// The checks.
+    checks: Vec<Drawn>,
+    /// What they rest on.
+    facts: Vec<DrawnFact>,
+    /// What other records change.
+    changes: Vec<what_if::Change>,
+    /// Whether other records were proposed.
+    is_compared: bool,
+}
+
+/// Shows the form.
+pub(super) async fn show(visitor: Visitor) -> Shown {
+    let frame = &visitor.frame;
+    Ok(frame.show(&DropPage { frame, dropped: &Dropped::default(), pasted: String::new(), found: None }))
+}
+
+/// Judges what was dropped.
+pub(super) async fn judge(State(desk): State<Arc<Desk>>, visitor: Visitor, form: Multipart) -> Shown {
+    let frame = &visitor.frame;
+    let dropped = Dropped::read(form).await.map_err(|why| {
+        let status = why.status();
+        frame.refuse(status, "desk-not-taken", &shown::text(&why.body_text()))
+    })?;
+    if dropped.mail.is_empty() {
+        return Err(frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &frame.say("desk-drop-empty")));
+    }
+    let refuse = |why: &Fault| -> Refusal { frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &why.say(&frame.talk)) };
+    let envelope = dropped.envelope().map_err(|why| refuse(&why))?;
+    let proposals: Vec<String> = dropped.what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let proposed = what_if::parse(&proposals).map_err(|why| refuse(&why))?;
+    let judge = Judge::over(desk.source_of(&visitor), desk.front.gate().timeout());
+    let message = Message::parse(&dropped.mail);
+    if !message.is_plausible() {
+        return Err(frame.refuse(StatusCode::UNPROCESSABLE_ENTITY, "desk-not-taken", &frame.say("desk-drop-no-mail")));
+    }
+    let (policy, now) = (Arc::new(Policy::default()), Timestamp::now());
+    let first = judge.prepare(&message, &envelope, &policy, now).hear(Layers::default()).await;
+    let found = if proposals.is_empty() {
+        Found::of(frame, &first, &[], false)
+    } else {
+        let layers = Layers { over: Some(&proposed), under: Some(&first.facts) };
+        let second = judge.prepare(&message, &envelope, &policy, now).hear(layers).await;
+        Found::of(frame, &second, &what_if::changes(&first.verdict, &second.verdict), true)
+    };
+    let pasted = String::from_utf8(dropped.mail.clone()).unwrap_or_default();
+    Ok(frame.show(&DropPage { frame, dropped: &dropped, pasted, found: Some(found) }))
+}
+
+impl Dropped {
+    /// Reads the form. A file goes before what is pasted.
+    async fn read(mut form: Multipart) -> Result<Dropped, MultipartError> {
+        let (mut dropped, mut pasted) = (Dropped::default(), Vec::new());
+        while let Some(field) = form.next_field().await? {
+            let name = field.name().unwrap_or_default().to_owned();
+            let octets = field.bytes().await?;
+            let text = || String::from_utf8_lossy(&octets).trim().to_owned();
+            match name.as_str() {
+                "file" => dropped.mail = octets.to_vec(),
+                "mail" => pasted = octets.to_vec(),
+                "client" => dropped.client = text(),
+                "helo" => dropped.helo = text(),
+                "sender" => dropped.sender = text(),
+                "what_if" => dropped.what_if = text(),
+                _ => {}
+            }
+        }
+        if dropped.mail.is_empty() {
+            dropped.mail = pasted;
+        }
+        Ok(dropped)
+    }
+
+    /// Returns the envelope, as far as it is known.
+    fn envelope(&self) -> Result<Envelope, Fault> {
+        let some = |text: &str| (!text.is_empty()).then(|| text.as_bytes().into());
+        let client_ip = match self.client.as_str() {
+            "" => None,
+            text => Some(text.parse::<IpAddr>().map_err(|_| Fault::new("desk-drop-client", [("text", text.to_owned().into())]))?),
+        };
+        let sender = self.sender.trim_start_matches('<').trim_end_matches('>');
+        let is_null = sender.is_empty() && !self.sender.is_empty();
+        let mail_from = if is_null { Some(Box::default()) } else { some(sender) };
+        Ok(Envelope { client_ip, helo: some(&self.helo), mail_from })
+    }
+}
+
+impl Found {
+    /// Draws what was found.
+    fn of(frame: &Frame, heard: &Heard, changes: &[what_if::Change], is_compared: bool) -> Found {
+        let (verdict, facts): (&Verdict, &Facts) = (&heard.verdict, &heard.facts);
+        let grounds = verdict.grounds.iter().map(|ground| frame.say(&format!("ground-{ground}"))).collect();
+        let author = verdict.author.domain.as_ref().map(|domain| shown::name(&domain.to_string())).unwrap_or_default();
+        let results = [
+            (Check::Author, Some(verdict.author.result.as_str())),
+            (Check::Spf, verdict.spf.as_ref().map(|spf| spf.result.as_str())),
+            (Check::SpfHelo, verdict.spf_helo.as_ref().map(|spf| spf.result.as_str())),
+            (Check::Dkim, None),
+            (Check::Arc, Some(verdict.arc.result.as_str())),
+            (Check::Dmarc, Some(verdict.dmarc.result.as_str())),
+            (Check::Verdict, None),
+        ];
+        let checks = results.into_iter().filter_map(|(check, result)| drawing::check(frame, check, result, &verdict.steps));
+        let checks = checks.collect();
+        Found {
+            verdict: verdict.action.as_str(),
+            grounds,
+            author,
+            checks,
+            facts: drawing::facts(frame, facts),
+            changes: changes.to_vec(),
+            is_compared,
+        }
+    }
+}

@@ -1,0 +1,277 @@
+//! *Messages*: mails by any field, result and time, the newest first
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use jiff::Timestamp;
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use sekisho_core::search::MailSearch;
+use serde::Deserialize;
+
+use super::Desk;
+use super::frame::{Frame, Refusal, Shown};
+use super::seen::Seen;
+use super::shown;
+use super::visitor::Visitor;
+
+/// How many mails a page has.
+const PAGE: u32 = 50;
+/// A day, in microseconds.
+const DAY: i64 = 86_400_000_000;
+
+/// What is looked for, as the form says it; what is empty does not matter.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Wanted {
+    /// The first moment: a day, or a day and a time, in UTC.
+    from: String,
+    /// The last moment.
+    until: String,
+    /// The verdict's id.
+    id: String,
+    /// The MTA's name for the mail.
+    queue: String,
+    /// The author domain.
+    author: String,
+    /// The MAIL FROM domain.
+    sender: String,
+    /// A recipient domain.
+    recipient: String,
+    /// Who signed.
+    signer: String,
+    /// An address or a network.
+    client: String,
+    /// A part of what the client called itself.
+    helo: String,
+    /// Results.
+    spf: String,
+    /// Of a signature.
+    dkim: String,
+    /// Of the chain.
+    arc: String,
+    /// Of DMARC.
+    dmarc: String,
+    /// What the recommended policy would do.
+    verdict: String,
+    /// What the house did.
+    decision: String,
+    /// Where the last page ended: moment and id.
+    after: String,
+}
+
+/// *Messages*.
+#[derive(Template)]
+#[template(path = "messages.html")]
+struct MessagesPage<'a> {
+    /// What is around it.
+    frame: &'a Frame,
+    /// What is looked for.
+    wanted: &'a Wanted,
+    /// From when to when.
+    span: String,
+    /// The mails.
+    rows: Vec<Seen>,
+    /// Where the next page is.
+    next: Option<String>,
+    /// The same in the last week, and in the last month.
+    wider: Vec<(String, String)>,
+    /// The choices of the form.
+    choices: Vec<Choice<'a>>,
+}
+
+/// A field of the form with a few values.
+struct Choice<'a> {
+    /// Its name.
+    name: &'static str,
+    /// What it is called.
+    label: String,
+    /// What was chosen.
+    chosen: &'a str,
+    /// What may be chosen.
+    values: &'static [&'static str],
+}
+
+/// The results of checks (RFC 8601).
+const SPF: &[&str] = &["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"];
+/// Those of signatures.
+const DKIM: &[&str] = &["pass", "fail", "policy", "none", "temperror", "permerror"];
+/// Those of chains.
+const ARC: &[&str] = &["pass", "fail", "none"];
+/// Those of DMARC.
+const DMARC: &[&str] = &["pass", "fail", "none", "temperror", "permerror"];
+/// What the recommended policy does.
+const VERDICT: &[&str] = &["accept", "quarantine", "reject", "tempfail"];
+/// What the house does.
+const DECISION: &[&str] = &["pass", "quarantine-header", "quarantine-hold", "tempfail", "refuse"];
+
+/// Shows them.
+pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
+    let frame = &visitor.frame;
+    let search = wanted.search(Timestamp::now().as_microsecond()).map_err(|field| unreadable(frame, field))?;
+    let asked = search.clone();
+    let mut found = desk.ask(desk.lake_of(&visitor), move |lake| lake.mails(&asked)).await.map_err(|why| frame.no_answer(&why))?;
+    let is_more = found.len() > PAGE as usize;
+    found.truncate(PAGE as usize);
+    let next = found.last().filter(|_| is_more).map(|last| wanted.query(&[("after", &format!("{}.{}", last.at, last.id))]));
+    let span = format!("{} – {} UTC", shown::moment(search.from_at).text, shown::moment(search.until_at).text);
+    let choices = wanted.choices(frame);
+    let (rows, wider) = (found.iter().map(Seen::from).collect(), wanted.wider(frame, &search));
+    Ok(frame.show(&MessagesPage { frame, wanted: &wanted, span, rows, next, wider, choices }))
+}
+
+/// Says which field cannot be read.
+fn unreadable(frame: &Frame, field: &'static str) -> Refusal {
+    let because = frame.tell("desk-unreadable-field", &[("field", field.into())]);
+    frame.refuse(StatusCode::BAD_REQUEST, "desk-unreadable", &because)
+}
+
+impl Wanted {
+    /// Returns what the lake is asked: the last day, unless something else is said. Refuses with the name of a field.
+    fn search(&self, now: i64) -> Result<MailSearch, &'static str> {
+        let some = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
+        let domain = |text: &String| some(text).map(|text| text.trim_end_matches('.').to_ascii_lowercase());
+        let until_at = if self.until.trim().is_empty() { now + 1 } else { moment(&self.until, true).ok_or("until")? };
+        let from_at = if self.from.trim().is_empty() { until_at - DAY } else { moment(&self.from, false).ok_or("from")? };
+        let is_network = |text: &String| text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
+        let client = some(&self.client);
+        if client.as_ref().is_some_and(|client| !is_network(client)) {
+            return Err("client");
+        }
+        Ok(MailSearch {
+            from_at,
+            until_at,
+            id: some(&self.id),
+            queue_id: some(&self.queue),
+            author_domain: domain(&self.author),
+            mail_from_domain: domain(&self.sender),
+            recipient_domain: domain(&self.recipient),
+            signer: domain(&self.signer),
+            client,
+            helo: some(&self.helo),
+            spf: some(&self.spf),
+            dkim: some(&self.dkim),
+            arc: some(&self.arc),
+            dmarc: some(&self.dmarc),
+            verdict: some(&self.verdict),
+            decision: some(&self.decision),
+            within: None,
+            after: if self.after.is_empty() { None } else { Some(cursor(&self.after).ok_or("after")?) },
+            limit: PAGE + 1,
+        })
+    }
+
+    /// Returns the path of this search with some fields changed.
+    fn query(&self, changed: &[(&str, &str)]) -> String {
+        let mut query = form_urlencoded::Serializer::new(String::from("/messages?"));
+        let mut query_for = |name: &str, value: &str| {
+            let value = changed.iter().find(|(changed, _)| *changed == name).map_or(value, |(_, value)| value);
+            if !value.is_empty() {
+                query.append_pair(name, value);
+            }
+        };
+        for (name, value) in self.fields() {
+            query_for(name, value);
+        }
+        query_for("after", "");
+        query.finish()
+    }
+
+    /// Lists the fields but for the cursor, which belongs to one page.
+    fn fields(&self) -> [(&'static str, &str); 16] {
+        [
+            ("from", &self.from),
+            ("until", &self.until),
+            ("id", &self.id),
+            ("queue", &self.queue),
+            ("author", &self.author),
+            ("sender", &self.sender),
+            ("recipient", &self.recipient),
+            ("signer", &self.signer),
+            ("client", &self.client),
+            ("helo", &self.helo),
+            ("spf", &self.spf),
+            ("dkim", &self.dkim),
+            ("arc", &self.arc),
+            ("dmarc", &self.dmarc),
+            ("verdict", &self.verdict),
+            ("decision", &self.decision),
+        ]
+    }
+
+    /// Tells whether anything beside the time is looked for.
+    fn is_narrow(&self) -> bool {
+        self.fields().iter().skip(2).any(|(_, value)| !value.is_empty())
+    }
+
+    /// Returns the same search over more time, with what each is called.
+    fn wider(&self, frame: &Frame, search: &MailSearch) -> Vec<(String, String)> {
+        let spans = [("desk-last-week", 7), ("desk-last-month", 31)];
+        let path = |days: i64| self.query(&[("from", &shown::moment(search.until_at - days * DAY).text)]);
+        let have = search.until_at - search.from_at;
+        spans.iter().filter(|(_, days)| days * DAY > have).map(|(name, days)| (frame.say(name), path(*days))).collect()
+    }
+
+    /// Returns the fields with a few values.
+    fn choices(&self, frame: &Frame) -> Vec<Choice<'_>> {
+        let choice = |name, label: &str, chosen, values| Choice { name, label: frame.say(label), chosen, values };
+        vec![
+            choice("dmarc", "label-dmarc", &self.dmarc, DMARC),
+            choice("spf", "label-spf", &self.spf, SPF),
+            choice("dkim", "label-dkim", &self.dkim, DKIM),
+            choice("arc", "label-arc", &self.arc, ARC),
+            choice("verdict", "label-verdict", &self.verdict, VERDICT),
+            choice("decision", "desk-decision", &self.decision, DECISION),
+        ]
+    }
+}
+
+/// Reads a moment in UTC: a day, or a day and a time. A last day is there whole.
+fn moment(text: &str, is_last: bool) -> Option<i64> {
+    let text = text.trim().trim_end_matches('Z').replace(' ', "T");
+    let at = match text.parse::<Date>() {
+        Ok(day) if !text.contains('T') => if is_last { day.tomorrow().ok()? } else { day }.to_datetime(jiff::civil::Time::midnight()),
+        _ => text.parse::<DateTime>().ok()?,
+    };
+    Some(at.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())
+}
+
+/// Reads where the last page ended.
+fn cursor(text: &str) -> Option<(i64, String)> {
+    let (at, id) = text.split_once('.')?;
+    Some((at.parse().ok()?, id.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn days_and_times_are_read_and_a_last_day_is_there_whole() {
+        assert_eq!(moment("1970-01-02", false), Some(DAY));
+        assert_eq!(moment("1970-01-02", true), Some(2 * DAY));
+        assert_eq!(moment("1970-01-02 00:00:01", false), Some(DAY + 1_000_000));
+        assert_eq!(moment("1970-01-01T00:01", true), Some(60_000_000));
+        assert_eq!((moment("yesterday", false), moment("1970-13-01", true)), (None, None));
+    }
+
+    #[test]
+    fn the_last_day_is_looked_at_unless_something_else_is_said() {
+        let search = Wanted { author: " Shop.EXAMPLE. ".into(), ..Wanted::default() }.search(DAY * 9).unwrap();
+        assert_eq!((search.from_at, search.until_at), (DAY * 8 + 1, DAY * 9 + 1));
+        assert_eq!((search.author_domain.as_deref(), search.spf), (Some("shop.example"), None));
+        let wrong = |wanted: Wanted| wanted.search(0).unwrap_err();
+        assert_eq!(wrong(Wanted { from: "x".into(), ..Wanted::default() }), "from");
+        assert_eq!(wrong(Wanted { client: "192.0.2".into(), ..Wanted::default() }), "client");
+        assert_eq!(wrong(Wanted { after: "x".into(), ..Wanted::default() }), "after");
+    }
+
+    #[test]
+    fn a_search_is_an_address_that_can_be_shared() {
+        let wanted = Wanted { author: "a&b=c".into(), dmarc: "fail".into(), after: "1.x".into(), ..Wanted::default() };
+        assert_eq!(wanted.query(&[]), "/messages?author=a%26b%3Dc&dmarc=fail");
+        assert_eq!(wanted.query(&[("after", "7.id")]), "/messages?author=a%26b%3Dc&dmarc=fail&after=7.id");
+    }
+}
