@@ -34,10 +34,10 @@ fn mail(number: usize) -> MailEvent {
         at: NOON - DAY + step / 2 * (2 * DAY / 150),
         id: format!("m{number:04}"),
         queue_id: format!("4XyZ{}", number / 2),
-        client_ip: (number % 11 != 0).then(|| format!("192.0.2.{}", number % 64)),
+        client_ip: (!number.is_multiple_of(11)).then(|| format!("192.0.2.{}", number % 64)),
         helo: pick(&["MX1.example", "mx2.Example.org", "[192.0.2.1]", "関所.example", "x' OR ''='"], 1),
         mail_from_domain: pick(&DOMAINS, 2),
-        author_domain: (number % 13 != 0).then(|| pick(&DOMAINS, 1)),
+        author_domain: (!number.is_multiple_of(13)).then(|| pick(&DOMAINS, 1)),
         recipient_domains: match number % 4 {
             0 => vec!["a.example".into()],
             1 => vec!["a.example".into(), "b.example".into()],
@@ -45,7 +45,7 @@ fn mail(number: usize) -> MailEvent {
             _ => vec![],
         },
         size: 1_000,
-        spf_result: (number % 7 != 0).then(|| pick(&["pass", "fail", "softfail"], 3)),
+        spf_result: (!number.is_multiple_of(7)).then(|| pick(&["pass", "fail", "softfail"], 3)),
         dkim: match number % 3 {
             0 => vec![],
             1 => vec![signature("example.org", "fail"), signature("list.shop.example", "pass")],
@@ -53,7 +53,7 @@ fn mail(number: usize) -> MailEvent {
         },
         arc_result: pick(&["none", "pass", "fail"], 5),
         dmarc_result: pick(&["pass", "fail", "none"], 1),
-        policy: (number % 5 != 0).then(|| pick(&["none", "reject"], 5)),
+        policy: (!number.is_multiple_of(5)).then(|| pick(&["none", "reject"], 5)),
         verdict: pick(&["accept", "quarantine"], 3),
         decision: pick(&["pass", "quarantine-header", "refuse"], 2),
         ..MailEvent::default()
