@@ -6,4 +6,5 @@ mod disk;
 mod events;
 mod printing;
 mod questions;
+mod searches;
 mod upkeep;

@@ -13,7 +13,7 @@ use crate::events::{NOON, aggregate, fact, mail, open, runtime, small, tls};
 const DAY: Date = date(2026, 11, 22);
 
 /// Runs a check on Events in segments, in files, and in one file.
-fn at_every_stage(events: &[Event], check: impl Fn(&Lake)) {
+pub(crate) fn at_every_stage(events: &[Event], check: impl Fn(&Lake)) {
     let root = TempDir::new().expect("a folder");
     let lake = open(root.path(), small());
     let (one, other) = events.split_at(events.len() / 2);

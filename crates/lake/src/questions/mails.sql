@@ -37,5 +37,5 @@ WHERE day BETWEEN $1 AND $2
   AND ($19 IS NULL OR decision = $19)
   AND ($20 IS NULL OR all_within(recipient_domains, $20))
   AND ($21 IS NULL OR mail.at < $21 OR (mail.at = $21 AND id < $22))
-ORDER BY mail.at DESC, id DESC
+ORDER BY 1 DESC, id DESC
 LIMIT $5
