@@ -224,6 +224,8 @@ why-directory = it is a folder
 why-exists = it exists already
 why-in-use = something else listens there already
 why-not-here = this host has no such address
+why-not-role = the roles are viewer, analyst and admin
+why-not-desk = write the address of the desk, such as https://desk.example.org
 why-held = another process holds it, probably another `sekisho serve`; stop that one first
 why-not-ours = its content is not what belongs there; move it away
 why-full = no space is left on the device; make room
@@ -370,6 +372,23 @@ held-summary = { $count ->
    *[other] { $count } mails are held
 }
 held-released = { $id } is released
+
+## sekisho people
+
+people-nobody = nobody has an account yet; the first one is made by the link that `sekisho serve` prints
+people-invited = Give this link to whom you invite. It works once, for three days; whoever has it gets the account.
+people-reset = Give this link to its owner. It works once, for three days; whoever has it gets the account.
+people-disabled = { $login } is locked out; their sessions have ended
+people-enabled = { $login } may come in again
+people-everything = everything
+people-nothing = nothing
+people-is-disabled = locked out
+people-has-second-factor = second factor
+role-viewer = viewer
+role-analyst = analyst
+role-admin = admin
+role-unknown = unknown role
+fault-no-login = nobody signs in as `{ $login }`; `sekisho people list` shows who does
 
 ## sekisho cluster
 

@@ -63,6 +63,31 @@ sekisho-held-list = 誰から来たか、いつからあるか、なぜ保留さ
 sekisho-held-release = メールを配送に戻す。そのまま配送され、判定はもう行わない
 sekisho-held-release--ids = キュー ID。`sekisho held list` が示すもの
 
+sekisho-people = 画面に入れる人を一覧し、招待し、パスワードを再設定させ、締め出す
+sekisho-people-examples =
+    例:
+      顧客を招待し、一つのドメインに関するものだけを見せる:
+        sekisho people invite --role viewer --domain example.org
+
+      パスワードや電話をなくした人のために:
+        sekisho people reset hana
+
+    終了コード: 0 完了、2 実行できなかった
+sekisho-people--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
+sekisho-people--json = JSON で書く。1 オブジェクトを 1 行にする
+sekisho-people-list = 画面に入れる人と、その役割を一覧する
+sekisho-people-invite = 自分のアカウントを作るためのリンクを表示する。一度だけ、三日間使える
+sekisho-people-invite--role = できること：viewer（閲覧）、analyst（分析）、admin（管理）
+sekisho-people-invite--domains = 見られるもの：このドメインとその下。複数指定できる。指定がなければすべて
+sekisho-people-invite--desk = 画面の URL［既定: `http.listen` の最初のアドレス］
+sekisho-people-reset = 新しいパスワードを設定するためのリンクを表示する。第二要素も外れる
+sekisho-people-reset--login = サインインに使う名前
+sekisho-people-reset--desk = 画面の URL［既定: `http.listen` の最初のアドレス］
+sekisho-people-disable = 締め出す。セッションは終わり、トークンも使えなくなる
+sekisho-people-disable--login = サインインに使う名前
+sekisho-people-enable = 締め出した人を再び入れる
+sekisho-people-enable--login = サインインに使う名前
+
 sekisho-cluster = lake への問いに共同で答えるクラスターの一員になる（クラスター付きで作られたプログラムのみ）
 sekisho-cluster-examples =
     例:

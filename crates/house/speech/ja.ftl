@@ -214,6 +214,8 @@ why-directory = フォルダーである
 why-exists = すでに存在する
 why-in-use = すでに別のプログラムが待ち受けている
 why-not-here = このホストにそのアドレスはない
+why-not-role = 役割は viewer、analyst、admin のいずれか
+why-not-desk = 画面の URL を https://desk.example.org のように指定
 why-held = 別のプロセスが使用中（おそらく別の `sekisho serve`）: 先にそれを止める
 why-not-ours = 中身がここにあるべきものと違う: 別の場所へ移す
 why-full = 空き容量がない: 容量を空ける
@@ -345,6 +347,23 @@ held-unread = ヘッダーを読めない（root のみ可）
 held-no-reason = 保留の理由はヘッダーに書かれていない
 held-summary = 保留中のメールは { $count } 通
 held-released = { $id } の保留を解除
+
+## sekisho people
+
+people-nobody = まだ誰もアカウントを持っていない: 最初のアカウントは `sekisho serve` が表示するリンクで作る
+people-invited = このリンクを招待する相手に渡す。一度だけ、三日間使える。リンクを持つ人がアカウントを得る。
+people-reset = このリンクを本人に渡す。一度だけ、三日間使える。リンクを持つ人がアカウントを得る。
+people-disabled = { $login } を締め出した: セッションは終了
+people-enabled = { $login } は再び入れる
+people-everything = すべて
+people-nothing = なし
+people-is-disabled = 締め出し中
+people-has-second-factor = 第二要素あり
+role-viewer = 閲覧者
+role-analyst = 分析者
+role-admin = 管理者
+role-unknown = 不明な役割
+fault-no-login = `{ $login }` でサインインする人はいない: 一覧は `sekisho people list`
 
 ## sekisho cluster
 

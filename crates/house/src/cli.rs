@@ -1,5 +1,6 @@
 //! The command line: every option in one plain sentence
 
+mod people;
 mod report;
 
 use std::ffi::OsString;
@@ -17,6 +18,7 @@ use crate::cluster::HostPort;
 use crate::fault::Fault;
 use crate::received::Hop;
 use crate::refusal;
+pub(crate) use people::{PeopleArguments, PeopleCommand};
 pub(crate) use report::{OmissionsArguments, OutArguments, ReportArguments, ReportCommand, SimulateArguments};
 
 /// What `--help` shows below the options of `sekisho`.
@@ -74,6 +76,8 @@ pub(crate) enum Command {
     Held(HeldArguments),
     /// Ask what was kept, in SQL: verdicts, facts, rows of reports.
     Lake(LakeArguments),
+    /// Those who may come in at the desk: list them, invite, reset, lock out.
+    People(PeopleArguments),
     /// Reports that others send us: take them in, list them, show what they tell. And those that we send.
     Report(ReportArguments),
     /// Serve: judge every mail that an MTA shows by the milter protocol.

@@ -35,6 +35,8 @@ mod intake;
 mod lake;
 mod metrics;
 mod names;
+#[cfg_attr(not(test), allow(dead_code, reason = "the pages of the desk call what no command does"))]
+mod people;
 mod postfix;
 mod received;
 mod refusal;
@@ -75,6 +77,7 @@ where
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
         Command::Held(arguments) => arguments.run(&talk, &mut streams),
         Command::Lake(arguments) => arguments.run(&talk, &mut streams),
+        Command::People(arguments) => arguments.run(&talk, &mut streams),
         Command::Report(arguments) => arguments.run(&talk, &mut streams),
         Command::Serve(arguments) => arguments.run(&talk, &mut streams),
         Command::Sign(arguments) => arguments.run(&talk, &mut streams),

@@ -1,6 +1,6 @@
 //! The ledger, the relational book of Sekisho, and the vault, where Evidence lies.
 //!
-//! - [`Ledger`]: reports, jobs, what was sent, what was imported. SQLite where nothing is configured, PostgreSQL where several
+//! - [`Ledger`]: reports, jobs, what was sent, what was imported, who may come in. SQLite where nothing is configured, PostgreSQL where several
 //!   nodes share it; one text of SQL serves both.
 //! - [`Vault`]: Evidence by its SHA-256, compressed, in a folder or on S3.
 //!
@@ -22,6 +22,7 @@ mod ledger;
 mod migration;
 mod outgoing;
 mod page;
+mod people;
 mod report;
 mod source;
 mod turn;
@@ -38,6 +39,11 @@ pub use job::{Backoff, Enqueued, Failed, Job, JobCount, JobFilter, JobState, Lea
 pub use ledger::{Ledger, OpenError};
 pub use outgoing::{NewOutgoing, Outgoing, OutgoingFilter, OutgoingKind, OutgoingMark, OutgoingState, Planned};
 pub use page::{Cursor, Page};
+pub use people::audit::{AuditEntry, AuditFilter};
+pub use people::invitation::{Accepted, Invitation, InvitationKind, NewInvitation};
+pub use people::session::{NewSession, Session, SessionState};
+pub use people::token::{ApiToken, NewToken};
+pub use people::{Added, NewPerson, Person, Role, Secret, Subject};
 pub use report::{
     Channel, Conclusion, Envelope, FirstJob, Intake, Mark, NewReport, ProvenBy, Receipt, Report, ReportFilter,
     ReportKind, ReportState,

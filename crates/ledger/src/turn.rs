@@ -49,6 +49,15 @@ impl Turn {
         self.sound = true;
         Ok(value)
     }
+
+    /// Takes back what was written, and hands the connection back.
+    pub(crate) async fn undo<T>(mut self, value: T) -> Result<T, Fault> {
+        if self.writing {
+            sqlx::raw_sql("ROLLBACK").execute(self.on()).await?;
+        }
+        self.sound = true;
+        Ok(value)
+    }
 }
 
 impl Drop for Turn {

@@ -13,5 +13,7 @@ mod lists;
 mod opening;
 mod outage;
 mod outgoing;
+mod people;
 mod reports;
+mod signing_in;
 mod vault;
