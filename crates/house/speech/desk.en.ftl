@@ -251,3 +251,31 @@ desk-report-binary = It is compressed or binary, and is shown as nothing but byt
 desk-report-gone = The evidence cannot be read just now.
 desk-no-such-report = There is no such report
 desk-no-such-report-says = The address is not complete, or the report is not in these books.
+
+## The way in
+
+desk-sign-in = Sign in
+desk-sign-in-nobody = Nobody has an account yet. The terminal or the log of `sekisho serve` shows the link for the first one; `sekisho people invite` makes another.
+desk-login = Login
+desk-password = Password
+desk-code = Code of the second factor
+desk-code-says = Six digits, as your authenticator shows them now.
+desk-full-name = Name
+desk-wrong = Login, password or code are wrong.
+desk-wait = Too many attempts. Try again in { $seconds } seconds.
+desk-join = Your account
+desk-join-says = This link works once. Choose a login and a password of at least 12 characters.
+desk-new-password = A new password
+desk-new-password-says = This link works once. Choose a new password of at least 12 characters; the second factor is removed.
+desk-join-gone = This link does not work
+desk-join-gone-says = It was used, is too old, or is not complete. Ask for a new one: `sekisho people invite` and `sekisho people reset` make them.
+desk-join-taken = Somebody has this login already.
+desk-join-bad-login = A login has 1 to 64 of these: letters a to z, digits, and . _ - @ +
+desk-weak = This password is too short, too long or too easy to guess.
+desk-join-do = Create the account
+desk-new-password-do = Set the password
+desk-not-yours = This is not yours to see
+desk-not-yours-says = Your account does not reach this far. An admin of this desk can change that.
+desk-stale-form = This form is out of date
+desk-stale-form-says = It was made in another session. Go back, load the page again and send it once more.
+desk-no-answer-for-people = Nobody can be let in just now

@@ -243,3 +243,31 @@ desk-report-binary = 圧縮またはバイナリーのため、テキストと�
 desk-report-gone = 今は証拠を読み出せません。
 desk-no-such-report = このレポートはありません
 desk-no-such-report-says = アドレスが途中で切れているか、この帳簿にないレポートです。
+
+## 入口
+
+desk-sign-in = サインイン
+desk-sign-in-nobody = アカウントはまだありません。最初のアカウントを作るリンクは `sekisho serve` の端末またはログにあります。`sekisho people invite` で作り直せます。
+desk-login = ログイン名
+desk-password = パスワード
+desk-code = 二つ目の認証コード
+desk-code-says = 認証アプリに今表示されている 6 桁の数字です。
+desk-full-name = 名前
+desk-wrong = ログイン名、パスワード、コードのいずれかが違います。
+desk-wait = 試行回数が多すぎます。{ $seconds } 秒後にもう一度お試しください。
+desk-join = アカウントの作成
+desk-join-says = このリンクは一度だけ使えます。ログイン名と 12 文字以上のパスワードを決めてください。
+desk-new-password = 新しいパスワード
+desk-new-password-says = このリンクは一度だけ使えます。12 文字以上の新しいパスワードを決めてください。二つ目の認証は解除されます。
+desk-join-gone = このリンクは使えません
+desk-join-gone-says = 使用済みか、期限切れか、途中で切れています。`sekisho people invite` または `sekisho people reset` で作り直せます。
+desk-join-taken = このログイン名は使われています。
+desk-join-bad-login = ログイン名は英小文字、数字、. _ - @ + からなる 1～64 文字です。
+desk-weak = パスワードが短すぎるか、長すぎるか、推測されやすいものです。
+desk-join-do = アカウントを作る
+desk-new-password-do = パスワードを設定
+desk-not-yours = 閲覧の権限がありません
+desk-not-yours-says = このアカウントの権限では見られません。デスクの管理者が変更できます。
+desk-stale-form = フォームが古くなっています
+desk-stale-form-says = 別のセッションで作られたフォームです。前のページを読み込み直して、もう一度送ってください。
+desk-no-answer-for-people = 今は誰も入れません

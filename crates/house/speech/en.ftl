@@ -143,6 +143,7 @@ fault-sign-check = `{ $value }` is not known here; write `error` or `warn`
 fault-sign-unsigned = `{ $value }` is not known here; write `pass` or `refuse`
 fault-seal-when = `{ $value }` is not known here; write `arrival` or `departure`
 fault-field-name = `{ $value }` is not the name of a header field
+serve-first-account = nobody has an account at the web desk yet; open this to create the first one (it works once):
 serve-ready = ready; Ctrl-C or SIGTERM stops it in order
 fault-key-twice = the selector `{ $selector }` has two keys for `{ $domain }`
 fault-key-record = `{ $name }` does not let this key sign

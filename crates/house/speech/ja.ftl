@@ -133,6 +133,7 @@ fault-sign-check = `{ $value }` は指定できない: `error` か `warn` を指
 fault-sign-unsigned = `{ $value }` は指定できない: `pass` か `refuse` を指定
 fault-seal-when = `{ $value }` は指定できない: `arrival` か `departure` を指定
 fault-field-name = `{ $value }` はヘッダーフィールドの名前ではない
+serve-first-account = ウェブデスクのアカウントはまだありません。次のリンクを開いて最初のアカウントを作ってください（一度だけ使えます）:
 serve-ready = 準備完了: Ctrl-C か SIGTERM で順に終了
 fault-key-twice = セレクター `{ $selector }` に `{ $domain }` の鍵が二つある
 fault-key-record = `{ $name }` がこの鍵での署名を許していない

@@ -1,6 +1,7 @@
 //! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted; for TLS reports; and for the web desk
 
 use std::collections::VecDeque;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +10,10 @@ use axum::extract::State;
 use axum::http::{StatusCode, header};
 use axum::response::IntoResponse;
 use axum::routing::get;
+use hyper::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
+use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
@@ -33,6 +37,10 @@ const PAUSE: Duration = Duration::from_millis(200);
 /// The text format of Prometheus.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
+/// The address of a client.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Peer(pub(crate) IpAddr);
+
 /// Returns who answers what.
 fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<Arc<Desk>>) -> Router {
     // For senders of TLS reports.
@@ -45,7 +53,7 @@ fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<Arc<Desk>
         .route("/metrics", get(metrics))
         .with_state(front)
         .merge(reports)
-        .merge(desk.map(web::router).unwrap_or_default())
+        .merge(desk.as_ref().map(web::router).unwrap_or_default())
 }
 
 /// Says that the process runs and answers.
@@ -80,8 +88,8 @@ pub(crate) async fn listen(
             Some(_) = connections.join_next() => continue,
             taken = listener.accept() => taken,
         };
-        let stream = match taken {
-            Ok((stream, _)) => stream,
+        let (stream, peer) = match taken {
+            Ok(taken) => taken,
             Err(why) => {
                 warn!(error = %why, "cannot take a connection by HTTP; trying again");
                 tokio::select! {
@@ -91,7 +99,11 @@ pub(crate) async fn listen(
             }
         };
         seats.make_room();
-        let service = TowerToHyperService::new(router.clone());
+        let rooms = TowerToHyperService::new(router.clone());
+        let service = service_fn(move |mut request: Request<Incoming>| {
+            request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
+            rooms.call(request)
+        });
         seats.take(connections.spawn(async move {
             let mut server = http1::Builder::new();
             server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);

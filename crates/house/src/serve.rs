@@ -93,7 +93,8 @@ impl ServeArguments {
         };
         let mails_handle = mails.handle().clone();
         let desk = reading.clone().zip(streams.setting.open_lake).map(|((archive, lake), open)| {
-            Arc::new(Desk::new(Arc::clone(&front), DeskBooks { archive, lake, open }))
+            let secret = Arc::clone(&books.secret);
+            Arc::new(Desk::new(Arc::clone(&front), DeskBooks { archive, lake, open, secret }))
         });
         let daemon =
             Daemon { arguments: self, places, journal, front, config, intake, desk, reading, mails: mails_handle };
@@ -298,6 +299,12 @@ impl Daemon {
             let examiner = move || front.gate().examiner();
             let reading = reports::keep_reading(archive, lake, examiner, counts, no_more_questions.clone());
             watchers.spawn_on(reading, &self.mails);
+        }
+        if let Some(desk) = self.desk.as_ref().filter(|_| !self.config.http.listen.is_empty()) {
+            // On the terminal, and not in the log: whoever has the link becomes the first admin.
+            if let Some(link) = desk.first_link(&self.config.http.listen).await {
+                writeln!(streams.stderr, "{}\n{link}", talk.word("serve-first-account"))?;
+            }
         }
         writeln!(streams.stderr, "{}", talk.word("serve-ready"))?;
         streams.stderr.flush()?;

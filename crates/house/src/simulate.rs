@@ -5,8 +5,8 @@
 //! smallest change that saves it ([`advice`]), which the same judges have tried.
 
 mod account;
-pub(crate) mod again;
 mod advice;
+pub(crate) mod again;
 pub(crate) mod forecast;
 mod judge;
 mod proposal;
@@ -55,7 +55,8 @@ impl SimulateArguments {
         let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
         let seen = Seen { domains: &subjects, reporter };
         let seen = Some(&seen).filter(|_| !self.reports_only);
-        let told = reported(&folder, &domains(&self.domain, &proposed), seen, (self.days, self.unproven), &streams.setting)?;
+        let told =
+            reported(&folder, &domains(&self.domain, &proposed), seen, (self.days, self.unproven), &streams.setting)?;
         let rows = about(told.rows, &subjects);
         if rows.is_empty() {
             return Err(Fault::new("fault-simulate-nothing", [("domain", (&self.domain).into())]).into());
@@ -120,9 +121,8 @@ fn subjects(domain: &DomainName, proposed: &Facts) -> Vec<DomainName> {
 
 /// Returns the rows that are about one of these domains, or about one below it.
 fn about(rows: Vec<Reported>, domains: &[DomainName]) -> Vec<Reported> {
-    let lies_below = |text: &str| {
-        DomainName::parse(text).is_ok_and(|name| domains.iter().any(|domain| name.is_at_or_below(domain)))
-    };
+    let lies_below =
+        |text: &str| DomainName::parse(text).is_ok_and(|name| domains.iter().any(|domain| name.is_at_or_below(domain)));
     let is_meant = |row: &Reported| lies_below(&row.header_from) || row.spf_domain.as_deref().is_some_and(lies_below);
     rows.into_iter().filter(is_meant).collect()
 }

@@ -36,8 +36,7 @@ impl Talk {
     #[cfg(test)]
     pub(crate) fn messages_of(lang: Lang) -> Vec<String> {
         let lines = files(lang).into_iter().flat_map(str::lines);
-        let ids =
-            lines.filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| line.split_once(" ="));
+        let ids = lines.filter(|line| !line.starts_with([' ', '#'])).filter_map(|line| line.split_once(" ="));
         ids.map(|(id, _)| id.to_owned()).collect()
     }
 

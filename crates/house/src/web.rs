@@ -10,6 +10,7 @@ mod chart;
 mod domain;
 mod drawing;
 mod drop;
+mod entrance;
 mod frame;
 mod live;
 mod message;
@@ -27,11 +28,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{get, post};
+use axum::routing::{MethodRouter, get, post};
 use tokio::sync::Semaphore;
 
 use crate::gate::Front;
 use crate::lake::{Lake, LakeError, OpenLake};
+use crate::people::People;
+use crate::people::access::Need;
 use crate::store::{Archive, DataFolder};
 
 /// How many questions to the lake are under way at a time: mails go before readers.
@@ -55,6 +58,8 @@ pub(crate) struct Desk {
     sample: books::SampleBooks,
     /// Who may ask the lake just now.
     questions: Semaphore,
+    /// Who may come in.
+    people: People,
     /// The sentences.
     speech: frame::Sentences,
 }
@@ -62,10 +67,11 @@ pub(crate) struct Desk {
 impl Desk {
     /// Sets the desk up over the books.
     pub(crate) fn new(front: Arc<Front>, books: DeskBooks) -> Desk {
-        let DeskBooks { archive, lake, open } = books;
+        let DeskBooks { archive, lake, open, secret } = books;
+        let people = People::of(archive.clone(), secret);
         let folder = archive.folder().clone();
         let (questions, speech, sample) = (Semaphore::new(QUESTIONS), frame::Sentences::new(), Default::default());
-        Desk { front, folder, archive, lake, open, sample, questions, speech }
+        Desk { front, folder, archive, lake, open, sample, questions, people, speech }
     }
 
     /// Asks a lake, on a thread that may wait.
@@ -88,38 +94,51 @@ pub(crate) struct DeskBooks {
     pub(crate) lake: Arc<dyn Lake>,
     /// What opens a lake.
     pub(crate) open: OpenLake,
+    /// What names are hashed with where failures to sign in are counted.
+    pub(crate) secret: Arc<[u8]>,
 }
 
-/// The desk's table of contents.
-pub(crate) fn router(desk: Arc<Desk>) -> Router {
-    let rooms = Router::new()
+/// The desk's table of contents: what is where, and what a visitor needs to enter.
+pub(crate) fn router(desk: &Arc<Desk>) -> Router {
+    let rooms: [(&str, Need, MethodRouter<Arc<Desk>>); 20] = [
         // What happens.
-        .route("/", get(today::show))
-        .route("/live", get(live::tell))
-        .route("/messages", get(messages::show))
-        .route("/messages/{id}", get(message::show))
+        ("/", Need::Look, get(today::show)),
+        ("/live", Need::Look, get(live::tell)),
+        ("/messages", Need::Look, get(messages::show)),
+        ("/messages/{id}", Need::Look, get(message::show)),
         // In whose name.
-        .route("/domains", get(domain::list))
-        .route("/domains/{domain}", get(domain::show))
-        .route("/domains/{domain}/{file}", get(domain::export))
+        ("/domains", Need::Look, get(domain::list)),
+        ("/domains/{domain}", Need::Look, get(domain::show)),
+        ("/domains/{domain}/{file}", Need::Export, get(domain::export)),
         // What others tell, and what we told them.
-        .route("/reports", get(reports::list))
-        .route("/reports/{id}", get(reports::show))
-        .route("/reports/{id}/evidence", get(reports::evidence))
+        ("/reports", Need::Look, get(reports::list)),
+        ("/reports/{id}", Need::Look, get(reports::show)),
+        ("/reports/{id}/evidence", Need::LookAtEvidence, get(reports::evidence)),
         // What would happen.
-        .route("/simulator", get(simulator::show))
-        .route("/drop", get(drop::show).post(drop::judge).layer(DefaultBodyLimit::max(drop::LONGEST)))
+        ("/simulator", Need::Simulate, get(simulator::show)),
+        ("/drop", Need::Drop, get(drop::show).post(drop::judge).layer(DefaultBodyLimit::max(drop::LONGEST))),
         // The desk itself.
-        .route("/start", get(start::show))
-        .route("/sample", post(start::load))
-        .route("/sample/enter", post(start::enter))
-        .route("/sample/leave", post(start::leave))
-        .route("/sample/remove", post(start::remove))
-        .route("/look", post(frame::look))
-        .fallback(frame::nowhere)
-        .layer(DefaultBodyLimit::max(BODY))
+        ("/start", Need::LookAtHouse, get(start::show)),
+        ("/sample", Need::ChangeSettings, post(start::load)),
+        ("/sample/enter", Need::OwnAccount, post(start::enter)),
+        ("/sample/leave", Need::OwnAccount, post(start::leave)),
+        ("/sample/remove", Need::ChangeSettings, post(start::remove)),
+        ("/look", Need::OwnAccount, post(frame::look)),
+        ("/sign-out", Need::OwnAccount, post(entrance::sign_out)),
+        ("/{*nowhere}", Need::OwnAccount, get(frame::nowhere)),
+    ];
+    let mut router = Router::new();
+    for (path, need, room) in rooms {
+        let admitted = middleware::from_fn_with_state((Arc::clone(desk), need), visitor::admit);
+        router = router.route(path, room.layer(admitted));
+    }
+    router
+        // For everybody: the way in, and what pages are made of.
+        .route("/sign-in", get(entrance::door).post(entrance::sign_in))
+        .route("/sign-in/code", post(entrance::second_factor))
+        .route("/join/{link}", get(entrance::welcome).post(entrance::join))
+        .route("/assets/{name}", get(assets::give))
         .layer(middleware::from_fn(visitor::same_origin))
-        .with_state(desk);
-    // The same for everybody.
-    rooms.route("/assets/{name}", get(assets::give))
+        .layer(DefaultBodyLimit::max(BODY))
+        .with_state(Arc::clone(desk))
 }

@@ -12,7 +12,9 @@ use sekisho_core::step::{Check, Step, Trace};
 use sekisho_core::sums::Reported;
 use sekisho_mail::dmarc;
 use sekisho_mail::spf;
-use sekisho_mail::verdict::{Author, AuthorResult, DkimResult, DkimVerdict, DmarcVerdict, Identity, SpfResult, SpfVerdict};
+use sekisho_mail::verdict::{
+    Author, AuthorResult, DkimResult, DkimVerdict, DmarcVerdict, Identity, SpfResult, SpfVerdict,
+};
 
 use super::judge::{Doubt, Ruling, dkim_verdict, rule, spf_verdict};
 use super::stream::{self, Identity as Stream};

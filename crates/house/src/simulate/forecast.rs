@@ -124,7 +124,8 @@ pub(crate) async fn forecast(asked: Asked, over: Over, talk: &Talk) -> anyhow::R
     let left_out = all.len().saturating_sub(STREAMS);
     all.truncate(STREAMS);
     let (timeout, policy) = (config.dns.timeout, config.policy());
-    let namer = Namer { source: Some(source.clone()), timeout, policy: config.policy(), places: Places::open(&config.names)? };
+    let namer =
+        Namer { source: Some(source.clone()), timeout, policy: config.policy(), places: Places::open(&config.names)? };
     let named = name_sources(&rows, &namer).await?;
     let own: Vec<OwnSource> = subjects.iter().flat_map(|domain| config.names.own_of(domain)).collect();
     let case =

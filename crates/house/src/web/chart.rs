@@ -114,12 +114,14 @@ mod tests {
     #[test]
     fn a_chart_has_a_title_and_names_colours_only_by_number() {
         let bar = |name: &str, pass, fail, other| Bar { name: name.to_owned(), pass, fail, other };
-        let svg = bars("Mails <by> hour", "mails", &[bar("00:00", 3, 1, 0), bar("01:00", 0, 0, 0), bar("02:00", 0, 0, 9)]);
+        let svg =
+            bars("Mails <by> hour", "mails", &[bar("00:00", 3, 1, 0), bar("01:00", 0, 0, 0), bar("02:00", 0, 0, 9)]);
         assert!(svg.contains("role=\"img\"") && svg.contains("<title>Mails &lt;by> hour</title>"), "{svg}");
         for name in ["#020202", "#030303", "#050505"] {
             assert!(svg.contains(name), "{name}: {svg}");
         }
-        let unnamed = svg.split('#').skip(1).filter(|colour| !colour.starts_with('0') || colour.get(..6) == Some("000000"));
+        let unnamed =
+            svg.split('#').skip(1).filter(|colour| !colour.starts_with('0') || colour.get(..6) == Some("000000"));
         assert_eq!(unnamed.count(), 0, "{svg}");
         assert!(!svg.contains("style=") && !svg.contains("NaN"), "{svg}");
         assert!(bars("none", "mails", &[]).starts_with("<svg"));

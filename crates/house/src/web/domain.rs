@@ -68,7 +68,9 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
     let (frame, days) = (&visitor.frame, wanted.days.filter(|days| DAYS.contains(days)).unwrap_or(1));
     let until_at = Timestamp::now().as_microsecond();
     let from_at = until_at - i64::from(days) * DAY;
-    let asked = desk.ask(desk.lake_of(&visitor), move |lake| lake.author_domains(from_at, until_at, None, DOMAINS));
+    let within = visitor.within();
+    let asked = desk
+        .ask(desk.lake_of(&visitor), move |lake| lake.author_domains(from_at, until_at, within.as_deref(), DOMAINS));
     let domains = asked.await.map_err(|why| frame.no_answer(&why))?;
     Ok(frame.show(&DomainsPage { frame, days, domains }))
 }
@@ -130,7 +132,19 @@ pub(super) async fn show(
     let sums = sources.iter().fold(Sums::default(), |sums, (source, _)| sums.and(Sums::of(source)));
     let lines = sources.iter().take(SOURCES).map(|(source, named)| Line::of(frame, source, named)).collect();
     let (domain, all) = (domain.to_string(), sources.len());
-    let page = DomainPage { frame, domain, days, sums, seen: told.seen, reporters, chart, bars, sources: lines, all, published };
+    let page = DomainPage {
+        frame,
+        domain,
+        days,
+        sums,
+        seen: told.seen,
+        reporters,
+        chart,
+        bars,
+        sources: lines,
+        all,
+        published,
+    };
     Ok(frame.show(&page))
 }
 
@@ -178,12 +192,17 @@ impl Desk {
             let said = crate::fault::Fault::from(why).say(&frame.talk);
             frame.refuse(StatusCode::BAD_REQUEST, "desk-no-such-domain", &said)
         })?;
+        if !visitor.scope().covers(&domain) {
+            return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says")));
+        }
         let config = Arc::clone(&self.front.gate().config);
         let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
         let (under, subject) = (with_parents(&domain), [domain.clone()]);
-        let asked = move |lake: &dyn lake::Lake| told(lake, &under, Some(&Seen { domains: &subject, reporter }), (days, false));
+        let asked =
+            move |lake: &dyn lake::Lake| told(lake, &under, Some(&Seen { domains: &subject, reporter }), (days, false));
         let mut told: Told = self.ask(self.lake_of(visitor), asked).await.map_err(|why| frame.no_answer(&why))?;
-        let is_about = |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(&domain));
+        let is_about =
+            |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(&domain));
         told.rows.retain(is_about);
         let (source, timeout, policy) = (Some(self.source_of(visitor)), config.dns.timeout, config.policy());
         let places = Places::open(&config.names).map_err(|why| frame.no_answer(&LakeError(why.to_string())))?;

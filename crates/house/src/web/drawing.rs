@@ -47,7 +47,8 @@ const DEEPEST: u8 = 3;
 
 /// Draws the steps of one check; nothing where there are none.
 pub(super) fn check(frame: &Frame, check: Check, result: Option<&str>, steps: &[Step]) -> Option<Drawn> {
-    let steps: Vec<DrawnStep> = steps.iter().filter(|step| step.check == check).map(|step| drawn(frame, step)).collect();
+    let steps: Vec<DrawnStep> =
+        steps.iter().filter(|step| step.check == check).map(|step| drawn(frame, step)).collect();
     let name = frame.say(&format!("label-{}", check.as_str()));
     (!steps.is_empty()).then(|| Drawn { name, result: result.map(str::to_owned), steps })
 }

@@ -4,8 +4,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::multipart::{Multipart, MultipartError};
 use axum::extract::State;
+use axum::extract::multipart::{Multipart, MultipartError};
 use axum::http::StatusCode;
 use jiff::Timestamp;
 use sekisho_core::facts::Facts;
@@ -23,6 +23,7 @@ use super::visitor::Visitor;
 use crate::check::judge::{Heard, Judge, Layers};
 use crate::check::what_if;
 use crate::fault::Fault;
+use crate::people::session::is_form_proof;
 
 /// The longest request, in octets: a mail of 25 MB and the form around it.
 pub(super) const LONGEST: usize = 26 << 20;
@@ -40,6 +41,8 @@ struct Dropped {
     sender: String,
     /// Records that are other ones: `TYPE NAME=DATA`, one a line.
     what_if: String,
+    /// That the form is one of ours.
+    proof: String,
 }
 
 /// *Drop*.
@@ -87,12 +90,18 @@ pub(super) async fn judge(State(desk): State<Arc<Desk>>, visitor: Visitor, form:
         let status = why.status();
         frame.refuse(status, "desk-not-taken", &shown::text(&why.body_text()))
     })?;
+    let csrf = visitor.came.as_ref().map(|came| &came.session.csrf);
+    if !csrf.is_some_and(|csrf| is_form_proof(csrf, &dropped.proof)) {
+        return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-stale-form", &frame.say("desk-stale-form-says")));
+    }
     if dropped.mail.is_empty() {
         return Err(frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &frame.say("desk-drop-empty")));
     }
-    let refuse = |why: &Fault| -> Refusal { frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &why.say(&frame.talk)) };
+    let refuse =
+        |why: &Fault| -> Refusal { frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &why.say(&frame.talk)) };
     let envelope = dropped.envelope().map_err(|why| refuse(&why))?;
-    let proposals: Vec<String> = dropped.what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let proposals: Vec<String> =
+        dropped.what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     let proposed = what_if::parse(&proposals).map_err(|why| refuse(&why))?;
     let judge = Judge::over(desk.source_of(&visitor), desk.front.gate().timeout());
     let message = Message::parse(&dropped.mail);
@@ -127,6 +136,7 @@ impl Dropped {
                 "helo" => dropped.helo = text(),
                 "sender" => dropped.sender = text(),
                 "what_if" => dropped.what_if = text(),
+                "proof" => dropped.proof = text(),
                 _ => {}
             }
         }
@@ -141,7 +151,10 @@ impl Dropped {
         let some = |text: &str| (!text.is_empty()).then(|| text.as_bytes().into());
         let client_ip = match self.client.as_str() {
             "" => None,
-            text => Some(text.parse::<IpAddr>().map_err(|_| Fault::new("desk-drop-client", [("text", text.to_owned().into())]))?),
+            text => Some(
+                text.parse::<IpAddr>()
+                    .map_err(|_| Fault::new("desk-drop-client", [("text", text.to_owned().into())]))?,
+            ),
         };
         let sender = self.sender.trim_start_matches('<').trim_end_matches('>');
         let is_null = sender.is_empty() && !self.sender.is_empty();
@@ -165,7 +178,8 @@ impl Found {
             (Check::Dmarc, Some(verdict.dmarc.result.as_str())),
             (Check::Verdict, None),
         ];
-        let checks = results.into_iter().filter_map(|(check, result)| drawing::check(frame, check, result, &verdict.steps));
+        let checks =
+            results.into_iter().filter_map(|(check, result)| drawing::check(frame, check, result, &verdict.steps));
         let checks = checks.collect();
         Found {
             verdict: verdict.action.as_str(),

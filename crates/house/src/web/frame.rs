@@ -13,10 +13,11 @@ use sekisho_core::step::Value;
 use serde::Deserialize;
 use tracing::error;
 
+use super::Desk;
 use super::assets;
 use super::visitor::{Visitor, cookie};
-use super::Desk;
 use crate::lake::LakeError;
+use crate::people::access::{Need, Viewer};
 use crate::speech::Talk;
 
 /// How long a browser keeps how somebody likes the desk, in seconds: a year.
@@ -45,15 +46,15 @@ impl Sentences {
     }
 }
 
-/// The rooms of the desk, in the order of the bar: path and message.
-const ROOMS: [(&str, &str); 7] = [
-    ("/", "desk-today"),
-    ("/messages", "desk-messages"),
-    ("/domains", "desk-domains"),
-    ("/simulator", "desk-simulator"),
-    ("/reports", "desk-reports"),
-    ("/drop", "desk-drop"),
-    ("/start", "desk-start"),
+/// The rooms of the desk, in the order of the bar: path, message, and what one needs to enter.
+const ROOMS: [(&str, &str, Need); 7] = [
+    ("/", "desk-today", Need::Look),
+    ("/messages", "desk-messages", Need::Look),
+    ("/domains", "desk-domains", Need::Look),
+    ("/simulator", "desk-simulator", Need::Simulate),
+    ("/reports", "desk-reports", Need::Look),
+    ("/drop", "desk-drop", Need::Drop),
+    ("/start", "desk-start", Need::LookAtHouse),
 ];
 
 /// A room, as the bar names it.
@@ -76,6 +77,8 @@ pub(super) struct Frame {
     pub(super) path: String,
     /// Who reads it.
     pub(super) login: Option<String>,
+    /// The same, with what they may.
+    pub(super) viewer: Option<Viewer>,
     /// Whether the books are the sample's.
     pub(super) is_sample: bool,
     /// The sentences.
@@ -110,11 +113,17 @@ impl Frame {
         assets::place(name)
     }
 
-    /// Returns the rooms.
+    /// Tells whether the reader may do something.
+    fn may(&self, need: Need) -> bool {
+        self.viewer.as_ref().is_some_and(|viewer| viewer.may(need))
+    }
+
+    /// Returns the rooms that the reader may enter.
     pub(super) fn rooms(&self) -> Vec<Room> {
         let path = self.path.split('?').next().unwrap_or_default();
         let is_here = |room: &str| path == room || (room != "/" && path.starts_with(&format!("{room}/")));
-        ROOMS.iter().map(|(path, name)| Room { path, name: self.say(name), is_here: is_here(path) }).collect()
+        let open = ROOMS.iter().filter(|(.., need)| self.may(*need));
+        open.map(|(path, name, _)| Room { path, name: self.say(name), is_here: is_here(path) }).collect()
     }
 
     /// Returns the hidden field with which a form proves that it is ours.
@@ -246,7 +255,15 @@ mod tests {
 
     #[test]
     fn a_way_back_never_leads_away() {
-        for away in ["", "https://evil.example/", "//evil.example", "/\\evil.example", "/a\r\nSet-Cookie: x", "/a b", "javascript:1"] {
+        for away in [
+            "",
+            "https://evil.example/",
+            "//evil.example",
+            "/\\evil.example",
+            "/a\r\nSet-Cookie: x",
+            "/a b",
+            "javascript:1",
+        ] {
             assert_eq!(local(away), "/", "{away:?}");
         }
         assert_eq!(local("/messages?dmarc=fail&after=1.x"), "/messages?dmarc=fail&after=1.x");

@@ -83,7 +83,8 @@ pub(super) async fn show(
     Query(wanted): Query<Wanted>,
 ) -> Shown {
     let frame = &visitor.frame;
-    let found = desk.ask(desk.lake_of(&visitor), move |lake| found(lake, &id)).await;
+    let within = visitor.within();
+    let found = desk.ask(desk.lake_of(&visitor), move |lake| found(lake, &id, within.as_deref())).await;
     let Some((mail, kept)) = found.map_err(|why| frame.no_answer(&why))? else {
         return Err(frame.refuse(StatusCode::NOT_FOUND, "desk-no-such-mail", &frame.say("desk-no-such-mail-says")));
     };
@@ -105,8 +106,12 @@ pub(super) async fn show(
 }
 
 /// Finds a mail and the facts that its verdict rests on.
-fn found(lake: &dyn crate::lake::Lake, id: &str) -> Result<Option<(MailEvent, Facts)>, LakeError> {
-    let Some(mail) = lake.mail(id, None)? else { return Ok(None) };
+fn found(
+    lake: &dyn crate::lake::Lake,
+    id: &str,
+    within: Option<&[String]>,
+) -> Result<Option<(MailEvent, Facts)>, LakeError> {
+    let Some(mail) = lake.mail(id, within)? else { return Ok(None) };
     let day = |at: i64| Timestamp::from_microsecond(at).unwrap_or_default().to_zoned(TimeZone::UTC).date();
     let last: Date = day(mail.at);
     // A fact is told once a day; a mail around midnight may rest on one of the day before.
@@ -138,7 +143,8 @@ async fn ask_what_if(
     what_if: &str,
     source: Source,
 ) -> Option<Result<Changed, crate::fault::Fault>> {
-    let proposals: Vec<String> = what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+    let proposals: Vec<String> =
+        what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
     if proposals.is_empty() {
         return None;
     }
@@ -147,7 +153,10 @@ async fn ask_what_if(
         Err(why) => return Some(Err(why)),
     };
     let nothing = Facts::default();
-    let mut known: Facts = kept.iter().map(|(question, answer)| (question.clone(), Answer::new(answer.outcome.clone(), answer.ttl))).collect();
+    let mut known: Facts = kept
+        .iter()
+        .map(|(question, answer)| (question.clone(), Answer::new(answer.outcome.clone(), answer.ttl)))
+        .collect();
     let mut errand = Errand::new(Errand::DEADLINE, QUESTIONS);
     let judged = source.satisfy(&mut known, &mut errand, |known| {
         let before = World { replaced: &nothing, known, policy, now };
@@ -171,7 +180,9 @@ fn hops(frame: &Frame, mail: &MailEvent) -> Vec<Hop> {
         mail.author_domain.as_deref().map_or_else(|| "–".to_owned(), shown::name),
         mail.author_reason.clone().unwrap_or_default(),
     )];
-    hops.extend(mail.arc_sealers.iter().map(|sealer| hop("desk-hop-sealer", shown::name(sealer), mail.arc_result.clone())));
+    hops.extend(
+        mail.arc_sealers.iter().map(|sealer| hop("desk-hop-sealer", shown::name(sealer), mail.arc_result.clone())),
+    );
     let client = mail.client_ip.as_deref().map_or_else(|| "–".to_owned(), shown::text);
     hops.push(hop("desk-hop-client", client, format!("HELO {}", shown::text(&mail.helo))));
     hops.push(hop("desk-hop-gate", shown::text(&mail.node), shown::text(&mail.queue_id)));

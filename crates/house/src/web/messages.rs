@@ -111,11 +111,13 @@ const DECISION: &[&str] = &["pass", "quarantine-header", "quarantine-hold", "tem
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
     let frame = &visitor.frame;
     let search = wanted.search(Timestamp::now().as_microsecond()).map_err(|field| unreadable(frame, field))?;
-    let asked = search.clone();
-    let mut found = desk.ask(desk.lake_of(&visitor), move |lake| lake.mails(&asked)).await.map_err(|why| frame.no_answer(&why))?;
+    let asked = MailSearch { within: visitor.within(), ..search.clone() };
+    let mut found =
+        desk.ask(desk.lake_of(&visitor), move |lake| lake.mails(&asked)).await.map_err(|why| frame.no_answer(&why))?;
     let is_more = found.len() > PAGE as usize;
     found.truncate(PAGE as usize);
-    let next = found.last().filter(|_| is_more).map(|last| wanted.query(&[("after", &format!("{}.{}", last.at, last.id))]));
+    let next =
+        found.last().filter(|_| is_more).map(|last| wanted.query(&[("after", &format!("{}.{}", last.at, last.id))]));
     let span = format!("{} – {} UTC", shown::moment(search.from_at).text, shown::moment(search.until_at).text);
     let choices = wanted.choices(frame);
     let (rows, wider) = (found.iter().map(Seen::from).collect(), wanted.wider(frame, &search));
@@ -134,8 +136,10 @@ impl Wanted {
         let some = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let domain = |text: &String| some(text).map(|text| text.trim_end_matches('.').to_ascii_lowercase());
         let until_at = if self.until.trim().is_empty() { now + 1 } else { moment(&self.until, true).ok_or("until")? };
-        let from_at = if self.from.trim().is_empty() { until_at - DAY } else { moment(&self.from, false).ok_or("from")? };
-        let is_network = |text: &String| text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
+        let from_at =
+            if self.from.trim().is_empty() { until_at - DAY } else { moment(&self.from, false).ok_or("from")? };
+        let is_network =
+            |text: &String| text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
         let client = some(&self.client);
         if client.as_ref().is_some_and(|client| !is_network(client)) {
             return Err("client");
@@ -232,7 +236,9 @@ impl Wanted {
 fn moment(text: &str, is_last: bool) -> Option<i64> {
     let text = text.trim().trim_end_matches('Z').replace(' ', "T");
     let at = match text.parse::<Date>() {
-        Ok(day) if !text.contains('T') => if is_last { day.tomorrow().ok()? } else { day }.to_datetime(jiff::civil::Time::midnight()),
+        Ok(day) if !text.contains('T') => {
+            if is_last { day.tomorrow().ok()? } else { day }.to_datetime(jiff::civil::Time::midnight())
+        }
         _ => text.parse::<DateTime>().ok()?,
     };
     Some(at.to_zoned(TimeZone::UTC).ok()?.timestamp().as_microsecond())

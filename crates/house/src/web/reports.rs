@@ -6,6 +6,7 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
+use sekisho_core::name::DomainName;
 use sekisho_ledger::{Cursor, Id, OutgoingFilter, ReportFilter, ReportState};
 use serde::Deserialize;
 
@@ -14,6 +15,7 @@ use super::frame::{Frame, Refusal, Shown};
 use super::shown::{self, Moment};
 use super::visitor::Visitor;
 use crate::lake::LakeError;
+use crate::people::access::{Need, Scope};
 use crate::store::Archive;
 
 /// How many reports a page has.
@@ -73,7 +75,12 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
     let archive = desk.archive_of(&visitor);
     let (is_out, is_unreadable) = (wanted.side == "out", wanted.state == "unreadable");
     let after = wanted.after.parse::<Cursor>().ok();
-    let found = if is_out { sent(&archive, after).await } else { received(&archive, is_unreadable, after).await };
+    let scope = visitor.scope();
+    let found = if is_out {
+        sent(&archive, &scope, after).await
+    } else {
+        received(&archive, &scope, is_unreadable, after).await
+    };
     let (lines, next) = found.map_err(|why| frame.no_answer(&LakeError(why)))?;
     let mut path = form_urlencoded::Serializer::new(String::from("/reports?"));
     for (name, value) in [("side", &wanted.side), ("state", &wanted.state)] {
@@ -89,7 +96,12 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
 type Lines = (Vec<Line>, Option<Cursor>);
 
 /// Returns reports that came.
-async fn received(archive: &Archive, is_unreadable: bool, after: Option<Cursor>) -> Result<Lines, String> {
+async fn received(
+    archive: &Archive,
+    scope: &Scope,
+    is_unreadable: bool,
+    after: Option<Cursor>,
+) -> Result<Lines, String> {
     let ledger = archive.ledger().await.map_err(|why| why.to_string())?;
     let state = is_unreadable.then_some(ReportState::Unreadable);
     let filter = ReportFilter { state, ..ReportFilter::default() };
@@ -103,11 +115,12 @@ async fn received(archive: &Archive, is_unreadable: bool, after: Option<Cursor>)
         state: report.state.word(),
         reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
     };
-    Ok((page.rows.iter().map(line).collect(), page.next))
+    let theirs = page.rows.iter().filter(|report| covers(scope, report.domain.as_deref()));
+    Ok((theirs.map(line).collect(), page.next))
 }
 
 /// Returns reports of our own.
-async fn sent(archive: &Archive, after: Option<Cursor>) -> Result<Lines, String> {
+async fn sent(archive: &Archive, scope: &Scope, after: Option<Cursor>) -> Result<Lines, String> {
     let ledger = archive.ledger().await.map_err(|why| why.to_string())?;
     let page = ledger.outgoings(&OutgoingFilter::default(), after, PAGE).await.map_err(|why| why.to_string())?;
     let line = |report: &sekisho_ledger::Outgoing| Line {
@@ -119,7 +132,8 @@ async fn sent(archive: &Archive, after: Option<Cursor>) -> Result<Lines, String>
         state: report.state.word(),
         reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
     };
-    Ok((page.rows.iter().map(line).collect(), page.next))
+    let theirs = page.rows.iter().filter(|report| covers(scope, Some(&report.domain)));
+    Ok((theirs.map(line).collect(), page.next))
 }
 
 /// *Report*.
@@ -174,7 +188,11 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(i
         rows: part.rows,
         mails: part.messages,
     };
-    let evidence = evidence_of(&archive, &report).await;
+    if !desk.may_read(&visitor, &report) {
+        return Err(not_yours(frame));
+    }
+    let looks = visitor.frame.is_sample || visitor.viewer().is_some_and(|viewer| viewer.may(Need::LookAtEvidence));
+    let evidence = if looks { desk.look(&visitor, &archive, &report).await? } else { None };
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
     let some = |text: &Option<String>| text.as_deref().map(shown::long);
     let facts = [
@@ -182,13 +200,17 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(i
         ("desk-report-state", Some(report.state.word().to_owned())),
         ("desk-reason", some(&report.reason)),
         ("desk-report-about", report.domain.as_deref().map(shown::name)),
-        ("desk-report-from", report.submitter.as_deref().map(shown::name).or_else(|| Some(frame.say("desk-report-unproven")))),
+        (
+            "desk-report-from",
+            report.submitter.as_deref().map(shown::name).or_else(|| Some(frame.say("desk-report-unproven"))),
+        ),
         ("desk-report-channel", Some(report.channel.word().to_owned())),
         ("desk-client", some(&Some(report.envelope.client.clone()))),
         ("desk-size", Some(shown::octets(report.size))),
         ("desk-report-hash", Some(report.evidence.to_string())),
     ];
-    let facts = facts.into_iter().filter_map(|(name, value)| Some((frame.say(name), value.filter(|value| !value.is_empty())?)));
+    let facts =
+        facts.into_iter().filter_map(|(name, value)| Some((frame.say(name), value.filter(|value| !value.is_empty())?)));
     let page = ReportPage {
         frame,
         id: report.id.to_string(),
@@ -207,7 +229,10 @@ pub(super) async fn evidence(State(desk): State<Arc<Desk>>, visitor: Visitor, Pa
     let archive = desk.archive_of(&visitor);
     let ledger = archive.ledger().await.map_err(|why| frame.no_answer(&LakeError(why.to_string())))?;
     let report = find(frame, &ledger, &id).await?;
-    let Some(octets) = evidence_of(&archive, &report).await else {
+    if !desk.may_read(&visitor, &report) {
+        return Err(not_yours(frame));
+    }
+    let Some(octets) = desk.look(&visitor, &archive, &report).await? else {
         return Err(frame.refuse(StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer", &frame.say("desk-report-gone")));
     };
     let headers = [
@@ -223,20 +248,51 @@ pub(super) async fn evidence(State(desk): State<Arc<Desk>>, visitor: Visitor, Pa
     Ok(answer)
 }
 
+impl Desk {
+    /// Looks at the evidence of a report, and writes down who does: what cannot be written down is not shown.
+    async fn look(
+        &self,
+        visitor: &Visitor,
+        archive: &Archive,
+        report: &sekisho_ledger::Report,
+    ) -> Result<Option<Vec<u8>>, Refusal> {
+        let (subject, detail) = (report.id.to_string(), serde_json::json!({}));
+        let noted = self.people.audit(visitor.actor(), "evidence.look", &subject, &detail).await;
+        noted.map_err(|why| visitor.frame.no_answer(&LakeError(why.to_string())))?;
+        Ok(evidence_of(archive, report).await)
+    }
+
+    /// Tells whether a visitor may read a report: those about a domain of theirs, and of the whole house all.
+    #[expect(clippy::unused_self, reason = "rights are asked at the desk")]
+    fn may_read(&self, visitor: &Visitor, report: &sekisho_ledger::Report) -> bool {
+        covers(&visitor.scope(), report.domain.as_deref())
+    }
+}
+
+/// Tells whether something is about a domain that somebody may see. What is about none is the house's.
+fn covers(scope: &Scope, domain: Option<&str>) -> bool {
+    *scope == Scope::All || domain.and_then(|name| DomainName::parse(name).ok()).is_some_and(|name| scope.covers(&name))
+}
+
+/// Refuses what is a neighbour's.
+fn not_yours(frame: &Frame) -> Refusal {
+    frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says"))
+}
+
 /// Finds a report.
 async fn find(frame: &Frame, ledger: &sekisho_ledger::Ledger, id: &str) -> Result<sekisho_ledger::Report, Refusal> {
     let found = match id.parse::<Id>() {
         Ok(id) => ledger.report(id).await.map_err(|why| frame.no_answer(&LakeError(why.to_string())))?,
         Err(_) => None,
     };
-    let refuse =
-        || frame.refuse(StatusCode::NOT_FOUND, "desk-no-such-report", &frame.say("desk-no-such-report-says"));
+    let refuse = || frame.refuse(StatusCode::NOT_FOUND, "desk-no-such-report", &frame.say("desk-no-such-report-says"));
     found.ok_or_else(refuse)
 }
 
 /// Returns the evidence of a report; nothing where it cannot be had, which the log says.
 async fn evidence_of(archive: &Archive, report: &sekisho_ledger::Report) -> Option<Vec<u8>> {
-    let vault = archive.vault().await.inspect_err(|why| tracing::error!(error = %why, "the vault does not open")).ok()?;
+    let vault =
+        archive.vault().await.inspect_err(|why| tracing::error!(error = %why, "the vault does not open")).ok()?;
     let got = vault.get(&report.evidence).await;
     got.inspect_err(|why| tracing::error!(error = %why, report = %report.id, "evidence cannot be read")).ok()
 }

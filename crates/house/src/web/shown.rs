@@ -15,7 +15,10 @@ pub(super) struct Moment {
 /// Returns a moment out of microseconds since 1970.
 pub(super) fn moment(at: i64) -> Moment {
     match Timestamp::from_microsecond(at) {
-        Ok(at) => Moment { exact: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(), text: at.strftime("%Y-%m-%d %H:%M:%S").to_string() },
+        Ok(at) => Moment {
+            exact: at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string(),
+            text: at.strftime("%Y-%m-%d %H:%M:%S").to_string(),
+        },
         Err(_) => Moment { exact: String::new(), text: at.to_string() },
     }
 }
@@ -78,7 +81,9 @@ pub(super) fn state(result: &str) -> &'static str {
     match result {
         "pass" | "accept" | "ok" => "pass",
         "fail" | "reject" | "refuse" | "permerror" => "fail",
-        "softfail" | "policy" | "temperror" | "quarantine" | "quarantine-header" | "quarantine-hold" | "tempfail" => "odd",
+        "softfail" | "policy" | "temperror" | "quarantine" | "quarantine-header" | "quarantine-hold" | "tempfail" => {
+            "odd"
+        }
         _ => "none",
     }
 }

@@ -74,7 +74,11 @@ impl Desk {
         let records: Vec<String> =
             wanted.records.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let asked = Asked::read(domain, &records, days).map_err(|why| why.say(talk))?;
-        let (lake, source, config) = (self.lake_of(visitor), self.source_of(visitor), Arc::clone(&self.front.gate().config));
+        if !visitor.scope().covers(&asked.domain) {
+            return Err(visitor.frame.say("desk-not-yours-says"));
+        }
+        let (lake, source, config) =
+            (self.lake_of(visitor), self.source_of(visitor), Arc::clone(&self.front.gate().config));
         let _turn = self.questions.acquire().await.map_err(|closed| closed.to_string())?;
         forecast(asked, Over { lake, source, config }, talk).await.map_err(|why| {
             tracing::error!(error = %format!("{why:#}"), "a simulation failed");

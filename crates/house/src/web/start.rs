@@ -56,7 +56,8 @@ fn links(frame: &Frame, desk: &Desk) -> Vec<Link> {
     let judged = metrics.sessions_begun.get();
     let milter = config.gate.listen.first().map(|address| format!("inet:{}:{}", address.ip(), address.port()));
     let reports = config.intake.listen.first();
-    let link = |name: &str, is_there, note: String, lines: String| Link { name: frame.say(name), is_there, note, lines };
+    let link =
+        |name: &str, is_there, note: String, lines: String| Link { name: frame.say(name), is_there, note, lines };
     let seen = |count: u64| frame.tell("desk-seen-since-start", &[("count", count.into())]);
     let mut links = Vec::new();
     if let Some(milter) = milter {
@@ -73,9 +74,19 @@ fn links(frame: &Frame, desk: &Desk) -> Vec<Link> {
         links.push(link("desk-link-reports", count > 0, seen(count), lines));
     }
     let is_signing = !config.sign.listen.is_empty();
-    links.push(link("desk-link-sign", is_signing, String::new(), "# docs/signing.md\nsekisho sign --new-key mail._domainkey.example.org\n".to_owned()));
+    links.push(link(
+        "desk-link-sign",
+        is_signing,
+        String::new(),
+        "# docs/signing.md\nsekisho sign --new-key mail._domainkey.example.org\n".to_owned(),
+    ));
     let is_reporting = config.reports.relay.is_some();
-    links.push(link("desk-link-out", is_reporting, String::new(), format!("# /etc/sekisho/sekisho.toml\n[reports]\nfrom = \"reports@{host}\"\nrelay = \"127.0.0.1:25\"\n")));
+    links.push(link(
+        "desk-link-out",
+        is_reporting,
+        String::new(),
+        format!("# /etc/sekisho/sekisho.toml\n[reports]\nfrom = \"reports@{host}\"\nrelay = \"127.0.0.1:25\"\n"),
+    ));
     links
 }
 

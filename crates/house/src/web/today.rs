@@ -8,12 +8,12 @@ use axum::extract::State;
 use jiff::Timestamp;
 use sekisho_core::search::{AuthorDomain, MailSearch, Volume};
 
+use super::Desk;
 use super::chart::{self, Bar};
 use super::frame::{Frame, Shown};
 use super::seen::Seen;
 use super::shown;
 use super::visitor::Visitor;
-use super::Desk;
 
 /// An hour, in microseconds.
 const HOUR: i64 = 3_600_000_000;
@@ -64,10 +64,18 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Sho
     let (lake, until_at) = (desk.lake_of(&visitor), Timestamp::now().as_microsecond());
     let first = until_at.div_euclid(HOUR) - HOURS + 1;
     let from_at = first * HOUR;
+    let within = visitor.within();
     let asked = desk.ask(lake, move |lake| {
-        let search = MailSearch { from_at, until_at, dmarc: Some("fail".to_owned()), limit: FEW, ..MailSearch::default() };
-        let volumes = lake.volumes(from_at, until_at, HOUR, None)?;
-        Ok((volumes, lake.mails(&search)?, lake.author_domains(from_at, until_at, None, FEW)?))
+        let search = MailSearch {
+            from_at,
+            until_at,
+            dmarc: Some("fail".to_owned()),
+            within: within.clone(),
+            limit: FEW,
+            ..MailSearch::default()
+        };
+        let volumes = lake.volumes(from_at, until_at, HOUR, within.as_deref())?;
+        Ok((volumes, lake.mails(&search)?, lake.author_domains(from_at, until_at, within.as_deref(), FEW)?))
     });
     let (volumes, failures, domains) = asked.await.map_err(|why| frame.no_answer(&why))?;
     let hours = hours(first, &volumes);
@@ -110,7 +118,12 @@ fn figures(frame: &Frame, volumes: &[Volume]) -> Vec<Figure> {
     let fail = sum(&|volume| volume.dmarc_result == "fail");
     let held = sum(&|volume| volume.decision.starts_with("quarantine"));
     let away = sum(&|volume| matches!(volume.decision.as_str(), "refuse" | "tempfail"));
-    let figure = |name: &str, count: u64, note: String, path| Figure { name: frame.say(name), value: shown::number(count), note, path };
+    let figure = |name: &str, count: u64, note: String, path| Figure {
+        name: frame.say(name),
+        value: shown::number(count),
+        note,
+        path,
+    };
     vec![
         figure("desk-mails", all, frame.say("desk-last-day"), Some("/messages")),
         figure("desk-dmarc-pass", pass, of_all(pass), Some("/messages?dmarc=pass")),
@@ -127,8 +140,16 @@ mod tests {
 
     #[test]
     fn every_hour_has_a_bar_and_what_is_neither_is_counted_too() {
-        let volume = |hour: i64, dmarc: &str, mails| Volume { at: hour * HOUR, dmarc_result: dmarc.to_owned(), decision: "pass".to_owned(), mails };
-        let hours = hours(100, &[volume(100, "pass", 2), volume(100, "none", 3), volume(100, "temperror", 1), volume(123, "fail", 5)]);
+        let volume = |hour: i64, dmarc: &str, mails| Volume {
+            at: hour * HOUR,
+            dmarc_result: dmarc.to_owned(),
+            decision: "pass".to_owned(),
+            mails,
+        };
+        let hours = hours(
+            100,
+            &[volume(100, "pass", 2), volume(100, "none", 3), volume(100, "temperror", 1), volume(123, "fail", 5)],
+        );
         assert_eq!(hours.len(), 24);
         assert_eq!((hours[0].pass, hours[0].fail, hours[0].other), (2, 0, 4));
         assert_eq!((hours[23].fail, hours[22].all(), hours[0].name.as_str()), (5, 0, "04:00"));

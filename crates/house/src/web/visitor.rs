@@ -1,44 +1,159 @@
-//! Who asks, in which language, for whose books; and that a form came from a page of ours
+//! Who asks, in which language, for whose books; what they may; and that a form came from a page of ours
+//!
+//! Every room says what a visitor needs ([`Need`]); [`admit`] lets in whoever has it, before the room's handler runs.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use aws_lc_rs::rand;
-use axum::extract::{FromRequestParts, Request};
+use axum::body::{Body, to_bytes};
+use axum::extract::{FromRequestParts, Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, Method, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 use axum::middleware::Next;
-use axum::response::{IntoResponse, Response};
+use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use sekisho_core::name::DomainName;
 use sekisho_core::speech::Lang;
 
-use super::Desk;
 use super::frame::Frame;
+use super::{BODY, Desk};
+use crate::http::Peer;
+use crate::people::access::{Need, Scope, Viewer};
+use crate::people::session::{Token, form_proof, is_form_proof};
+use crate::people::{Actor, Came};
 
 /// Who asks.
 pub(super) struct Visitor {
     /// What is around the page that is shown.
     pub(super) frame: Frame,
+    /// Who it is, and by which session; nobody on the pages that lead in.
+    pub(super) came: Option<Came>,
+    /// The address of the client.
+    pub(super) client: IpAddr,
+}
+
+impl Visitor {
+    /// Returns the domains whose mail may be seen; none is all.
+    pub(super) fn within(&self) -> Option<Vec<String>> {
+        match self.scope() {
+            Scope::All => None,
+            Scope::Domains(domains) => Some(domains.iter().map(DomainName::to_string).collect()),
+        }
+    }
+
+    /// Returns what may be seen: nothing by who did not come in.
+    pub(super) fn scope(&self) -> Scope {
+        let nothing = || Scope::Domains(Vec::new());
+        // The sample is nobody's.
+        if self.frame.is_sample {
+            Scope::All
+        } else {
+            self.viewer().map_or_else(nothing, |viewer| viewer.scope.clone())
+        }
+    }
+
+    /// Returns who it is.
+    pub(super) fn viewer(&self) -> Option<&Viewer> {
+        self.came.as_ref().map(|came| &came.viewer)
+    }
+
+    /// Names who does something, for the audit log.
+    pub(super) fn actor(&self) -> Actor {
+        Actor { person: self.viewer().map(|viewer| viewer.person), client: Some(self.client) }
+    }
 }
 
 impl FromRequestParts<Arc<Desk>> for Visitor {
     type Rejection = std::convert::Infallible;
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Visitor, Self::Rejection> {
-        let lang = lang(&parts.headers);
+        let came = parts.extensions.get::<Came>().cloned();
+        let lang = chosen(&parts.headers)
+            .or_else(|| came.as_ref()?.viewer.lang)
+            .or_else(|| accepted(&parts.headers))
+            .unwrap_or_default();
         let look = ["light", "dark"].into_iter().find(|look| value(&parts.headers, "look") == Some(look));
         let frame = Frame {
             lang: lang.as_str(),
             look,
             path: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
-            login: None,
-            is_sample: value(&parts.headers, "books") == Some("sample") && desk.has_sample(),
+            login: came.as_ref().map(|came| came.viewer.login.clone()),
+            viewer: came.as_ref().map(|came| came.viewer.clone()),
+            is_sample: came.is_some() && value(&parts.headers, "books") == Some("sample") && desk.has_sample(),
             talk: desk.speech.of(lang),
-            proof: None,
+            proof: came.as_ref().map(|came| form_proof(&came.session.csrf)),
             nonce: random(),
         };
-        Ok(Visitor { frame })
+        Ok(Visitor { frame, came, client: client(&parts.extensions) })
     }
+}
+
+/// Returns the address of the client.
+fn client(extensions: &axum::http::Extensions) -> IpAddr {
+    extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0)
+}
+
+/// Lets in who may do this, and whose form is one of ours. Others are led to the door, or refused.
+pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut request: Request, next: Next) -> Response {
+    let token = value(request.headers(), "session").and_then(Token::shown);
+    let came = match token {
+        None => None,
+        Some(token) => match desk.people.who(&token).await {
+            Ok(came) => came,
+            Err(why) => {
+                tracing::error!(error = %why, "nobody can be let in");
+                return refuse(&desk, request, StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer").await;
+            }
+        },
+    };
+    let Some(came) = came else { return to_the_door(&request) };
+    let (may, csrf) = (came.viewer.may(need), came.session.csrf.clone());
+    request.extensions_mut().insert(came);
+    if !may {
+        return refuse(&desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await;
+    }
+    if is_safe(request.method()) {
+        return next.run(request).await;
+    }
+    match proven(request, &csrf).await {
+        Ok(request) => next.run(request).await,
+        Err(request) => refuse(&desk, request, StatusCode::FORBIDDEN, "desk-stale-form").await,
+    }
+}
+
+/// Leads to the door: whoever was to see a page sees it after signing in.
+fn to_the_door(request: &Request) -> Response {
+    if !is_safe(request.method()) {
+        return Redirect::to("/sign-in").into_response();
+    }
+    let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
+    let mut door = form_urlencoded::Serializer::new(String::from("/sign-in?"));
+    Redirect::to(&door.append_pair("back", path).finish()).into_response()
+}
+
+/// Refuses with a page.
+async fn refuse(desk: &Arc<Desk>, request: Request, status: StatusCode, message: &'static str) -> Response {
+    let (mut parts, _) = request.into_parts();
+    let Ok(visitor) = Visitor::from_request_parts(&mut parts, desk).await;
+    let because = visitor.frame.say(&format!("{message}-says"));
+    visitor.frame.refuse(status, message, &because).into_response()
+}
+
+/// Tells whether a form is one of this session. A mail that is dropped is large: its form is looked at as it is read
+/// ([`super::drop`]).
+async fn proven(request: Request, csrf: &sekisho_ledger::Secret) -> Result<Request, Request> {
+    let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    if kind.starts_with("multipart/form-data") {
+        return Ok(request);
+    }
+    let (parts, body) = request.into_parts();
+    let body = to_bytes(body, BODY).await.unwrap_or_default();
+    let shown = form_urlencoded::parse(&body).find(|(name, _)| name == "proof").map(|(_, proof)| proof.into_owned());
+    let is_ours = shown.is_some_and(|proof| is_form_proof(csrf, &proof));
+    let request = Request::from_parts(parts, Body::from(body));
+    if is_ours { Ok(request) } else { Err(request) }
 }
 
 /// Draws 128 bits, written so that they mean nothing to HTML or HTTP.
@@ -51,14 +166,15 @@ fn random() -> String {
     URL_SAFE_NO_PAD.encode(octets)
 }
 
-/// Returns the language that was chosen, or the first of ours that the browser names.
-fn lang(headers: &HeaderMap) -> Lang {
-    let chosen = value(headers, "lang").and_then(Lang::parse);
-    let named = || {
-        let accepted = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
-        accepted.split(',').find_map(|one| Lang::parse(one.split(';').next()?.trim()))
-    };
-    chosen.or_else(named).unwrap_or_default()
+/// Returns the language that was chosen in this browser.
+fn chosen(headers: &HeaderMap) -> Option<Lang> {
+    value(headers, "lang").and_then(Lang::parse)
+}
+
+/// Returns the first language of ours that the browser names.
+fn accepted(headers: &HeaderMap) -> Option<Lang> {
+    let accepted = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
+    accepted.split(',').find_map(|one| Lang::parse(one.split(';').next()?.trim()))
 }
 
 /// Returns a cookie of ours.
@@ -68,6 +184,12 @@ pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     pairs.find(|(known, _)| known.strip_prefix("sekisho-") == Some(name)).map(|(_, value)| value)
 }
 
+/// Writes the cookie of a session: for this host alone, never for scripts, and not with what another site sends.
+pub(super) fn session_cookie(token: &str, seconds: u32) -> HeaderValue {
+    let cookie = format!("sekisho-session={token}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
+    HeaderValue::from_str(&cookie).expect("a token is base64url")
+}
+
 /// Writes a cookie that says how somebody likes the desk; it is worth nothing to others.
 pub(super) fn cookie(name: &str, value: &str, seconds: u32) -> String {
     format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Strict; HttpOnly")
@@ -75,8 +197,16 @@ pub(super) fn cookie(name: &str, value: &str, seconds: u32) -> String {
 
 /// Refuses what changes something and does not come from a page of ours: browsers say where a request comes from.
 pub(super) async fn same_origin(request: Request, next: Next) -> Response {
-    let is_safe = matches!(*request.method(), Method::GET | Method::HEAD | Method::OPTIONS);
-    if is_safe || comes_from_us(request.headers()) { next.run(request).await } else { StatusCode::FORBIDDEN.into_response() }
+    if is_safe(request.method()) || comes_from_us(request.headers()) {
+        next.run(request).await
+    } else {
+        StatusCode::FORBIDDEN.into_response()
+    }
+}
+
+/// Tells whether a request changes nothing.
+fn is_safe(method: &Method) -> bool {
+    matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 
 /// Tells whether a request comes from a page of ours, or from no browser at all.
@@ -101,9 +231,10 @@ mod tests {
 
     #[test]
     fn the_language_is_the_chosen_one_or_the_first_of_ours_that_the_browser_names() {
-        assert_eq!(lang(&headers(&[])), Lang::En);
-        assert_eq!(lang(&headers(&[("accept-language", "fr, ja;q=0.8, en;q=0.7")])), Lang::Ja);
-        assert_eq!(lang(&headers(&[("accept-language", "ja"), ("cookie", "a=b; sekisho-lang=en")])), Lang::En);
+        assert_eq!(accepted(&headers(&[])), None);
+        assert_eq!(accepted(&headers(&[("accept-language", "fr, ja;q=0.8, en;q=0.7")])), Some(Lang::Ja));
+        assert_eq!(chosen(&headers(&[("cookie", "a=b; sekisho-lang=en")])), Some(Lang::En));
+        assert_eq!(chosen(&headers(&[("cookie", "lang=en; sekisho-lang=<script>")])), None);
     }
 
     #[test]

@@ -1,0 +1,240 @@
+//! The way in: signing in, the second factor, and the links by which somebody gets an account or a new password
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Form;
+use axum::extract::{Path, Query, State};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Redirect, Response};
+use sekisho_ledger::InvitationKind;
+use serde::Deserialize;
+
+use super::Desk;
+use super::frame::{Frame, Refusal, Shown, local};
+use super::visitor::{Visitor, session_cookie, value};
+use crate::people::accounts::Welcome;
+use crate::people::command::{address, usual_desk};
+use crate::people::session::Token;
+use crate::people::{SignIn, Trouble};
+
+/// How long a browser keeps the cookie of a session, in seconds; the session itself may end sooner.
+const KEPT: u32 = 7 * 86_400;
+/// How long it keeps the cookie of somebody who has yet to show a second factor.
+const HALF: u32 = 300;
+
+/// Where somebody wanted to go.
+#[derive(Default, Deserialize)]
+#[serde(default)]
+pub(super) struct Way {
+    /// The path.
+    back: String,
+}
+
+/// What somebody shows at the door.
+#[derive(Deserialize)]
+pub(super) struct Shows {
+    /// The login.
+    #[serde(default)]
+    login: String,
+    /// The password.
+    #[serde(default)]
+    password: String,
+    /// The code of the second factor.
+    #[serde(default)]
+    code: String,
+    /// The path where they wanted to go.
+    #[serde(default)]
+    back: String,
+}
+
+/// The door.
+#[derive(Template)]
+#[template(path = "sign_in.html")]
+struct DoorPage<'a> {
+    /// What is around it.
+    frame: &'a Frame,
+    /// Where to go afterwards.
+    back: &'a str,
+    /// The login that was typed.
+    login: &'a str,
+    /// What was wrong.
+    refused: Option<String>,
+    /// Whether the code is asked for.
+    wants_code: bool,
+    /// Whether nobody has an account.
+    is_empty: bool,
+}
+
+/// Shows the door.
+pub(super) async fn door(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(way): Query<Way>) -> Shown {
+    let frame = &visitor.frame;
+    let is_empty = desk.is_empty().await.map_err(|why| closed(frame, &why))?;
+    let back = local(&way.back);
+    Ok(frame.show(&DoorPage { frame, back, login: "", refused: None, wants_code: false, is_empty }))
+}
+
+/// Lets somebody in who shows login and password.
+pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visitor: Visitor, Form(shows): Form<Shows>) -> Shown {
+    let signed = desk.people.sign_in(&shows.login, &shows.password, visitor.client).await;
+    answer(&visitor.frame, signed, &shows, false)
+}
+
+/// Lets somebody in who shows the code, too.
+pub(super) async fn second_factor(
+    State(desk): State<Arc<Desk>>,
+    visitor: Visitor,
+    headers: HeaderMap,
+    Form(shows): Form<Shows>,
+) -> Shown {
+    let Some(token) = value(&headers, "half").and_then(Token::shown) else {
+        return Ok(Redirect::to("/sign-in").into_response());
+    };
+    let signed = desk.people.second_factor(&token, &shows.code, visitor.client).await;
+    answer(&visitor.frame, signed, &shows, true)
+}
+
+/// Answers what came of it.
+fn answer(frame: &Frame, signed: Result<SignIn, Trouble>, shows: &Shows, is_second: bool) -> Shown {
+    let back = local(&shows.back);
+    let page =
+        |refused, wants_code| DoorPage { frame, back, login: &shows.login, refused, wants_code, is_empty: false };
+    match signed.map_err(|why| closed(frame, &why))? {
+        SignIn::Whole(token) => Ok(let_in(&token, back)),
+        SignIn::SecondFactor(token) => {
+            let mut answer = frame.show(&page(None, true));
+            let cookie =
+                format!("sekisho-half={}; Path=/sign-in; Max-Age={HALF}; SameSite=Strict; HttpOnly", token.as_str());
+            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
+                answer.headers_mut().append(header::SET_COOKIE, cookie);
+            }
+            Ok(answer)
+        }
+        SignIn::Refused => Ok(frame.show_as(StatusCode::UNAUTHORIZED, &page(Some(frame.say("desk-wrong")), is_second))),
+        SignIn::Wait(time) => {
+            let seconds = time.as_secs().max(1);
+            let said = frame.tell("desk-wait", &[("seconds", seconds.into())]);
+            let mut answer = frame.show_as(StatusCode::TOO_MANY_REQUESTS, &page(Some(said), is_second));
+            answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+            Ok(answer)
+        }
+    }
+}
+
+/// Gives somebody the cookie of their session, and shows them where they wanted to go.
+fn let_in(token: &Token, back: &str) -> Response {
+    let mut answer = Redirect::to(back).into_response();
+    answer.headers_mut().append(header::SET_COOKIE, session_cookie(token.as_str(), KEPT));
+    answer
+}
+
+/// Lets somebody out.
+pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+    if let Some(came) = &visitor.came {
+        desk.people.sign_out(came, visitor.client).await.map_err(|why| closed(&visitor.frame, &why))?;
+    }
+    let mut answer = Redirect::to("/sign-in").into_response();
+    answer.headers_mut().append(header::SET_COOKIE, session_cookie("", 0));
+    Ok(answer)
+}
+
+/// What somebody fills in who comes with a link.
+#[derive(Deserialize)]
+pub(super) struct Joins {
+    /// The login.
+    #[serde(default)]
+    login: String,
+    /// The name.
+    #[serde(default)]
+    name: String,
+    /// The password.
+    password: String,
+}
+
+/// Somebody comes with a link.
+#[derive(Template)]
+#[template(path = "join.html")]
+struct JoinPage<'a> {
+    /// What is around it.
+    frame: &'a Frame,
+    /// Whether it is for a new password, and not for an account.
+    is_reset: bool,
+    /// The login that was typed.
+    login: &'a str,
+    /// The name that was typed.
+    name: &'a str,
+    /// What was wrong.
+    refused: Option<String>,
+}
+
+/// Welcomes somebody with a link.
+pub(super) async fn welcome(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(link): Path<String>) -> Shown {
+    let frame = &visitor.frame;
+    let (_, is_reset) = desk.invited(frame, &link).await?;
+    Ok(frame.show(&JoinPage { frame, is_reset, login: "", name: "", refused: None }))
+}
+
+/// Gives somebody with a link their account, or their new password.
+pub(super) async fn join(
+    State(desk): State<Arc<Desk>>,
+    visitor: Visitor,
+    Path(link): Path<String>,
+    Form(joins): Form<Joins>,
+) -> Shown {
+    let frame = &visitor.frame;
+    let (link, is_reset) = desk.invited(frame, &link).await?;
+    let welcome = if is_reset {
+        desk.people.reset(&link, &joins.password, visitor.client).await
+    } else {
+        let who = (joins.login.as_str(), joins.name.as_str());
+        desk.people.accept(&link, who, &joins.password, frame.talk.lang(), visitor.client).await
+    };
+    let refused = match welcome.map_err(|why| closed(frame, &why))? {
+        Welcome::Whole(token) => return Ok(let_in(&token, if is_reset { "/" } else { "/start" })),
+        Welcome::SignIn => return Ok(Redirect::to("/sign-in").into_response()),
+        Welcome::Refused => return Err(gone(frame)),
+        Welcome::BadLogin => "desk-join-bad-login",
+        Welcome::Taken => "desk-join-taken",
+        Welcome::Weak(_) => "desk-weak",
+    };
+    let page = JoinPage { frame, is_reset, login: &joins.login, name: &joins.name, refused: Some(frame.say(refused)) };
+    Ok(frame.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
+}
+
+impl Desk {
+    /// Returns the link for the first account, where there is nobody yet; a ledger that does not open is logged.
+    pub(crate) async fn first_link(&self, listen: &[SocketAddr]) -> Option<String> {
+        match self.people.first_link().await {
+            Ok(link) => link.map(|link| address(&usual_desk(listen), &link)),
+            Err(why) => {
+                tracing::warn!(error = %why, "the book of people cannot be opened: nobody can sign in at the web desk");
+                None
+            }
+        }
+    }
+
+    /// Tells whether nobody has an account.
+    async fn is_empty(&self) -> Result<bool, Trouble> {
+        Ok(self.people.list(None, 1).await?.rows.is_empty())
+    }
+
+    /// Returns a link that works, and whether it is for a new password.
+    async fn invited(&self, frame: &Frame, link: &str) -> Result<(Token, bool), Refusal> {
+        let link = Token::shown(link).ok_or_else(|| gone(frame))?;
+        let found = self.people.invitation(&link).await.map_err(|why| closed(frame, &why))?;
+        let invitation = found.ok_or_else(|| gone(frame))?;
+        Ok((link, invitation.kind == InvitationKind::Reset))
+    }
+}
+
+/// Says that a link does not work.
+fn gone(frame: &Frame) -> Refusal {
+    frame.refuse(StatusCode::NOT_FOUND, "desk-join-gone", &frame.say("desk-join-gone-says"))
+}
+
+/// Says that the book of people does not answer.
+fn closed(frame: &Frame, why: &Trouble) -> Refusal {
+    tracing::error!(error = %why, "nobody can be let in");
+    frame.refuse(StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer-for-people", &frame.say("desk-no-answer-says"))
+}
