@@ -39,6 +39,8 @@ mod postfix;
 mod received;
 mod refusal;
 mod reports;
+#[cfg_attr(not(test), expect(dead_code, reason = "the web desk, which shows it, is being built"))]
+mod sample;
 mod serve;
 mod sign;
 mod simulate;
