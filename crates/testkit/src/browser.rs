@@ -127,7 +127,7 @@ impl Browser {
             let client = WebDriver::new(format!("http://127.0.0.1:{port}"), Capabilities::from(wanted)).await?;
             // A window is never as narrow as a phone: the page is.
             let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-            client.handle.cmd(Own::devtools("Emulation.setDeviceMetricsOverride", metrics)).await?;
+            client.handle().cmd(Own::devtools("Emulation.setDeviceMetricsOverride", metrics)).await?;
             Ok::<_, thirtyfour::error::WebDriverError>(client)
         });
         let connected = connected.map_err(|why| io::Error::other(why.to_string()));
@@ -186,7 +186,7 @@ impl Browser {
     /// Chooses a file in a form's field.
     pub fn choose(&self, css: &str, file: &Path) {
         let found = self.find(css);
-        self.runtime.block_on(found.send_keys(&file.to_string_lossy())).unwrap_or_else(|why| panic!("{css}: {why}"));
+        self.runtime.block_on(found.send_keys(file.to_string_lossy().into_owned())).unwrap_or_else(|why| panic!("{css}: {why}"));
     }
 
     /// Runs a script in the page as a developer would, whatever the page allows, and returns what it gives.
@@ -197,7 +197,8 @@ impl Browser {
 
     /// Draws the whole page into a file, whatever the window shows of it.
     pub fn draw(&self, file: &Path) {
-        let command = Own::devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true, "format": "png" }));
+        let command =
+            Own::devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true, "format": "png" }));
         let drawn = self.own(command);
         let data = drawn.get("data").and_then(Value::as_str).expect("a drawing has data");
         let png = base64(data).expect("the driver writes base64");
@@ -225,7 +226,7 @@ impl Browser {
 
     /// Gives a command of Chromium's own, and returns what it answers.
     fn own(&self, command: Own) -> Value {
-        let answer = self.runtime.block_on(self.client().handle.cmd(command)).expect("the driver answers");
+        let answer = self.runtime.block_on(self.client().handle().cmd(command)).expect("the driver answers");
         answer.value_json().expect("it answers in JSON")
     }
 
