@@ -103,7 +103,7 @@ pub(crate) struct DeskBooks {
 
 /// The desk's table of contents: what is where, and what a visitor needs to enter.
 pub(crate) fn router(desk: &Arc<Desk>) -> Router {
-    let rooms: [(&str, Need, MethodRouter<Arc<Desk>>); 20] = [
+    let rooms: [(&str, Need, MethodRouter<Arc<Desk>>); 19] = [
         // What happens.
         ("/", Need::Look, get(today::show)),
         ("/live", Need::Look, get(live::tell)),
@@ -126,7 +126,6 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         ("/sample/enter", Need::OwnAccount, post(start::enter)),
         ("/sample/leave", Need::OwnAccount, post(start::leave)),
         ("/sample/remove", Need::ChangeSettings, post(start::remove)),
-        ("/look", Need::OwnAccount, post(frame::look)),
         ("/sign-out", Need::OwnAccount, post(entrance::sign_out)),
         ("/{*nowhere}", Need::OwnAccount, get(frame::nowhere)),
     ];
@@ -140,6 +139,7 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         .route("/sign-in", get(entrance::door).post(entrance::sign_in))
         .route("/sign-in/code", post(entrance::second_factor))
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
+        .route("/look", post(frame::look))
         .route("/assets/{name}", get(assets::give))
         .layer(middleware::from_fn(visitor::same_origin))
         .layer(DefaultBodyLimit::max(BODY))

@@ -129,7 +129,7 @@ fn to_the_door(request: &Request) -> Response {
         return Redirect::to("/sign-in").into_response();
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let mut door = form_urlencoded::Serializer::new(String::from("/sign-in?"));
+    let mut door = form_urlencoded::Serializer::for_suffix(String::from("/sign-in?"), 9);
     Redirect::to(&door.append_pair("back", path).finish()).into_response()
 }
 
