@@ -123,7 +123,7 @@ fn answer(frame: &Frame, signed: Result<SignIn, Trouble>, shows: &Shows, is_seco
 }
 
 /// Gives somebody the cookie of their session, and shows them where they wanted to go.
-fn let_in(token: &Token, back: &str) -> Response {
+pub(super) fn let_in(token: &Token, back: &str) -> Response {
     let mut answer = Redirect::to(back).into_response();
     answer.headers_mut().append(header::SET_COOKIE, session_cookie(token.as_str(), KEPT));
     answer
@@ -234,7 +234,7 @@ fn gone(frame: &Frame) -> Refusal {
 }
 
 /// Says that the book of people does not answer.
-fn closed(frame: &Frame, why: &Trouble) -> Refusal {
+pub(super) fn closed(frame: &Frame, why: &Trouble) -> Refusal {
     tracing::error!(error = %why, "nobody can be let in");
     frame.refuse(StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer-for-people", &frame.say("desk-no-answer-says"))
 }

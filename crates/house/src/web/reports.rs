@@ -82,7 +82,7 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
         received(&archive, &scope, is_unreadable, after).await
     };
     let (lines, next) = found.map_err(|why| frame.no_answer(&LakeError(why)))?;
-    let mut path = form_urlencoded::Serializer::new(String::from("/reports?"));
+    let mut path = form_urlencoded::Serializer::for_suffix(String::from("/reports?"), "/reports?".len());
     for (name, value) in [("side", &wanted.side), ("state", &wanted.state)] {
         if !value.is_empty() {
             path.append_pair(name, value);

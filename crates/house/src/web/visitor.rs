@@ -129,7 +129,7 @@ fn to_the_door(request: &Request) -> Response {
         return Redirect::to("/sign-in").into_response();
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let mut door = form_urlencoded::Serializer::new(String::from("/sign-in?"));
+    let mut door = form_urlencoded::Serializer::for_suffix(String::from("/sign-in?"), "/sign-in?".len());
     Redirect::to(&door.append_pair("back", path).finish()).into_response()
 }
 
@@ -145,7 +145,7 @@ async fn refuse(desk: &Arc<Desk>, request: Request, status: StatusCode, message:
 /// ([`super::drop`]).
 async fn proven(request: Request, csrf: &sekisho_ledger::Secret) -> Result<Request, Request> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("multipart/form-data") {
+    if kind.starts_with("multipart/form-data") && request.uri().path() == "/drop" {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
