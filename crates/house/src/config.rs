@@ -107,6 +107,11 @@ impl Config {
         }
     }
 
+    /// Reads what is written in the program itself.
+    pub(crate) fn built_in(text: &str) -> Result<Config, Fault> {
+        Config::parse(None, text).map_err(first)
+    }
+
     /// Returns which file counts.
     fn find<'a>(named: Option<&'a Path>, places: &'a [PathBuf]) -> Option<&'a Path> {
         named.or_else(|| places.iter().map(PathBuf::as_path).find(|path| path.exists()))

@@ -3,7 +3,7 @@
 //! A connection is a [`conversation`]: it moves octets between the socket and `sekisho-wire`. While a mail comes in it is
 //! heard ([`hearing`], guarded by [`poison`]): the header is judged as soon as it is there, the body streams through the hashes, and what the DNS
 //! has to tell is asked meanwhile. What the verdict means for the mail is decided in [`decision`] and told to the MTA in
-//! [`answer`]; what takes long is done by [`turns`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd; [`failed`] says what its author's domain may be told of a mail that failed. [`listener`] takes connections and bounds them.
+//! [`answer`]; what takes long is done by [`turns`]; [`annotation`] writes the fields that tell others, with what [`copies`] and [`line_ends`] found odd; [`failed`] says what its author's domain may be told of a mail that failed. [`listener`] takes connections and bounds them; [`rehearsal`] judges mails that nobody sends.
 //!
 //! That is the way in. On the way out, which has listeners of its own, a mail is signed: [`sign`].
 //!
@@ -21,6 +21,7 @@ mod line_ends;
 mod listener;
 mod poison;
 mod record;
+mod rehearsal;
 mod replay;
 mod seal;
 mod sign;
@@ -47,6 +48,7 @@ pub(crate) use copies::Copies;
 pub(crate) use decision::Act;
 pub(crate) use listener::listen;
 pub(crate) use poison::InWork;
+pub(crate) use rehearsal::{Rehearsal, Rehearsed};
 pub(crate) use seal::SEALS;
 pub(crate) use sign::{Doubt, Fate, Office, Unfit, keep_checking};
 

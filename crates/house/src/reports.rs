@@ -24,6 +24,7 @@ mod trouble;
 
 pub(crate) use self::out::{
     BOUNCED, FailedMail, Failures, NOTED, RESULTS, Reporter, Waiting, is_public_suffix, keep_noting, keep_sending,
+    rehearsal,
 };
-pub(crate) use self::reader::{Tally, keep_reading};
+pub(crate) use self::reader::{Tally, keep_reading, read_all};
 pub(crate) use self::submitter::Examiner;

@@ -81,6 +81,11 @@ impl DataFolder {
         Err(absent.unwrap_or_else(|| Fault::new("fault-no-data-folder", [])))
     }
 
+    /// Returns a folder below it that has all of its books to itself.
+    pub(crate) fn below(&self, name: &str) -> DataFolder {
+        DataFolder { path: self.path.join(name), ledger: None, vault: None }
+    }
+
     /// Returns where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path

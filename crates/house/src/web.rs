@@ -26,12 +26,13 @@ mod tests;
 mod today;
 mod visitor;
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{MethodRouter, get, post};
+use sekisho_core::zone::Zone;
 use tokio::sync::Semaphore;
 
 use self::people::{account, audit, everybody, tokens};
@@ -60,6 +61,8 @@ pub(crate) struct Desk {
     open: OpenLake,
     /// The books of the sample day, once they are open.
     sample: books::SampleBooks,
+    /// The DNS of the sample day, once it was needed.
+    sample_zone: OnceLock<Zone>,
     /// Who may ask the lake just now.
     questions: Semaphore,
     /// Who may come in.
@@ -75,7 +78,7 @@ impl Desk {
         let people = People::of(archive.clone(), secret);
         let folder = archive.folder().clone();
         let (questions, speech, sample) = (Semaphore::new(QUESTIONS), frame::Sentences::new(), Default::default());
-        Desk { front, folder, archive, lake, open, sample, questions, people, speech }
+        Desk { front, folder, archive, lake, open, sample, sample_zone: OnceLock::new(), questions, people, speech }
     }
 
     /// Asks a lake, on a thread that may wait.

@@ -4,6 +4,7 @@
 
 #[cfg(feature = "cluster")]
 mod cluster;
+mod desk;
 #[cfg(feature = "cluster")]
 #[path = "../../lake/benches/generated/mails.rs"]
 mod mails;

@@ -1,6 +1,7 @@
 //! What tests need and nobody else: public suites, second opinions, a loopback DNS server, private Postfix, Dovecot and PostgreSQL, a
 //! small MTA
 mod account;
+pub mod browser;
 pub mod dns;
 pub mod dovecot;
 mod leash;

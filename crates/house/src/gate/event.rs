@@ -79,6 +79,15 @@ impl Clerk {
         self.events.record(Event::Mail(Box::new(self.mail(judged, delivery, at, facts))));
     }
 
+    /// Writes down a mail that was judged and its facts, for whoever keeps them himself.
+    pub(super) fn write(&self, judged: &Judged, delivery: &Delivery<'_>) -> (MailEvent, Vec<FactEvent>) {
+        let at = judged.now.as_microsecond();
+        let facts: Vec<FactEvent> =
+            judged.facts.iter().map(|(question, answer)| fact(question, answer, hash(question, answer), at)).collect();
+        let hashes = facts.iter().map(|fact| fact.hash).collect();
+        (self.mail(judged, delivery, at, hashes), facts)
+    }
+
     /// Returns the names of facts, and tells those that were not told today.
     fn facts(&self, facts: &Facts, at: i64) -> Vec<FactHash> {
         let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
@@ -87,7 +96,7 @@ impl Clerk {
             *told = (day, HashSet::new());
         }
         let tell = |(question, answer): (&Question, &Answer)| {
-            let hash = FactHash(answer.named(|outcome| name(question, outcome)));
+            let hash = hash(question, answer);
             if told.1.insert(hash) {
                 self.events.record(Event::Fact(Box::new(fact(question, answer, hash, at))));
             }
@@ -159,6 +168,11 @@ impl Clerk {
             }
         }
     }
+}
+
+/// Returns the name of a fact.
+fn hash(question: &Question, answer: &Answer) -> FactHash {
+    FactHash(answer.named(|outcome| name(question, outcome)))
 }
 
 /// Makes the row of a fact.

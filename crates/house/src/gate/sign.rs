@@ -67,6 +67,11 @@ impl Office {
         }
     }
 
+    /// Returns an office whose keys are at hand, and which signs for nobody who comes with a mail.
+    pub(crate) fn of(signers: impl IntoIterator<Item = Signer>) -> Office {
+        Office { keys: Keyring::of(signers), ..Office::default() }
+    }
+
     /// Returns those who sign for an author's domain.
     pub(crate) fn signers(&self, author: &DomainName) -> Vec<&Signer> {
         self.keys.signers(author)

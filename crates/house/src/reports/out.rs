@@ -3,7 +3,7 @@
 //! From the rows of a day to mails in other people's hands. [`asked`] reads again what a domain's record asks for, and whether
 //! those agree who are to get its reports; [`draft`] makes the report; [`reporter`] is who we are, proves before anything else
 //! that a report of ours would pass DMARC, and signs; [`relay`] hands mails over; [`jobs`] plans each report once, however many nodes there are, and sends
-//! it; [`failures`] notes single mails that failed, for the same jobs; [`command`] shows and starts all of that, [`daily`] does it each day.
+//! it; [`failures`] notes single mails that failed, for the same jobs; [`command`] shows and starts all of that, [`daily`] does it each day; [`rehearsal`] does it for the sample day.
 
 mod asked;
 pub(super) mod command;
@@ -13,6 +13,7 @@ mod failures;
 mod hindrance;
 mod jobs;
 mod prepare;
+pub(crate) mod rehearsal;
 mod relay;
 mod reporter;
 

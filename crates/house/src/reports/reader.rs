@@ -89,6 +89,21 @@ pub(crate) struct Tally {
     pub(crate) postponed: u64,
 }
 
+/// Reads every report that waits now, and no other.
+pub(crate) async fn read_all(
+    ledger: &Ledger,
+    vault: &Vault,
+    lake: &Arc<dyn Lake>,
+    examiner: Examiner,
+) -> Result<Tally, Trouble> {
+    let (worker, stop) = (format!("reader-{}", std::process::id()), CancellationToken::new());
+    let (ledger, vault, lake) = (ledger.clone(), vault.clone(), Arc::clone(lake));
+    let reader = Reader { ledger, vault, lake, examiner, worker, stop };
+    let (mut held, mut tally) = (VecDeque::new(), Tally::default());
+    while reader.work(&mut held, &mut tally).await? {}
+    Ok(tally)
+}
+
 impl Reader {
     /// Does the jobs that are due, some at a time; tells whether there were any. `held` are those that were begun: where the books
     /// are away they stay in hand, and are gone on with when this is called again.

@@ -62,6 +62,27 @@ impl Examiner {
         received_at: Timestamp,
         service: Service,
     ) -> Option<Verdict> {
+        Some(self.listen(mail, envelope.into(), received_at, service).await?.0)
+    }
+
+    /// Judges a mail as it was received. Returns also what the verdict rests on.
+    pub(crate) async fn hear(
+        &self,
+        mail: &[u8],
+        envelope: Envelope,
+        received_at: Timestamp,
+    ) -> Option<(Verdict, Facts)> {
+        self.listen(mail, envelope.into(), received_at, Service::Email).await
+    }
+
+    /// Listens to a mail until there is a verdict.
+    async fn listen(
+        &self,
+        mail: &[u8],
+        heard: Heard,
+        received_at: Timestamp,
+        service: Service,
+    ) -> Option<(Verdict, Facts)> {
         let message = Message::parse(mail);
         let header = message.header();
         let (mut facts, mut errand) = (Facts::default(), Errand::new(self.timeout, Errand::QUESTIONS));
@@ -69,7 +90,7 @@ impl Examiner {
             Service::Email => Arc::clone(&self.policy),
             other => Arc::new(Policy { service: other, ..Policy::clone(&self.policy) }),
         };
-        let Heard { envelope, told_spf } = envelope.into();
+        let Heard { envelope, told_spf } = heard;
         let mut hearing = Hearing::open(envelope, policy);
         told_spf.iter().for_each(|domain| hearing.take_spf_pass(domain));
         let asked = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.proceed(facts, &header, received_at));
@@ -78,7 +99,8 @@ impl Examiner {
         message.body().for_each(|piece| hasher.update(&piece));
         hearing.close(&hasher.finish());
         let judged = self.source.satisfy(&mut facts, &mut errand, |facts| hearing.verdict(facts, &header, received_at));
-        judged.await.ok()
+        let verdict = judged.await.ok()?;
+        Some((verdict, facts))
     }
 }
 

@@ -6,6 +6,7 @@ use sekisho_ask::Source;
 
 use super::Desk;
 use super::visitor::Visitor;
+use crate::config::Config;
 use crate::lake::Lake;
 use crate::sample::Sample;
 use crate::store::Archive;
@@ -47,6 +48,14 @@ impl Desk {
 
     /// Returns where answers come from for what a visitor asks.
     pub(super) fn source_of(&self, visitor: &Visitor) -> Source {
-        if visitor.frame.is_sample { Sample::source(&self.folder) } else { self.front.gate().source.clone() }
+        if !visitor.frame.is_sample {
+            return self.front.gate().source.clone();
+        }
+        Source::Zone(self.sample_zone.get_or_init(Sample::zone).clone())
+    }
+
+    /// Returns the configuration in force for what a visitor asks.
+    pub(super) fn config_of(&self, visitor: &Visitor) -> Arc<Config> {
+        if visitor.frame.is_sample { Arc::new(Sample::config()) } else { Arc::clone(&self.front.gate().config) }
     }
 }

@@ -195,7 +195,7 @@ impl Desk {
         if !visitor.scope().covers(&domain) {
             return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says")));
         }
-        let config = Arc::clone(&self.front.gate().config);
+        let config = self.config_of(visitor);
         let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
         let (under, subject) = (with_parents(&domain), [domain.clone()]);
         let asked =

@@ -77,8 +77,7 @@ impl Desk {
         if !visitor.scope().covers(&asked.domain) {
             return Err(visitor.frame.say("desk-not-yours-says"));
         }
-        let (lake, source, config) =
-            (self.lake_of(visitor), self.source_of(visitor), Arc::clone(&self.front.gate().config));
+        let (lake, source, config) = (self.lake_of(visitor), self.source_of(visitor), self.config_of(visitor));
         let _turn = self.questions.acquire().await.map_err(|closed| closed.to_string())?;
         forecast(asked, Over { lake, source, config }, talk).await.map_err(|why| {
             tracing::error!(error = %format!("{why:#}"), "a simulation failed");

@@ -60,6 +60,16 @@ impl Keyring {
         if faults.is_empty() { Ok(keys) } else { Err(faults) }
     }
 
+    /// Returns a ring of keys that are at hand.
+    pub(super) fn of(signers: impl IntoIterator<Item = Signer>) -> Keyring {
+        let mut keys = Keyring::default();
+        for signer in signers {
+            let held = Held { subdomains: false, option: String::new(), signer };
+            keys.0.entry(held.signer.domain.clone()).or_default().push(held);
+        }
+        keys
+    }
+
     /// Returns those who sign for an author's domain: its own keys, or else those of the nearest domain above that sign
     /// for what is below it.
     pub(super) fn signers(&self, author: &DomainName) -> Vec<&Signer> {

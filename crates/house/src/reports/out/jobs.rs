@@ -201,6 +201,29 @@ impl Sender {
         Ok(false)
     }
 
+    /// Makes every report that is due and its mails, and notes these as sent without handing them to anybody.
+    pub(super) async fn rehearse(&self) -> anyhow::Result<()> {
+        let now = (self.clock)();
+        while let Some(lease) = self.ledger.lease(MAKE, &self.worker, 1, now, now + LEASE).await?.pop() {
+            self.make(&lease).await?;
+            settle(self.ledger.finish(&lease, now).await)?;
+        }
+        while let Some(lease) = self.ledger.lease(SEND, &self.worker, 1, now, now + LEASE).await?.pop() {
+            let (id, row) = self.row(&lease).await?;
+            let errand = Errand::read(row.kind, &lease.job.payload)?;
+            if let Some(why) = errand.why() {
+                self.mark(id, OutgoingState::Skipped, Some(why.clone())).await?;
+            } else {
+                let to: Address = row.destination.parse().context("the recipient is no address")?;
+                let name = format!("{id}@{}", self.reporter.identity.author);
+                self.compose(&name, &row, &errand, &to).await?;
+                self.mark(id, OutgoingState::Sent, None).await?;
+            }
+            settle(self.ledger.finish(&lease, now).await)?;
+        }
+        Ok(())
+    }
+
     /// Does a job, and says in the book how it ended.
     async fn attempt(&self, queue: &str, lease: &Lease, tally: &mut Tally) -> Result<(), Fault> {
         let done = match queue {

@@ -42,7 +42,7 @@ pub(super) struct Identity {
 
 impl Identity {
     /// Returns who reports by the configuration; nothing where it names no author.
-    fn of(section: &ReportsSection) -> Option<Identity> {
+    pub(super) fn of(section: &ReportsSection) -> Option<Identity> {
         let from = section.from.clone()?;
         let author = DomainName::parse(from.domain()).ok()?;
         let domain = section.domain.clone().unwrap_or_else(|| author.clone());

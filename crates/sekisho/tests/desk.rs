@@ -1,0 +1,213 @@
+//! The web desk in a real browser: every page, the ways that people take, and what hostile content may do there, which is nothing
+//!
+//! Each page is drawn into `target/screens/`, to be looked at.
+
+use std::fs;
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc;
+use std::time::Duration;
+
+use sekisho_testkit::browser::{Browser, Setup};
+
+/// The password of the first account.
+const PASSWORD: &str = "a quiet checkpoint";
+
+/// A daemon with a desk, ended with the test.
+struct House {
+    /// The process.
+    child: Child,
+    /// Where the desk is.
+    desk: String,
+    /// The link for the first account.
+    link: String,
+    /// Its books.
+    _folder: tempfile::TempDir,
+}
+
+impl House {
+    /// Opens a house in which nobody has been yet.
+    fn open() -> House {
+        let folder = tempfile::tempdir().unwrap();
+        fs::create_dir(folder.path().join("run")).unwrap();
+        let config = "[gate]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
+                      [dns]\nupstreams = [\"127.0.0.1:9\"]\ntimeout_seconds = 1\n";
+        fs::write(folder.path().join("daemon.toml"), config).unwrap();
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
+        command.args(["serve", "--config", "daemon.toml"]).current_dir(folder.path()).env("LC_ALL", "C");
+        command.env("HOME", folder.path()).env("STATE_DIRECTORY", folder.path().join("data"));
+        command.env("RUNTIME_DIRECTORY", folder.path().join("run"));
+        let mut child = command.stderr(Stdio::piped()).spawn().unwrap();
+        let said = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (tell, told) = mpsc::channel();
+        // The rest is read, so that it never waits for us.
+        std::thread::spawn(move || said.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
+        let (mut desk, mut link) = (None, None);
+        while desk.is_none() || link.is_none() {
+            let line = told.recv_timeout(Duration::from_secs(60)).expect("the daemon says where it is");
+            let address = line.split_whitespace().find(|word| word.contains("/join/"));
+            link = link.or_else(|| address.map(|address| address.rsplit_once("/join/").unwrap().1.to_owned()));
+            if line.contains("HTTP") {
+                desk = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).map(|place| format!("http://{place}"));
+            }
+        }
+        House { child, desk: desk.unwrap(), link: link.unwrap(), _folder: folder }
+    }
+
+    /// Returns the address of a page.
+    fn at(&self, path: &str) -> String {
+        format!("{}{path}", self.desk)
+    }
+
+    /// Lets the first admin in.
+    fn join(&self, browser: &Browser) {
+        browser.open(&self.at(&format!("/join/{}", self.link)));
+        browser.fill("#login", "aoi");
+        browser.fill("#password", PASSWORD);
+        browser.click("main button.first");
+    }
+
+    /// Lets them in again, in another browser.
+    fn sign_in(&self, browser: &Browser, back: &str) {
+        browser.open(&self.at(back));
+        browser.fill("#login", "aoi");
+        browser.fill("#password", PASSWORD);
+        browser.click("main button.first");
+    }
+}
+
+impl Drop for House {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Returns where a drawing goes.
+fn screen(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screens").join(format!("{name}.png"))
+}
+
+/// Looks at the page that is open: nothing was refused to it, nothing complained, nothing came from elsewhere.
+fn is_calm(browser: &Browser, house: &House) {
+    let said = browser.console();
+    // What the server refuses on purpose is said by the browser, too.
+    let said: Vec<_> = said.iter().filter(|line| !line.contains("the server responded with a status of 4")).collect();
+    assert!(said.is_empty(), "{}: {said:#?}", browser.place());
+    let away: Vec<_> = browser.asked_for().into_iter().filter(|url| !url.starts_with(&house.desk)).collect();
+    assert!(away.is_empty(), "{}: {away:#?}", browser.place());
+}
+
+/// Opens a page, draws it and looks at it.
+fn visit(browser: &Browser, house: &House, path: &str, name: &str) {
+    browser.open(&house.at(path));
+    browser.draw(&screen(name));
+    is_calm(browser, house);
+}
+
+#[test]
+fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_breaks() {
+    let house = House::open();
+    let browser = Browser::start(Setup::default());
+    // Whoever comes without an account is led to the door, and the door says where the key is.
+    visit(&browser, &house, "/", "sign-in");
+    assert!(browser.place().contains("/sign-in?back=%2F"), "{}", browser.place());
+    assert!(browser.text("main").contains("sekisho people invite"));
+    browser.open(&house.at(&format!("/join/{}", house.link)));
+    browser.draw(&screen("join"));
+    house.join(&browser);
+    assert_eq!(browser.text("h1"), "Connections");
+    browser.draw(&screen("start"));
+    is_calm(&browser, &house);
+    assert!(browser.text("main").contains("smtpd_milters = inet:127.0.0.1:"));
+    // The link worked once.
+    let other = Browser::start(Setup::default());
+    other.open(&house.at(&format!("/join/{}", house.link)));
+    assert_eq!(other.text("h1"), "This link does not work");
+    drop(other);
+    visit(&browser, &house, "/", "today-empty");
+    // The sample day.
+    browser.open(&house.at("/start"));
+    browser.click("form[action='/sample'] button");
+    assert_eq!(browser.text("h1"), "Today");
+    assert!(browser.text(".note").contains("Sample day."));
+    for (path, name) in
+        [("/", "today"), ("/messages", "messages"), ("/domains", "domains"), ("/reports", "reports"), ("/reports?side=out", "reports-out")]
+    {
+        visit(&browser, &house, path, name);
+    }
+    // A failing mail, and why.
+    browser.open(&house.at("/messages?dmarc=fail"));
+    browser.click("table.rows tbody tr:first-child a");
+    browser.draw(&screen("message"));
+    is_calm(&browser, &house);
+    assert!(browser.count(".steps li.fail") > 0, "the failing place is lit");
+    let message = browser.place();
+    // The domain of a mail that fails, and what p=reject would break there.
+    browser.open(&house.at("/domains"));
+    let first = browser.attribute("table.rows tbody tr:first-child a", "href").unwrap();
+    visit(&browser, &house, &first, "domain");
+    browser.click("main a.button.first");
+    browser.draw(&screen("simulator"));
+    is_calm(&browser, &house);
+    assert!(browser.text("main").contains("DMARC"), "{}", browser.text("main"));
+    // The same at night, on a phone, in Japanese.
+    let phone = Browser::start(Setup { lang: "ja", size: (390, 844), scripts: true, dark: true });
+    house.sign_in(&phone, "/");
+    assert_eq!(phone.text("h1"), "今日");
+    phone.open(&house.at("/start"));
+    phone.click("form[action='/sample/enter'] button");
+    for (path, name) in [
+        ("/", "today"),
+        ("/messages", "messages"),
+        (message.strip_prefix(&house.desk).unwrap(), "message"),
+        ("/domains", "domains"),
+        (&first, "domain"),
+        ("/reports", "reports"),
+        ("/drop", "drop"),
+        ("/start", "start"),
+    ] {
+        visit(&phone, &house, path, &format!("phone-ja-{name}"));
+        let (page, window) = (phone.run("return document.documentElement.scrollWidth"), phone.run("return innerWidth"));
+        assert!(page.as_u64() <= window.as_u64(), "{path}: {page} is wider than {window}");
+    }
+}
+
+/// A mail that nobody signed, whose subject and sender would like to be more than text.
+const MAIL: &str = "From: \"<img src=x onerror=alert(1)>\" <a@sender.example>\r\nSubject: <script>alert(1)</script>\r\n\r\nHello.\r\n";
+
+#[test]
+fn everything_can_be_done_without_scripts() {
+    let house = House::open();
+    let browser = Browser::start(Setup { scripts: false, ..Setup::default() });
+    house.join(&browser);
+    assert_eq!(browser.text("h1"), "Connections");
+    browser.click("form[action='/sample'] button");
+    browser.open(&house.at("/messages?dmarc=fail"));
+    browser.click("table.rows tbody tr:first-child a");
+    assert!(browser.count(".steps li.fail") > 0);
+    browser.fill("#what_if", "TXT _dmarc.nowhere.example=v=DMARC1; p=none");
+    browser.click("#what-if button");
+    assert_eq!(browser.count("#what-if .note"), 1, "{}", browser.text("#what-if"));
+    browser.click("form[action='/sample/leave'] button");
+    // A mail of one's own.
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("mail.eml");
+    fs::write(&file, MAIL).unwrap();
+    browser.open(&house.at("/drop"));
+    browser.choose("#file", &file);
+    browser.fill("#client", "192.0.2.1");
+    browser.click("main form button.first");
+    assert!(browser.text("main").contains("sender.example"), "{}", browser.text("main"));
+    browser.draw(&screen("drop"));
+    is_calm(&browser, &house);
+    // Another look, another language, and out.
+    browser.click("footer select#lang option[value=ja]");
+    browser.click("footer button");
+    assert_eq!(browser.attribute("html", "lang").as_deref(), Some("ja"));
+    browser.click(".self button");
+    assert!(browser.place().ends_with("/sign-in"), "{}", browser.place());
+    browser.open(&house.at("/messages"));
+    assert!(browser.place().contains("/sign-in?back=%2Fmessages"), "{}", browser.place());
+}
