@@ -36,6 +36,15 @@ pub trait Lake: Send + Sync {
     /// Where that could not be done; nothing is lost, and it may be tried again.
     fn settle(&self) -> Result<(), LakeError>;
 
+    /// The same for the youngest, too, so that nothing waits any more: for a lake that nobody writes to afterwards.
+    ///
+    /// # Errors
+    ///
+    /// Where that could not be done; nothing is lost, and it may be tried again.
+    fn settle_all(&self) -> Result<(), LakeError> {
+        self.settle()
+    }
+
     /// Makes few large files of many small ones.
     ///
     /// # Errors

@@ -135,14 +135,13 @@ async fn fill(folder: &DataFolder, open: OpenLake, now: Timestamp) -> anyhow::Re
     // Nobody has the books open when the folder gets its name.
     ledger.close().await;
     reported?;
-    Ok(aside(move || lake.settle()).await??)
+    Ok(aside(move || lake.settle_all()).await??)
 }
 
 /// Opens the lake and keeps Events in it.
 fn keep(path: &Path, open: OpenLake, events: &[Event]) -> anyhow::Result<Arc<dyn Lake>> {
     let lake = (open.write)(path)?;
     events.chunks(BATCH).try_for_each(|batch| lake.append(batch))?;
-    lake.settle()?;
     Ok(lake)
 }
 

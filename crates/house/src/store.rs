@@ -278,6 +278,10 @@ impl Lake for Patient {
         self.lake()?.settle()
     }
 
+    fn settle_all(&self) -> Result<(), LakeError> {
+        self.lake()?.settle_all()
+    }
+
     fn compact(&self) -> Result<(), LakeError> {
         self.lake()?.compact()
     }

@@ -7,7 +7,7 @@ use sekisho_core::search::{MailSearch, plain};
 use sekisho_lake::questions::Days;
 use sekisho_lake::{AskError, Lake};
 
-use crate::events::{NOON, fact, runtime};
+use crate::events::{NOON, fact, json, runtime};
 use crate::questions::at_every_stage;
 
 /// A day in microseconds.
@@ -203,6 +203,37 @@ fn author_domains_are_the_busiest_first() {
         assert_eq!(asked(0, i64::MAX, Some(&scope(&HOSTILE)), 100), 0);
         assert_eq!(asked(0, i64::MAX, Some(&[]), 100), 0);
     });
+}
+
+#[test]
+fn functions_about_domains_take_what_sql_gives_them() {
+    let root = tempfile::TempDir::new().expect("a folder");
+    let lake = crate::events::open(root.path(), crate::events::small());
+    let said = |what: &str| json(&lake, &format!("SELECT {what} AS said")).trim().to_owned();
+    for (what, expected) in [
+        ("is_within('news.Example.org', 'example.ORG')", "true"),
+        ("is_within('notexample.org', ['example.org', 'example.net'])", "false"),
+        ("is_within('a.example.net', ['example.org', 'example.net'])", "true"),
+        ("is_within('example.org', 'a,example.org')", "false"),
+        ("is_within('example.org', '')", "false"),
+        ("is_within(12, 12)", "true"),
+        ("any_within(['b.example', 'x.a.example'], 'a.example')", "true"),
+        ("any_within(make_array(), ['a.example'])", "false"),
+        ("all_within(make_array(), ['a.example'])", "false"),
+        ("all_within(['a.example', NULL], ['a.example'])", "false"),
+        ("all_within('a.example', 'a.example')", "true"),
+    ] {
+        assert_eq!(said(what), format!("{{\"said\":{expected}}}"), "{what}");
+    }
+    for null in ["is_within(NULL, 'a')", "is_within('a', NULL)", "all_within(NULL, ['a'])", "any_within(['a'], NULL)"] {
+        assert_eq!(said(null), "{\"said\":null}", "{null}");
+    }
+    let by_row = "SELECT is_within(d, s) AS said FROM (VALUES ('a.x', 'x'), ('a.x', 'y'), (NULL, 'y')) AS t(d, s)";
+    assert_eq!(json(&lake, by_row), "{\"said\":true}\n{\"said\":false}\n{\"said\":null}\n");
+    for wrong in ["has_signature('x', 'y', 'z')", "has_signature([1], 'y', 'z')", "is_within('a')"] {
+        let asked = async { lake.ask(&format!("SELECT {wrong}")).await?.collect().await };
+        assert!(runtime().block_on(asked).is_err(), "{wrong}");
+    }
 }
 
 #[test]

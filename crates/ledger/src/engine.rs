@@ -24,11 +24,13 @@ pub enum Engine {
 /// How long to wait for a connection.
 const ACQUIRE: Duration = Duration::from_secs(3);
 
-/// What a connection to SQLite that only reads is told.
-const SQLITE_READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA query_only = 1";
+/// What a connection to SQLite that only reads is told. What a statement puts aside stays in memory: a daemon that is confined to
+/// its own folders may not write to /var/tmp, and once ten thousand jobs waited it could lease none.
+const SQLITE_READER: &str = "PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA query_only = 1";
 
 /// What the one that writes is told: a commit is on the disk when it returns.
-const SQLITE_WRITER: &str = "PRAGMA busy_timeout = 5000; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
+const SQLITE_WRITER: &str =
+    "PRAGMA busy_timeout = 5000; PRAGMA temp_store = MEMORY; PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL";
 
 /// What a connection to PostgreSQL is told. A commit is on the disk when it returns, whatever the server's default is; nothing
 /// waits or stays open for longer than an operation may take.

@@ -193,6 +193,19 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn nothing_is_put_aside_in_other_folders() {
+        let folder = tempfile::tempdir().unwrap();
+        let sqlite = format!("sqlite:{}", folder.path().join("ledger.db").display());
+        // 2 is MEMORY.
+        let question = "SELECT CAST(temp_store AS TEXT) FROM pragma_temp_store";
+        assert_eq!(setting(&sqlite, question).await, "2");
+        let ledger = Ledger::open(&sqlite, 0).await.unwrap();
+        let mut turn = ledger.reading().await.unwrap();
+        let row = sqlx::query(question).fetch_one(turn.on()).await.unwrap();
+        assert_eq!(sqlx::Row::try_get::<String, _>(&row, 0).unwrap(), "2");
+    }
+
+    #[tokio::test]
     async fn a_commit_is_on_the_disk_when_it_returns() {
         let folder = tempfile::tempdir().unwrap();
         let sqlite = format!("sqlite:{}", folder.path().join("ledger.db").display());

@@ -61,6 +61,10 @@ impl sekisho_house::Lake for Clustered {
         self.here.settle()
     }
 
+    fn settle_all(&self) -> Result<(), LakeError> {
+        self.here.settle_all()
+    }
+
     fn compact(&self) -> Result<(), LakeError> {
         self.here.compact()
     }

@@ -119,6 +119,10 @@ impl sekisho_house::Lake for Embedded {
         self.wait(self.lake.settle()).map(drop).map_err(|why| told(&why))
     }
 
+    fn settle_all(&self) -> Result<(), LakeError> {
+        self.wait(self.lake.settle_all()).map(drop).map_err(|why| told(&why))
+    }
+
     fn compact(&self) -> Result<(), LakeError> {
         self.wait(self.lake.compact()).map(drop).map_err(|why| told(&why))
     }
