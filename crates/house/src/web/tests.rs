@@ -22,7 +22,7 @@ use tempfile::TempDir;
 use super::{Desk, DeskBooks, rooms, router};
 use crate::config::{Config, StoreSection};
 use crate::gate::{Front, Gate, Lasting, Office};
-use crate::http::Peer;
+use crate::http::peer::Peer;
 use crate::lake::puddle::Puddle;
 use crate::lake::{Lake, LakeError, OpenLake};
 use crate::people::access::{Scope, Viewer};
@@ -213,7 +213,7 @@ impl House {
             request = request.header(header::COOKIE, format!("sekisho-session={}", token.as_str()));
         }
         let mut request = request.body(Body::from(form.to_owned())).unwrap();
-        request.extensions_mut().insert(Peer([192, 0, 2, 50].into()));
+        request.extensions_mut().insert(Peer { address: [192, 0, 2, 50].into(), is_tls: true });
         let answer = TowerToHyperService::new(self.router.clone()).call(request).await.unwrap();
         let (parts, body) = answer.into_parts();
         // What is told as it happens has no end.
@@ -385,6 +385,8 @@ async fn somebody_comes_by_a_link_looks_after_their_account_and_invites_another(
     let form = "login=Hana&name=%E8%8A%B1%3Cb%3E&password=tortoise+kettle&again=tortoise+kettle";
     let joined = house.ask(&Method::POST, &join, None, form).await;
     let token = joined.gives().expect("the first account is signed in");
+    let cookie = joined.headers.get(header::SET_COOKIE).unwrap().to_str().unwrap();
+    assert!(cookie.ends_with("; SameSite=Lax; HttpOnly; Secure"), "{cookie}");
     assert_eq!(house.ask(&Method::GET, &join, None, "").await.status, StatusCode::NOT_FOUND);
 
     let account = house.ask(&Method::GET, "/account", Some(&token), "").await;

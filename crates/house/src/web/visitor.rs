@@ -19,7 +19,7 @@ use sekisho_core::speech::Lang;
 
 use super::frame::Frame;
 use super::{BODY, Desk};
-use crate::http::Peer;
+use crate::http::peer::Peer;
 use crate::people::access::{Need, Scope, Viewer};
 use crate::people::session::{Token, form_proof, is_form_proof};
 use crate::people::{Actor, Came};
@@ -32,6 +32,8 @@ pub(super) struct Visitor {
     pub(super) came: Option<Came>,
     /// The address of the client.
     pub(super) client: IpAddr,
+    /// Whether what it said came by TLS.
+    is_tls: bool,
 }
 
 impl Visitor {
@@ -57,6 +59,14 @@ impl Visitor {
     /// Returns who it is.
     pub(super) fn viewer(&self) -> Option<&Viewer> {
         self.came.as_ref().map(|came| &came.viewer)
+    }
+
+    /// Writes a cookie that opens a door: for this host alone, never for scripts, and not with what another site sends. What came by
+    /// TLS goes by nothing else.
+    pub(super) fn door_cookie(&self, name: &str, value: &str, seconds: u32) -> HeaderValue {
+        let secure = if self.is_tls { "; Secure" } else { "" };
+        let cookie = format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly{secure}");
+        HeaderValue::from_str(&cookie).expect("a token is base64url")
     }
 
     /// Names who does something, for the audit log.
@@ -86,13 +96,15 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
             proof: came.as_ref().map(|came| form_proof(&came.session.csrf)),
             nonce: random(),
         };
-        Ok(Visitor { frame, came, client: client(&parts.extensions) })
+        let peer = peer(&parts.extensions);
+        Ok(Visitor { frame, came, client: peer.address, is_tls: peer.is_tls })
     }
 }
 
-/// Returns the address of the client.
-fn client(extensions: &axum::http::Extensions) -> IpAddr {
-    extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0)
+/// Returns where a request comes from, as the listener found out.
+fn peer(extensions: &axum::http::Extensions) -> Peer {
+    let unknown = Peer { address: IpAddr::from([0, 0, 0, 0]), is_tls: false };
+    extensions.get::<Peer>().copied().unwrap_or(unknown)
 }
 
 /// Lets in who may do this, and whose form is one of ours. Others are led to the door, or refused.
@@ -182,12 +194,6 @@ pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| known.strip_prefix("sekisho-") == Some(name)).map(|(_, value)| value)
-}
-
-/// Writes the cookie of a session: for this host alone, never for scripts, and not with what another site sends.
-pub(super) fn session_cookie(token: &str, seconds: u32) -> HeaderValue {
-    let cookie = format!("sekisho-session={token}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
-    HeaderValue::from_str(&cookie).expect("a token is base64url")
 }
 
 /// Writes a cookie that says how somebody likes the desk; it is worth nothing to others.

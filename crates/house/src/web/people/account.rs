@@ -187,7 +187,7 @@ pub(in crate::web) async fn change_password(
     }
     let changed = desk.people.change_password(&came.viewer, &old, &password, visitor.client).await;
     match told(frame, changed.map_err(|why| closed(frame, &why))?) {
-        Ok(token) => Ok(let_in(&token, "/account?done=password")),
+        Ok(token) => Ok(let_in(&visitor, &token, "/account?done=password")),
         Err((status, why)) => refused(&desk, frame, came, status, why).await,
     }
 }
@@ -243,7 +243,7 @@ pub(in crate::web) async fn set_factor(
     };
     let changed = desk.people.set_totp(&came.viewer, &password, (&secret, &code), visitor.client).await;
     match told(frame, changed.map_err(|why| closed(frame, &why))?) {
-        Ok(token) => Ok(let_in(&token, "/account?done=second-factor")),
+        Ok(token) => Ok(let_in(&visitor, &token, "/account?done=second-factor")),
         Err((status, why)) => {
             let page = FactorPage::of(frame, &secret, &came.viewer.login, Some(why));
             Ok(frame.show_as(status, &page.map_err(|why| closed(frame, &why))?))
@@ -267,7 +267,7 @@ pub(in crate::web) async fn remove_factor(
     let (frame, came) = (&visitor.frame, owner(&visitor)?);
     let changed = desk.people.clear_totp(&came.viewer, &password, visitor.client).await;
     match told(frame, changed.map_err(|why| closed(frame, &why))?) {
-        Ok(token) => Ok(let_in(&token, "/account?done=second-factor")),
+        Ok(token) => Ok(let_in(&visitor, &token, "/account?done=second-factor")),
         Err((status, why)) => refused(&desk, frame, came, status, why).await,
     }
 }
