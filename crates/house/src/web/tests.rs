@@ -474,3 +474,41 @@ async fn a_second_factor_is_set_on_the_page_that_draws_it() {
     let signed = house.ask(&Method::POST, "/sign-in", None, "login=hana&password=tortoise+kettle").await;
     assert!(signed.gives().is_none() && signed.page.contains("name=\"code\""), "the code is asked for");
 }
+
+#[tokio::test]
+async fn a_program_looks_as_far_as_its_person_and_changes_nothing() {
+    let house = House::open().await;
+    let ours = Scope::of([OURS]).unwrap();
+    let person = house.person("analyst", Role::Analyst, &ours).await;
+    let (session, _) = house.session(person).await;
+    let viewer = house.desk.people.who(&session).await.unwrap().unwrap().viewer;
+    let client = [192, 0, 2, 50].into();
+    let given = (Role::Viewer, &Scope::All);
+    let token = house.desk.people.add_token(&viewer, "", given, None, client).await.unwrap().unwrap();
+    let ask = async |method: Method, path: &str, shown: &str| {
+        let headers = [("authorization", shown), ("content-type", "application/x-www-form-urlencoded")];
+        house.ask_as(&method, path, None, "", &headers).await
+    };
+    let right = format!("Bearer {}", token.as_str());
+    let messages = ask(Method::GET, "/messages", &right).await;
+    assert!(messages.status == StatusCode::OK && messages.page.contains("sender.example"));
+    assert!(!messages.page.contains(NEIGHBOUR));
+    for (path, ..) in rooms() {
+        let place = fill(path, "0000000000000000000000000000a001", OURS);
+        let answer = ask(Method::POST, &place, &right).await;
+        assert_eq!(answer.status, StatusCode::FORBIDDEN, "{place}");
+    }
+    // What its person may, and it may not; and what is its person's alone.
+    for path in ["/simulator", "/people", "/account", "/account/second-factor"] {
+        assert_eq!(ask(Method::GET, path, &right).await.status, StatusCode::FORBIDDEN, "{path}");
+    }
+    // A wrong token is not made good by the cookie of a browser, nor is a session a token.
+    let as_bearer = format!("Bearer {}", session.as_str());
+    for wrong in ["Bearer sekisho_x", "Bearer ", "Basic YTpi", &as_bearer] {
+        let answer = house.ask_as(&Method::GET, "/", Some(&session), "", &[("authorization", wrong)]).await;
+        assert_eq!(answer.status, StatusCode::UNAUTHORIZED, "{wrong}");
+        assert!(answer.headers.contains_key(header::WWW_AUTHENTICATE));
+    }
+    house.desk.people.lock_out(crate::people::Actor::default(), "analyst", true).await.unwrap();
+    assert_eq!(ask(Method::GET, "/messages", &right).await.status, StatusCode::UNAUTHORIZED);
+}

@@ -58,7 +58,7 @@ impl Visitor {
 
     /// Returns who it is.
     pub(super) fn viewer(&self) -> Option<&Viewer> {
-        self.came.as_ref().map(|came| &came.viewer)
+        self.frame.viewer.as_ref()
     }
 
     /// Writes a cookie that opens a door: for this host alone, never for scripts, and not with what another site sends. What came by
@@ -80,6 +80,8 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Visitor, Self::Rejection> {
         let came = parts.extensions.get::<Came>().cloned();
+        let viewer =
+            came.as_ref().map(|came| came.viewer.clone()).or_else(|| parts.extensions.get::<Viewer>().cloned());
         let lang = chosen(&parts.headers)
             .or_else(|| came.as_ref()?.viewer.lang)
             .or_else(|| accepted(&parts.headers))
@@ -90,7 +92,7 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
             look,
             path: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             login: came.as_ref().map(|came| came.viewer.login.clone()),
-            viewer: came.as_ref().map(|came| came.viewer.clone()),
+            viewer,
             is_sample: came.is_some() && value(&parts.headers, "books") == Some("sample") && desk.has_sample(),
             talk: desk.speech.of(lang),
             proof: came.as_ref().map(|came| form_proof(&came.session.csrf)),
@@ -109,6 +111,10 @@ fn peer(extensions: &axum::http::Extensions) -> Peer {
 
 /// Lets in who may do this, and whose form is one of ours. Others are led to the door, or refused.
 pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut request: Request, next: Next) -> Response {
+    if let Some(shown) = request.headers().get(header::AUTHORIZATION) {
+        let token = shown.to_str().ok().and_then(|shown| shown.strip_prefix("Bearer ")).and_then(Token::shown);
+        return admit_program(&desk, need, token, request, next).await;
+    }
     let token = value(request.headers(), "session").and_then(Token::shown);
     let came = match token {
         None => None,
@@ -133,6 +139,33 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
         Ok(request) => next.run(request).await,
         Err(request) => refuse(&desk, request, StatusCode::FORBIDDEN, "desk-stale-form").await,
     }
+}
+
+/// Lets a program in that shows a token, to look and to take away. It changes nothing: whoever has it is not its person.
+async fn admit_program(
+    desk: &Arc<Desk>,
+    need: Need,
+    token: Option<Token>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let viewer = match token {
+        None => None,
+        Some(token) => match desk.people.bearer(&token).await {
+            Ok(viewer) => viewer,
+            Err(why) => {
+                tracing::error!(error = %why, "no program can be let in");
+                return refuse(desk, request, StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer").await;
+            }
+        },
+    };
+    let Some(viewer) = viewer else {
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")])
+            .into_response();
+    };
+    let may = viewer.may(need) && is_safe(request.method());
+    request.extensions_mut().insert(viewer);
+    if may { next.run(request).await } else { refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await }
 }
 
 /// Leads to the door: whoever was to see a page sees it after signing in.
