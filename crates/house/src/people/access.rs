@@ -147,12 +147,14 @@ impl Scope {
 
     /// Writes it for the ledger.
     pub(crate) fn to_text(&self) -> String {
+        self.to_value().to_string()
+    }
+
+    /// Writes it as JSON.
+    pub(crate) fn to_value(&self) -> serde_json::Value {
         match self {
-            Scope::All => "\"*\"".to_owned(),
-            Scope::Domains(names) => {
-                let names: Vec<String> = names.iter().map(DomainName::to_string).collect();
-                serde_json::Value::from(names).to_string()
-            }
+            Scope::All => "*".into(),
+            Scope::Domains(names) => names.iter().map(DomainName::to_string).collect(),
         }
     }
 

@@ -294,7 +294,7 @@ async fn evidence_of(archive: &Archive, report: &sekisho_ledger::Report) -> Opti
     let vault =
         archive.vault().await.inspect_err(|why| tracing::error!(error = %why, "the vault does not open")).ok()?;
     let got = vault.get(&report.evidence).await;
-    got.inspect_err(|why| tracing::error!(error = %why, report = %report.id, "evidence cannot be read")).ok()
+    got.inspect_err(|why| tracing::error!(error = %why, report.id = %report.id, "evidence cannot be read")).ok()
 }
 
 /// Returns the first lines of what is text.

@@ -219,7 +219,9 @@ impl House {
         // What is told as it happens has no end.
         let is_endless = parts.headers.get(header::CONTENT_TYPE).is_some_and(|kind| kind == "text/event-stream");
         let page = if is_endless { Vec::new() } else { to_bytes(body, 10 << 20).await.unwrap().into() };
-        Answer { status: parts.status, headers: parts.headers, page: String::from_utf8_lossy(&page).into_owned() }
+        let page = String::from_utf8_lossy(&page).into_owned();
+        assert!(!page.contains(">desk-"), "a message has no words: {path} {page}");
+        Answer { status: parts.status, headers: parts.headers, page }
     }
 }
 

@@ -71,7 +71,8 @@ fn terms_voids_and_names_are_counted_to_their_limits() {
     assert_eq!(judge_lines(&terms(2, "a:#.none.example")), json!(["fail", 2, 2]));
     assert_eq!(judge_lines(&terms(3, "a:#.none.example")), json!(["permerror", 3, 3]));
     let exchangers = |count: usize| {
-        let list = (0..count).fold(String::new(), |all, n| all + format!("bad.example MX {n} {n}.host.example\n").as_str());
+        let list =
+            (0..count).fold(String::new(), |all, n| all + format!("bad.example MX {n} {n}.host.example\n").as_str());
         list + terms(count, "").replace("v=spf1 ", "v=spf1 mx ").as_str()
     };
     assert_eq!(judge_lines(&exchangers(10)), json!(["fail", 1, 0]));

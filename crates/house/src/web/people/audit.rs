@@ -88,6 +88,7 @@ async fn list(desk: &Desk, frame: &Frame, wanted: &Wanted) -> Result<(Vec<Line>,
     for entry in page.rows {
         let who = match entry.person {
             Some(id) => name(desk, &mut names, id).await?,
+            None if entry.client.is_some() => frame.say("desk-audit-stranger"),
             None => frame.say("desk-audit-nobody"),
         };
         lines.push(Line {
