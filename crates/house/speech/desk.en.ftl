@@ -279,3 +279,79 @@ desk-not-yours-says = Your account does not reach this far. An admin of this des
 desk-stale-form = This form is out of date
 desk-stale-form-says = It was made in another session. Go back, load the page again and send it once more.
 desk-no-answer-for-people = Nobody can be let in just now
+
+## One's own account
+
+desk-account = Account
+desk-account-name = Name and language
+desk-account-done-name = Name and language are set.
+desk-account-done-password = The password is set; all other sessions have ended.
+desk-account-done-second-factor = The second factor is changed; all other sessions have ended.
+desk-account-done-token = The token is revoked.
+desk-account-done-session = The session has ended.
+desk-set = Set
+desk-password-now = Present password
+desk-password-again = New password, once more
+desk-password-differs = The two new passwords differ.
+desk-password-ends = All other sessions end.
+desk-password-short = A password has at least { $least } characters.
+desk-password-long = A password has at most { $most } characters.
+desk-password-obvious = This password is too easy to guess.
+desk-proof-wrong = The present password or the code is wrong.
+desk-second-factor = Second factor
+desk-second-factor-says = Six digits of an authenticator app, asked for beside the password at each sign-in.
+desk-second-factor-set = Set the second factor
+desk-second-factor-remove = Remove the second factor
+desk-second-factor-how = Scan this with an authenticator app, then type the code that it shows.
+desk-second-factor-drawing = The secret as a QR code
+desk-second-factor-typed = Type the secret instead
+desk-is-set = set
+desk-is-not-set = not set
+desk-sessions = Sessions
+desk-begun = Begun
+desk-last-seen = Last used
+desk-this-session = this one
+desk-session-end = End
+desk-tokens = API tokens
+desk-tokens-says = A token lets a program come in your name. It may never do more than you.
+desk-tokens-many = You have as many tokens as anybody may. Revoke one first.
+desk-token-once = The new token. It is shown this once; whoever has it comes in your name.
+desk-token-new = A new token
+desk-token-label = Purpose
+desk-token-days = Days
+desk-token-add = Make a token
+desk-token-revoke = Revoke
+desk-role = Role
+
+## People
+
+desk-people = People
+desk-people-says = Who may come in, and what they may see.
+desk-oneself = (you)
+desk-invite = Invite somebody
+desk-invite-act = Make a link
+desk-link-once = Give this link to whom it is for. It works once, for three days; whoever has it gets the account.
+desk-scope = Domains
+desk-scope-says = One a line, each with what is below it. Empty: everything.
+desk-scope-bad = This cannot be read: domains are written one a line, 200 at most.
+desk-sees-nothing = This account sees nothing: it has no domain.
+desk-appoint-says = All sessions of this person end. Empty: everything.
+desk-person-change = Change
+desk-person-reset = Link for a new password
+desk-person-disable = Lock out
+desk-person-enable = Let in again
+desk-not-oneself = Nobody changes their own rights
+desk-not-oneself-says = Another admin can do it, or `sekisho people` in the shell.
+desk-nobody = Nobody has this login
+desk-nobody-says = The address is not complete, or it was another login.
+
+## Audit
+
+desk-audit = Audit log
+desk-audit-says = What people and programs changed, and every look at evidence. Nothing here is ever changed.
+desk-audit-who = Who
+desk-audit-what = What
+desk-audit-subject = To what
+desk-audit-nobody = shell or system
+desk-audit-stranger = not signed in
+desk-audit-empty = Nothing of this kind was done.

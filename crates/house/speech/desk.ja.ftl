@@ -271,3 +271,79 @@ desk-not-yours-says = このアカウントの権限では見られません。�
 desk-stale-form = フォームが古くなっています
 desk-stale-form-says = 別のセッションで作られたフォームです。前のページを読み込み直して、もう一度送ってください。
 desk-no-answer-for-people = 今は誰も入れません
+
+## 自分のアカウント
+
+desk-account = アカウント
+desk-account-name = 名前と言語
+desk-account-done-name = 名前と言語を設定しました。
+desk-account-done-password = パスワードを設定しました。ほかのセッションはすべて終了しました。
+desk-account-done-second-factor = 二つ目の認証を変更しました。ほかのセッションはすべて終了しました。
+desk-account-done-token = トークンを取り消しました。
+desk-account-done-session = セッションを終了しました。
+desk-set = 設定
+desk-password-now = 現在のパスワード
+desk-password-again = 新しいパスワード（確認）
+desk-password-differs = 二つの新しいパスワードが一致しません。
+desk-password-ends = ほかのセッションはすべて終了します。
+desk-password-short = パスワードは { $least } 文字以上です。
+desk-password-long = パスワードは { $most } 文字以下です。
+desk-password-obvious = 推測されやすいパスワードです。
+desk-proof-wrong = 現在のパスワードまたはコードが違います。
+desk-second-factor = 二つ目の認証
+desk-second-factor-says = サインインのたびに、パスワードに加えて認証アプリの 6 桁の数字を入力します。
+desk-second-factor-set = 二つ目の認証を設定
+desk-second-factor-remove = 二つ目の認証を解除
+desk-second-factor-how = 認証アプリで読み取り、表示されたコードを入力してください。
+desk-second-factor-drawing = 秘密鍵の QR コード
+desk-second-factor-typed = 手で入力する場合
+desk-is-set = 設定済み
+desk-is-not-set = 未設定
+desk-sessions = セッション
+desk-begun = 開始
+desk-last-seen = 最終使用
+desk-this-session = 使用中
+desk-session-end = 終了
+desk-tokens = API トークン
+desk-tokens-says = プログラムがあなたの名前で入るためのものです。あなた以上の権限は持ちません。
+desk-tokens-many = トークンの数が上限です。先にどれかを取り消してください。
+desk-token-once = 新しいトークンです。表示は今回だけです。持っている人は誰でもあなたの名前で入れます。
+desk-token-new = 新しいトークン
+desk-token-label = 用途
+desk-token-days = 日数
+desk-token-add = トークンを作る
+desk-token-revoke = 取り消す
+desk-role = 役割
+
+## 利用者
+
+desk-people = 利用者
+desk-people-says = 入れる人と、それぞれが見られる範囲です。
+desk-oneself = （自分）
+desk-invite = 招待
+desk-invite-act = リンクを作る
+desk-link-once = 相手に渡すリンクです。一度だけ、三日間使えます。リンクを持つ人がアカウントを得ます。
+desk-scope = ドメイン
+desk-scope-says = 一行に一つ。その下のドメインも含みます。空欄ならすべて。
+desk-scope-bad = 読み取れません。ドメインは一行に一つ、200 個までです。
+desk-sees-nothing = ドメインがないため、このアカウントには何も見えません。
+desk-appoint-says = この人のセッションはすべて終了します。空欄ならすべて。
+desk-person-change = 変更
+desk-person-reset = パスワード再設定のリンク
+desk-person-disable = 締め出す
+desk-person-enable = 再び入れる
+desk-not-oneself = 自分の権限は変更できません
+desk-not-oneself-says = 別の管理者か、端末の `sekisho people` で変更できます。
+desk-nobody = このログイン名の人はいません
+desk-nobody-says = アドレスが途中で切れているか、別のログイン名です。
+
+## 監査ログ
+
+desk-audit = 監査ログ
+desk-audit-says = 人とプログラムによる変更と、証拠の閲覧の記録です。書き換えられることはありません。
+desk-audit-who = 誰が
+desk-audit-what = 何を
+desk-audit-subject = 対象
+desk-audit-nobody = 端末またはシステム
+desk-audit-stranger = サインイン前
+desk-audit-empty = 該当する記録はありません。

@@ -16,7 +16,7 @@ use self::check::CheckSection;
 pub(crate) use self::conduct::{Conduct, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine};
 pub(crate) use self::dns::{DnsSection, Upstream, bad_upstream};
 pub(crate) use self::gate::{GateSection, Relay, Rule};
-use self::http::HttpSection;
+pub(crate) use self::http::HttpSection;
 pub(crate) use self::intake::{AddressPattern, IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
 pub(crate) use self::names::{NamesSection, OwnSource};

@@ -1,7 +1,8 @@
 //! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted; for TLS reports; and for the web desk
 
+pub(crate) mod peer;
+
 use std::collections::VecDeque;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -22,6 +23,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use self::peer::Peer;
 use crate::gate::Front;
 use crate::intake::{self, Intake};
 use crate::web::{self, Desk};
@@ -36,10 +38,6 @@ const LIFE: Duration = Duration::from_secs(300);
 const PAUSE: Duration = Duration::from_millis(200);
 /// The text format of Prometheus.
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
-
-/// The address of a client.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Peer(pub(crate) IpAddr);
 
 /// Returns who answers what.
 fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<Arc<Desk>>) -> Router {
@@ -79,7 +77,7 @@ pub(crate) async fn listen(
     desk: Option<Arc<Desk>>,
     shutdown: CancellationToken,
 ) {
-    let router = router(front, intake, desk);
+    let router = router(Arc::clone(&front), intake, desk);
     let mut connections = JoinSet::new();
     let mut seats = Seats::default();
     loop {
@@ -100,8 +98,10 @@ pub(crate) async fn listen(
         };
         seats.make_room();
         let rooms = TowerToHyperService::new(router.clone());
+        let front = Arc::clone(&front);
         let service = service_fn(move |mut request: Request<Incoming>| {
-            request.extensions_mut().insert(Peer(peer.ip().to_canonical()));
+            let from = Peer::of(peer.ip(), request.headers(), &front.gate().config.http);
+            request.extensions_mut().insert(from);
             rooms.call(request)
         });
         seats.take(connections.spawn(async move {

@@ -35,7 +35,6 @@ mod intake;
 mod lake;
 mod metrics;
 mod names;
-#[cfg_attr(not(test), allow(dead_code, reason = "the pages of the desk call what no command does"))]
 mod people;
 mod postfix;
 mod received;

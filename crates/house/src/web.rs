@@ -15,11 +15,14 @@ mod frame;
 mod live;
 mod message;
 mod messages;
+mod people;
 mod reports;
 mod seen;
 mod shown;
 mod simulator;
 mod start;
+#[cfg(test)]
+mod tests;
 mod today;
 mod visitor;
 
@@ -32,6 +35,7 @@ use axum::routing::{MethodRouter, get, post};
 use sekisho_core::zone::Zone;
 use tokio::sync::Semaphore;
 
+use self::people::{account, audit, everybody, tokens};
 use crate::gate::Front;
 use crate::lake::{Lake, LakeError, OpenLake};
 use crate::people::People;
@@ -101,9 +105,12 @@ pub(crate) struct DeskBooks {
     pub(crate) secret: Arc<[u8]>,
 }
 
+/// A room: its path, what a visitor needs to enter, and who answers.
+type Room = (&'static str, Need, MethodRouter<Arc<Desk>>);
+
 /// The desk's table of contents: what is where, and what a visitor needs to enter.
-pub(crate) fn router(desk: &Arc<Desk>) -> Router {
-    let rooms: [(&str, Need, MethodRouter<Arc<Desk>>); 19] = [
+fn rooms() -> Vec<Room> {
+    vec![
         // What happens.
         ("/", Need::Look, get(today::show)),
         ("/live", Need::Look, get(live::tell)),
@@ -128,9 +135,30 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         ("/sample/remove", Need::ChangeSettings, post(start::remove)),
         ("/sign-out", Need::OwnAccount, post(entrance::sign_out)),
         ("/{*nowhere}", Need::OwnAccount, get(frame::nowhere)),
-    ];
+        // One's own account.
+        ("/account", Need::OwnAccount, get(account::show)),
+        ("/account/name", Need::OwnAccount, post(account::rename)),
+        ("/account/password", Need::OwnAccount, post(account::change_password)),
+        ("/account/second-factor", Need::OwnAccount, get(account::show_factor).post(account::set_factor)),
+        ("/account/second-factor/remove", Need::OwnAccount, post(account::remove_factor)),
+        ("/account/sessions/{session}/end", Need::OwnAccount, post(account::end_session)),
+        ("/account/tokens", Need::OwnAccount, post(tokens::add)),
+        ("/account/tokens/{id}/revoke", Need::OwnAccount, post(tokens::revoke)),
+        // Everybody's.
+        ("/people", Need::ManagePeople, get(everybody::show)),
+        ("/people/invite", Need::ManagePeople, post(everybody::invite)),
+        ("/people/{login}/appoint", Need::ManagePeople, post(everybody::appoint)),
+        ("/people/{login}/disable", Need::ManagePeople, post(everybody::disable)),
+        ("/people/{login}/enable", Need::ManagePeople, post(everybody::enable)),
+        ("/people/{login}/reset", Need::ManagePeople, post(everybody::reset)),
+        ("/audit", Need::ReadAudit, get(audit::show)),
+    ]
+}
+
+/// Returns the rooms, each behind its need, and the way in.
+pub(crate) fn router(desk: &Arc<Desk>) -> Router {
     let mut router = Router::new();
-    for (path, need, room) in rooms {
+    for (path, need, room) in rooms() {
         let admitted = middleware::from_fn_with_state((Arc::clone(desk), need), visitor::admit);
         router = router.route(path, room.layer(admitted));
     }

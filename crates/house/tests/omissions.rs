@@ -88,7 +88,7 @@ fn ten_lookups_are_the_end_and_several_records_are_an_error() {
     let zone = std::fs::read_to_string(house.0.path("zone")).unwrap();
     let eleven: String = (0..11).map(|at| format!("a:h{at}.example.org ")).collect();
     let hosts: String = (0..11).map(|at| format!("h{at}.example.org A 192.0.2.{at}\n")).collect();
-    let full = zone.replace("ip4:192.0.2.0/24 include:_spf.google.com ", &eleven) + &hosts;
+    let full = zone.replace("ip4:192.0.2.0/24 include:_spf.google.com ", &eleven) + hosts.as_str();
     let both = format!("{zone}example.org TXT \"v=spf1 -all\"\n");
     for (zone, why) in [(full, "unusable"), (both, "several-records"), (zone + "example.org TXT !servfail\n", "dns")] {
         house.0.write("zone", &zone);

@@ -1,15 +1,18 @@
 //! `[http]`: where the daemon can be watched
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
+use ipnet::IpNet;
 use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
+use super::network::{contain, read_network};
 use super::raw::addresses;
+use super::sign::all;
 
 /// The options.
-pub(super) const OPTIONS: &[&str] = &["listen"];
+pub(super) const OPTIONS: &[&str] = &["listen", "trusted_proxies"];
 
 /// What was written.
 #[derive(Debug, Default, Deserialize)]
@@ -17,6 +20,8 @@ pub(super) const OPTIONS: &[&str] = &["listen"];
 pub(super) struct RawHttp {
     /// Addresses.
     listen: Option<Vec<Spanned<String>>>,
+    /// Networks.
+    trusted_proxies: Option<Vec<Spanned<String>>>,
 }
 
 /// Where the daemon can be watched.
@@ -24,11 +29,13 @@ pub(super) struct RawHttp {
 pub(crate) struct HttpSection {
     /// Where it answers by HTTP.
     pub(crate) listen: Vec<SocketAddr>,
+    /// Proxies whose word on their clients counts.
+    pub(crate) trusted_proxies: Vec<IpNet>,
 }
 
 impl Default for HttpSection {
     fn default() -> HttpSection {
-        HttpSection { listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))] }
+        HttpSection { listen: vec![SocketAddr::from(([127, 0, 0, 1], 8080))], trusted_proxies: Vec::new() }
     }
 }
 
@@ -36,6 +43,14 @@ impl HttpSection {
     /// Checks what was written.
     pub(super) fn check(raw: RawHttp, faults: &mut Faults) -> HttpSection {
         let default = HttpSection::default();
-        HttpSection { listen: raw.listen.map_or(default.listen, |written| addresses(written, faults)) }
+        HttpSection {
+            listen: raw.listen.map_or(default.listen, |written| addresses(written, faults)),
+            trusted_proxies: all(raw.trusted_proxies.unwrap_or_default(), faults, read_network),
+        }
+    }
+
+    /// Tells whether a client is a proxy whose word counts.
+    pub(crate) fn trusts(&self, client: IpAddr) -> bool {
+        contain(&self.trusted_proxies, client)
     }
 }

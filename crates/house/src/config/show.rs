@@ -97,6 +97,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("sign", "expire_days", sign.expire_days.into()),
         option("sign", "oversigned", texts(&sign.oversigned)),
         option("http", "listen", texts(&http.listen)),
+        option("http", "trusted_proxies", texts(&http.trusted_proxies)),
     ];
     all.push(option("intake", "listen", texts(&intake.listen)));
     all.push(option("intake", "lmtp", texts(&intake.lmtp)));

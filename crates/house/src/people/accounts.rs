@@ -8,7 +8,7 @@ use sekisho_ledger::{
     Accepted, ApiToken, AuditEntry, AuditFilter, Cursor, Id, Invitation, InvitationKind, NewInvitation, NewPerson,
     NewToken, Page, Person, Role,
 };
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::access::{Login, Scope, Viewer, rank};
 use super::password::{Password, Weak};
@@ -62,7 +62,7 @@ impl People {
 
     /// Makes a link by which somebody gets an account.
     pub(crate) async fn invite(&self, actor: Actor, role: Role, scope: &Scope) -> Result<Token, Trouble> {
-        self.audit(actor, "person.invite", role.word(), &json!({ "scope": scope.to_text() })).await?;
+        self.audit(actor, "person.invite", role.word(), &json!({ "scope": scope.to_value() })).await?;
         self.link(InvitationKind::Invite, None, role, scope).await
     }
 
@@ -210,7 +210,7 @@ impl People {
     ) -> Result<Option<Token>, Trouble> {
         let (token, now) = (Token::for_a_program()?, self.now());
         let role = if rank(role) < rank(viewer.role) { role } else { viewer.role };
-        let scope = scope.within(&viewer.scope).to_text();
+        let scope = scope.within(&viewer.scope);
         let lasts = lasts.map(|lasts| i64::try_from(lasts.as_micros()).unwrap_or(i64::MAX));
         let new = NewToken {
             id: new_id(now)?,
@@ -218,11 +218,11 @@ impl People {
             person: viewer.person,
             label: label.to_owned(),
             role,
-            scope: scope.clone(),
+            scope: scope.to_text(),
             made_at: now,
             expires_at: lasts.map(|lasts| now.saturating_add(lasts)),
         };
-        let detail = json!({ "id": new.id.to_string(), "role": role.word(), "scope": scope });
+        let detail = json!({ "id": new.id.to_string(), "role": role.word(), "scope": scope.to_value() });
         self.audit(Actor::of(viewer, client), "token.add", label, &detail).await?;
         Ok(self.ledger().await?.add_token(&new, MOST_TOKENS).await?.then_some(token))
     }
@@ -241,7 +241,8 @@ impl People {
     /// Changes what somebody may do and see; false where there is no such login. All their sessions end.
     pub(crate) async fn appoint(&self, actor: Actor, login: &str, role: Role, scope: &Scope) -> Result<bool, Trouble> {
         let Some(person) = self.person(login).await? else { return Ok(false) };
-        let detail = json!({ "from": [person.role.word(), person.scope], "to": [role.word(), scope.to_text()] });
+        let before: Value = serde_json::from_str(&person.scope).unwrap_or_default();
+        let detail = json!({ "from": [person.role.word(), before], "to": [role.word(), scope.to_value()] });
         self.audit(actor, "person.appoint", &person.login, &detail).await?;
         Ok(self.ledger().await?.appoint(person.id, role, &scope.to_text(), self.now()).await?)
     }

@@ -19,6 +19,9 @@ const OTHER: RGBColor = RGBColor(5, 5, 5);
 /// How wide and high a chart is, in its own units.
 const SIZE: (u32, u32) = (1100, 220);
 
+/// The highest bar that is drawn: reports may claim any number, and the library's own would overflow.
+const MOST: u64 = 1_000_000_000_000_000;
+
 /// A span of time in a chart.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Bar {
@@ -55,7 +58,7 @@ pub(super) fn bars(title: &str, unit: &str, bars: &[Bar]) -> String {
 /// Draws them.
 fn draw(svg: &mut String, unit: &str, bars: &[Bar]) -> Result<(), String> {
     let area: DrawingArea<_, Shift> = SVGBackend::with_string(svg, SIZE).into_drawing_area();
-    let highest = bars.iter().map(Bar::all).max().unwrap_or(0).max(1);
+    let highest = bars.iter().map(Bar::all).max().unwrap_or(0).clamp(1, MOST);
     let columns = u32::try_from(bars.len()).unwrap_or(u32::MAX).max(1);
     let words = ("sans-serif", 14).into_font().color(&INK);
     let mut chart = ChartBuilder::on(&area)
@@ -78,7 +81,8 @@ fn draw(svg: &mut String, unit: &str, bars: &[Bar]) -> Result<(), String> {
         .light_line_style(TRANSPARENT)
         .bold_line_style(INK)
         .axis_style(INK)
-        .x_labels(bars.len().min(12))
+        // The library looks for ever for the places of no labels.
+        .x_labels(bars.len().clamp(1, 12))
         .y_labels(4)
         .y_desc(unit)
         .label_style(words.clone())
@@ -88,8 +92,8 @@ fn draw(svg: &mut String, unit: &str, bars: &[Bar]) -> Result<(), String> {
         .draw()
         .map_err(|why| why.to_string())?;
     for (at, bar) in (0..columns).zip(bars) {
-        let (pass, fail) = (bar.pass, bar.pass.saturating_add(bar.fail));
-        for (range, colour) in [(0..pass, PASS), (pass..fail, FAIL), (fail..bar.all(), OTHER)] {
+        let (pass, fail) = (bar.pass.min(MOST), bar.pass.saturating_add(bar.fail).min(MOST));
+        for (range, colour) in [(0..pass, PASS), (pass..fail, FAIL), (fail..bar.all().min(MOST), OTHER)] {
             chart.draw_series(block(at, &range, colour)).map_err(|why| why.to_string())?;
         }
     }
@@ -125,5 +129,6 @@ mod tests {
         assert_eq!(unnamed.count(), 0, "{svg}");
         assert!(!svg.contains("style=") && !svg.contains("NaN"), "{svg}");
         assert!(bars("none", "mails", &[]).starts_with("<svg"));
+        assert!(bars("all", "mails", &[bar("00:00", u64::MAX, u64::MAX, 1)]).contains("#020202"));
     }
 }

@@ -13,7 +13,7 @@ use serde::Deserialize;
 
 use super::Desk;
 use super::frame::{Frame, Refusal, Shown, local};
-use super::visitor::{Visitor, session_cookie, value};
+use super::visitor::{Visitor, value};
 use crate::people::accounts::Welcome;
 use crate::people::command::{address, usual_desk};
 use crate::people::session::Token;
@@ -78,7 +78,7 @@ pub(super) async fn door(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
 /// Lets somebody in who shows login and password.
 pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visitor: Visitor, Form(shows): Form<Shows>) -> Shown {
     let signed = desk.people.sign_in(&shows.login, &shows.password, visitor.client).await;
-    answer(&visitor.frame, signed, &shows, false)
+    answer(&visitor, signed, &shows, false)
 }
 
 /// Lets somebody in who shows the code, too.
@@ -92,23 +92,19 @@ pub(super) async fn second_factor(
         return Ok(Redirect::to("/sign-in").into_response());
     };
     let signed = desk.people.second_factor(&token, &shows.code, visitor.client).await;
-    answer(&visitor.frame, signed, &shows, true)
+    answer(&visitor, signed, &shows, true)
 }
 
 /// Answers what came of it.
-fn answer(frame: &Frame, signed: Result<SignIn, Trouble>, shows: &Shows, is_second: bool) -> Shown {
-    let back = local(&shows.back);
+fn answer(visitor: &Visitor, signed: Result<SignIn, Trouble>, shows: &Shows, is_second: bool) -> Shown {
+    let (frame, back) = (&visitor.frame, local(&shows.back));
     let page =
         |refused, wants_code| DoorPage { frame, back, login: &shows.login, refused, wants_code, is_empty: false };
     match signed.map_err(|why| closed(frame, &why))? {
-        SignIn::Whole(token) => Ok(let_in(&token, back)),
+        SignIn::Whole(token) => Ok(let_in(visitor, &token, back)),
         SignIn::SecondFactor(token) => {
             let mut answer = frame.show(&page(None, true));
-            let cookie =
-                format!("sekisho-half={}; Path=/sign-in; Max-Age={HALF}; SameSite=Strict; HttpOnly", token.as_str());
-            if let Ok(cookie) = HeaderValue::from_str(&cookie) {
-                answer.headers_mut().append(header::SET_COOKIE, cookie);
-            }
+            answer.headers_mut().append(header::SET_COOKIE, visitor.door_cookie("half", token.as_str(), HALF));
             Ok(answer)
         }
         SignIn::Refused => Ok(frame.show_as(StatusCode::UNAUTHORIZED, &page(Some(frame.say("desk-wrong")), is_second))),
@@ -123,9 +119,9 @@ fn answer(frame: &Frame, signed: Result<SignIn, Trouble>, shows: &Shows, is_seco
 }
 
 /// Gives somebody the cookie of their session, and shows them where they wanted to go.
-fn let_in(token: &Token, back: &str) -> Response {
+pub(super) fn let_in(visitor: &Visitor, token: &Token, back: &str) -> Response {
     let mut answer = Redirect::to(back).into_response();
-    answer.headers_mut().append(header::SET_COOKIE, session_cookie(token.as_str(), KEPT));
+    answer.headers_mut().append(header::SET_COOKIE, visitor.door_cookie("session", token.as_str(), KEPT));
     answer
 }
 
@@ -135,7 +131,7 @@ pub(super) async fn sign_out(State(desk): State<Arc<Desk>>, visitor: Visitor) ->
         desk.people.sign_out(came, visitor.client).await.map_err(|why| closed(&visitor.frame, &why))?;
     }
     let mut answer = Redirect::to("/sign-in").into_response();
-    answer.headers_mut().append(header::SET_COOKIE, session_cookie("", 0));
+    answer.headers_mut().append(header::SET_COOKIE, visitor.door_cookie("session", "", 0));
     Ok(answer)
 }
 
@@ -191,7 +187,7 @@ pub(super) async fn join(
         desk.people.accept(&link, who, &joins.password, frame.talk.lang(), visitor.client).await
     };
     let refused = match welcome.map_err(|why| closed(frame, &why))? {
-        Welcome::Whole(token) => return Ok(let_in(&token, if is_reset { "/" } else { "/start" })),
+        Welcome::Whole(token) => return Ok(let_in(&visitor, &token, if is_reset { "/" } else { "/start" })),
         Welcome::SignIn => return Ok(Redirect::to("/sign-in").into_response()),
         Welcome::Refused => return Err(gone(frame)),
         Welcome::BadLogin => "desk-join-bad-login",
@@ -234,7 +230,7 @@ fn gone(frame: &Frame) -> Refusal {
 }
 
 /// Says that the book of people does not answer.
-fn closed(frame: &Frame, why: &Trouble) -> Refusal {
+pub(super) fn closed(frame: &Frame, why: &Trouble) -> Refusal {
     tracing::error!(error = %why, "nobody can be let in");
     frame.refuse(StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer-for-people", &frame.say("desk-no-answer-says"))
 }

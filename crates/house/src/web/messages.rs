@@ -169,7 +169,7 @@ impl Wanted {
 
     /// Returns the path of this search with some fields changed.
     fn query(&self, changed: &[(&str, &str)]) -> String {
-        let mut query = form_urlencoded::Serializer::for_suffix(String::from("/messages?"), 10);
+        let mut query = form_urlencoded::Serializer::for_suffix(String::from("/messages?"), "/messages?".len());
         let mut query_for = |name: &str, value: &str| {
             let value = changed.iter().find(|(changed, _)| *changed == name).map_or(value, |(_, value)| value);
             if !value.is_empty() {

@@ -82,7 +82,7 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
         received(&archive, &scope, is_unreadable, after).await
     };
     let (lines, next) = found.map_err(|why| frame.no_answer(&LakeError(why)))?;
-    let mut path = form_urlencoded::Serializer::for_suffix(String::from("/reports?"), 9);
+    let mut path = form_urlencoded::Serializer::for_suffix(String::from("/reports?"), "/reports?".len());
     for (name, value) in [("side", &wanted.side), ("state", &wanted.state)] {
         if !value.is_empty() {
             path.append_pair(name, value);
@@ -294,7 +294,7 @@ async fn evidence_of(archive: &Archive, report: &sekisho_ledger::Report) -> Opti
     let vault =
         archive.vault().await.inspect_err(|why| tracing::error!(error = %why, "the vault does not open")).ok()?;
     let got = vault.get(&report.evidence).await;
-    got.inspect_err(|why| tracing::error!(error = %why, report = %report.id, "evidence cannot be read")).ok()
+    got.inspect_err(|why| tracing::error!(error = %why, report.id = %report.id, "evidence cannot be read")).ok()
 }
 
 /// Returns the first lines of what is text.

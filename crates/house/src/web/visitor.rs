@@ -19,7 +19,7 @@ use sekisho_core::speech::Lang;
 
 use super::frame::Frame;
 use super::{BODY, Desk};
-use crate::http::Peer;
+use crate::http::peer::Peer;
 use crate::people::access::{Need, Scope, Viewer};
 use crate::people::session::{Token, form_proof, is_form_proof};
 use crate::people::{Actor, Came};
@@ -32,6 +32,8 @@ pub(super) struct Visitor {
     pub(super) came: Option<Came>,
     /// The address of the client.
     pub(super) client: IpAddr,
+    /// Whether what it said came by TLS.
+    is_tls: bool,
 }
 
 impl Visitor {
@@ -56,7 +58,15 @@ impl Visitor {
 
     /// Returns who it is.
     pub(super) fn viewer(&self) -> Option<&Viewer> {
-        self.came.as_ref().map(|came| &came.viewer)
+        self.frame.viewer.as_ref()
+    }
+
+    /// Writes a cookie that opens a door: for this host alone, never for scripts, and not with what another site sends. What came by
+    /// TLS goes by nothing else.
+    pub(super) fn door_cookie(&self, name: &str, value: &str, seconds: u32) -> HeaderValue {
+        let secure = if self.is_tls { "; Secure" } else { "" };
+        let cookie = format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly{secure}");
+        HeaderValue::from_str(&cookie).expect("a token is base64url")
     }
 
     /// Names who does something, for the audit log.
@@ -70,6 +80,8 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
 
     async fn from_request_parts(parts: &mut Parts, desk: &Arc<Desk>) -> Result<Visitor, Self::Rejection> {
         let came = parts.extensions.get::<Came>().cloned();
+        let viewer =
+            came.as_ref().map(|came| came.viewer.clone()).or_else(|| parts.extensions.get::<Viewer>().cloned());
         let lang = chosen(&parts.headers)
             .or_else(|| came.as_ref()?.viewer.lang)
             .or_else(|| accepted(&parts.headers))
@@ -80,23 +92,29 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
             look,
             path: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
             login: came.as_ref().map(|came| came.viewer.login.clone()),
-            viewer: came.as_ref().map(|came| came.viewer.clone()),
+            viewer,
             is_sample: came.is_some() && value(&parts.headers, "books") == Some("sample") && desk.has_sample(),
             talk: desk.speech.of(lang),
             proof: came.as_ref().map(|came| form_proof(&came.session.csrf)),
             nonce: random(),
         };
-        Ok(Visitor { frame, came, client: client(&parts.extensions) })
+        let peer = peer(&parts.extensions);
+        Ok(Visitor { frame, came, client: peer.address, is_tls: peer.is_tls })
     }
 }
 
-/// Returns the address of the client.
-fn client(extensions: &axum::http::Extensions) -> IpAddr {
-    extensions.get::<Peer>().map_or(IpAddr::from([0, 0, 0, 0]), |peer| peer.0)
+/// Returns where a request comes from, as the listener found out.
+fn peer(extensions: &axum::http::Extensions) -> Peer {
+    let unknown = Peer { address: IpAddr::from([0, 0, 0, 0]), is_tls: false };
+    extensions.get::<Peer>().copied().unwrap_or(unknown)
 }
 
 /// Lets in who may do this, and whose form is one of ours. Others are led to the door, or refused.
 pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut request: Request, next: Next) -> Response {
+    if let Some(shown) = request.headers().get(header::AUTHORIZATION) {
+        let token = shown.to_str().ok().and_then(|shown| shown.strip_prefix("Bearer ")).and_then(Token::shown);
+        return admit_program(&desk, need, token, request, next).await;
+    }
     let token = value(request.headers(), "session").and_then(Token::shown);
     let came = match token {
         None => None,
@@ -123,13 +141,40 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
     }
 }
 
+/// Lets a program in that shows a token, to look and to take away. It changes nothing: whoever has it is not its person.
+async fn admit_program(
+    desk: &Arc<Desk>,
+    need: Need,
+    token: Option<Token>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let viewer = match token {
+        None => None,
+        Some(token) => match desk.people.bearer(&token).await {
+            Ok(viewer) => viewer,
+            Err(why) => {
+                tracing::error!(error = %why, "no program can be let in");
+                return refuse(desk, request, StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer").await;
+            }
+        },
+    };
+    let Some(viewer) = viewer else {
+        return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")])
+            .into_response();
+    };
+    let may = viewer.may(need) && is_safe(request.method());
+    request.extensions_mut().insert(viewer);
+    if may { next.run(request).await } else { refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await }
+}
+
 /// Leads to the door: whoever was to see a page sees it after signing in.
 fn to_the_door(request: &Request) -> Response {
     if !is_safe(request.method()) {
         return Redirect::to("/sign-in").into_response();
     }
     let path = request.uri().path_and_query().map_or("/", |path| path.as_str());
-    let mut door = form_urlencoded::Serializer::for_suffix(String::from("/sign-in?"), 9);
+    let mut door = form_urlencoded::Serializer::for_suffix(String::from("/sign-in?"), "/sign-in?".len());
     Redirect::to(&door.append_pair("back", path).finish()).into_response()
 }
 
@@ -145,7 +190,7 @@ async fn refuse(desk: &Arc<Desk>, request: Request, status: StatusCode, message:
 /// ([`super::drop`]).
 async fn proven(request: Request, csrf: &sekisho_ledger::Secret) -> Result<Request, Request> {
     let kind = request.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
-    if kind.starts_with("multipart/form-data") {
+    if kind.starts_with("multipart/form-data") && request.uri().path() == "/drop" {
         return Ok(request);
     }
     let (parts, body) = request.into_parts();
@@ -182,12 +227,6 @@ pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| known.strip_prefix("sekisho-") == Some(name)).map(|(_, value)| value)
-}
-
-/// Writes the cookie of a session: for this host alone, never for scripts, and not with what another site sends.
-pub(super) fn session_cookie(token: &str, seconds: u32) -> HeaderValue {
-    let cookie = format!("sekisho-session={token}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly");
-    HeaderValue::from_str(&cookie).expect("a token is base64url")
 }
 
 /// Writes a cookie that says how somebody likes the desk; it is worth nothing to others.

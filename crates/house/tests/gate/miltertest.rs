@@ -130,7 +130,7 @@ fn script(gate: &Served) -> String {
     let pieces: String =
         body.chunks(1001).map(|piece| format!("must(mt.bodystring(conn, {}), \"body\")\n", quoted(piece))).collect();
     let settings = format!("GATE = \"inet:{}@127.0.0.1\"\nCLIENT = \"{VICTIM}\"\n", gate.milter().port());
-    settings + &SCRIPT.replace("-- HERE THE FIELDS\n", &fields).replace("-- HERE THE PIECES\n", &pieces)
+    settings + SCRIPT.replace("-- HERE THE FIELDS\n", &fields).replace("-- HERE THE PIECES\n", &pieces).as_str()
 }
 
 #[test]

@@ -35,7 +35,7 @@ fn judge_lines(lines: &str) -> Value {
 #[test]
 fn a_tree_of_includes_ends_at_the_eleventh() {
     let mut lines = String::new();
-    let includes = |below: &str| (0..10).fold(String::new(), |all, n| all + &format!("include:{n}.{below} "));
+    let includes = |below: &str| (0..10).fold(String::new(), |all, n| all + format!("include:{n}.{below} ").as_str());
     writeln!(lines, "bad.example TXT \"v=spf1 {} -all\"", includes("bad.example")).unwrap();
     for n in 0..10 {
         writeln!(lines, "{n}.bad.example TXT \"v=spf1 {} -all\"", includes(&format!("{n}.bad.example"))).unwrap();
@@ -62,8 +62,8 @@ fn loops_end_at_the_eleventh() {
 #[test]
 fn terms_voids_and_names_are_counted_to_their_limits() {
     let terms = |count: usize, term: &str| {
-        let terms = (0..count).fold(String::new(), |all, n| all + &term.replace('#', &n.to_string()) + " ");
-        let hosts = (0..count).fold(String::new(), |all, n| all + &format!("{n}.host.example A 192.0.2.{n}\n"));
+        let terms = (0..count).fold(String::new(), |all, n| all + term.replace('#', &n.to_string()).as_str() + " ");
+        let hosts = (0..count).fold(String::new(), |all, n| all + format!("{n}.host.example A 192.0.2.{n}\n").as_str());
         format!("bad.example TXT \"v=spf1 {terms}-all\"\n{hosts}")
     };
     assert_eq!(judge_lines(&terms(10, "a:#.host.example")), json!(["fail", 10, 0]));
@@ -71,18 +71,19 @@ fn terms_voids_and_names_are_counted_to_their_limits() {
     assert_eq!(judge_lines(&terms(2, "a:#.none.example")), json!(["fail", 2, 2]));
     assert_eq!(judge_lines(&terms(3, "a:#.none.example")), json!(["permerror", 3, 3]));
     let exchangers = |count: usize| {
-        let list = (0..count).fold(String::new(), |all, n| all + &format!("bad.example MX {n} {n}.host.example\n"));
-        list + &terms(count, "").replace("v=spf1 ", "v=spf1 mx ")
+        let list =
+            (0..count).fold(String::new(), |all, n| all + format!("bad.example MX {n} {n}.host.example\n").as_str());
+        list + terms(count, "").replace("v=spf1 ", "v=spf1 mx ").as_str()
     };
     assert_eq!(judge_lines(&exchangers(10)), json!(["fail", 1, 0]));
     assert_eq!(judge_lines(&exchangers(11)), json!(["permerror", 1, 0]));
     let all_ten = (0..10).fold(String::new(), |all, n| {
         let names = (0..10).fold(String::new(), |all, m| {
-            all + &format!("{n}.mx.example MX {m} {m}.{n}.mx.example\n{m}.{n}.mx.example A 192.0.2.1\n")
+            all + format!("{n}.mx.example MX {m} {m}.{n}.mx.example\n{m}.{n}.mx.example A 192.0.2.1\n").as_str()
         });
-        all + &names
+        all + names.as_str()
     });
-    assert_eq!(judge_lines(&(terms(10, "mx:#.mx.example") + &all_ten)), json!(["fail", 10, 0]));
+    assert_eq!(judge_lines(&(terms(10, "mx:#.mx.example") + all_ten.as_str())), json!(["fail", 10, 0]));
 }
 
 #[test]
