@@ -44,15 +44,15 @@ rm -rf -- "$2"
 
 /// How a browser is set up.
 #[derive(Clone, Copy, Debug)]
-pub struct Setup<'a> {
+pub(super) struct Setup<'a> {
     /// The language that it asks for.
-    pub lang: &'a str,
+    pub(super) lang: &'a str,
     /// How wide and high its page is, in pixels of CSS.
-    pub size: (u32, u32),
+    pub(super) size: (u32, u32),
     /// Whether scripts run.
-    pub scripts: bool,
+    pub(super) scripts: bool,
     /// Whether its owner likes it dark.
-    pub dark: bool,
+    pub(super) dark: bool,
 }
 
 impl Default for Setup<'_> {
@@ -62,7 +62,7 @@ impl Default for Setup<'_> {
 }
 
 /// A running browser.
-pub struct Browser {
+pub(super) struct Browser {
     /// The connection to the driver; there until the end.
     client: Option<WebDriver>,
     /// Where its answers are waited for.
@@ -77,7 +77,7 @@ impl Browser {
     /// # Panics
     ///
     /// Where Chromium or its driver is not installed, or does not start.
-    pub fn start(setup: Setup<'_>) -> Browser {
+    pub(super) fn start(setup: Setup<'_>) -> Browser {
         assert!(
             Path::new(DRIVER).is_file() && Path::new(BROWSER).is_file(),
             "Chromium is not installed. Run: sudo apt-get install chromium chromium-driver fonts-noto-cjk (`./x test` does)"
@@ -144,40 +144,40 @@ impl Browser {
     }
 
     /// Opens a page, and waits until it is there.
-    pub fn open(&self, url: &str) {
+    pub(super) fn open(&self, url: &str) {
         self.runtime.block_on(self.client().goto(url)).unwrap_or_else(|why| panic!("{url}: {why}"));
     }
 
     /// Returns where the browser is.
-    pub fn place(&self) -> String {
+    pub(super) fn place(&self) -> String {
         self.runtime.block_on(self.client().current_url()).expect("the browser knows where it is").to_string()
     }
 
     /// Returns the text that a reader sees of the first element that a CSS selector finds, once it is there.
-    pub fn text(&self, css: &str) -> String {
+    pub(super) fn text(&self, css: &str) -> String {
         let found = self.find(css);
         self.runtime.block_on(found.text()).unwrap_or_else(|why| panic!("{css}: {why}"))
     }
 
     /// Returns an attribute of the first element that a CSS selector finds.
-    pub fn attribute(&self, css: &str, name: &str) -> Option<String> {
+    pub(super) fn attribute(&self, css: &str, name: &str) -> Option<String> {
         let found = self.find(css);
         self.runtime.block_on(found.attr(name)).unwrap_or_else(|why| panic!("{css}: {why}"))
     }
 
     /// Returns how many elements a CSS selector finds now.
-    pub fn count(&self, css: &str) -> usize {
+    pub(super) fn count(&self, css: &str) -> usize {
         self.runtime.block_on(self.client().find_all(By::Css(css))).unwrap_or_else(|why| panic!("{css}: {why}")).len()
     }
 
     /// Clicks on the first element that a CSS selector finds, once it is there.
-    pub fn click(&self, css: &str) {
+    pub(super) fn click(&self, css: &str) {
         let found = self.find(css);
         self.runtime.block_on(found.click()).unwrap_or_else(|why| panic!("{css}: {why}"));
     }
 
     /// Types into the first element that a CSS selector finds, in place of what was there.
-    pub fn fill(&self, css: &str, text: &str) {
+    pub(super) fn fill(&self, css: &str, text: &str) {
         let found = self.find(css);
         self.runtime
             .block_on(async {
@@ -188,7 +188,7 @@ impl Browser {
     }
 
     /// Chooses a file in a form's field.
-    pub fn choose(&self, css: &str, file: &Path) {
+    pub(super) fn choose(&self, css: &str, file: &Path) {
         let found = self.find(css);
         self.runtime
             .block_on(found.send_keys(file.to_string_lossy().into_owned()))
@@ -196,13 +196,13 @@ impl Browser {
     }
 
     /// Runs a script in the page as a developer would, whatever the page allows, and returns what it gives.
-    pub fn run(&self, script: &str) -> Value {
+    pub(super) fn run(&self, script: &str) -> Value {
         let given = self.runtime.block_on(self.client().execute(script, Vec::new()));
         given.unwrap_or_else(|why| panic!("{script:.80}: {why}")).json().clone()
     }
 
     /// Draws the whole page into a file, whatever the window shows of it.
-    pub fn draw(&self, file: &Path) {
+    pub(super) fn draw(&self, file: &Path) {
         let command =
             Own::devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true, "format": "png" }));
         let drawn = self.own(command);
@@ -213,13 +213,13 @@ impl Browser {
     }
 
     /// Returns what the console said since it was last asked: refusals of the page's own policy are among it.
-    pub fn console(&self) -> Vec<String> {
+    pub(super) fn console(&self) -> Vec<String> {
         let said = self.log("browser");
         said.iter().filter_map(|line| line.get("message").and_then(Value::as_str)).map(str::to_owned).collect()
     }
 
     /// Returns the addresses that were asked for since this was last asked, but those that lead nowhere (`data:`, `about:`).
-    pub fn asked_for(&self) -> Vec<String> {
+    pub(super) fn asked_for(&self) -> Vec<String> {
         let events = self.log("performance");
         let asked = events.iter().filter_map(|event| {
             let message: Value = serde_json::from_str(event.get("message")?.as_str()?).ok()?;
