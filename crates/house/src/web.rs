@@ -133,7 +133,6 @@ fn rooms() -> Vec<Room> {
         ("/sample/enter", Need::OwnAccount, post(start::enter)),
         ("/sample/leave", Need::OwnAccount, post(start::leave)),
         ("/sample/remove", Need::ChangeSettings, post(start::remove)),
-        ("/look", Need::OwnAccount, post(frame::look)),
         ("/sign-out", Need::OwnAccount, post(entrance::sign_out)),
         ("/{*nowhere}", Need::OwnAccount, get(frame::nowhere)),
         // One's own account.
@@ -168,6 +167,7 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         .route("/sign-in", get(entrance::door).post(entrance::sign_in))
         .route("/sign-in/code", post(entrance::second_factor))
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
+        .route("/look", post(frame::look))
         .route("/assets/{name}", get(assets::give))
         .layer(middleware::from_fn(visitor::same_origin))
         .layer(DefaultBodyLimit::max(BODY))

@@ -2,6 +2,8 @@
 //!
 //! Each page is drawn into `target/screens/`, to be looked at.
 
+mod browser;
+
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
@@ -9,7 +11,7 @@ use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
 use std::time::Duration;
 
-use sekisho_testkit::browser::{Browser, Setup};
+use self::browser::{Browser, Setup};
 
 /// The password of the first account.
 const PASSWORD: &str = "a quiet checkpoint";
@@ -49,7 +51,10 @@ impl House {
             let address = line.split_whitespace().find(|word| word.contains("/join/"));
             link = link.or_else(|| address.map(|address| address.rsplit_once("/join/").unwrap().1.to_owned()));
             if line.contains("HTTP") {
-                desk = line.split_whitespace().find(|word| word.starts_with("127.0.0.1:")).map(|place| format!("http://{place}"));
+                desk = line
+                    .split_whitespace()
+                    .find(|word| word.starts_with("127.0.0.1:"))
+                    .map(|place| format!("http://{place}"));
             }
         }
         House { child, desk: desk.unwrap(), link: link.unwrap(), _folder: folder }
@@ -132,9 +137,13 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
     browser.click("form[action='/sample'] button");
     assert_eq!(browser.text("h1"), "Today");
     assert!(browser.text(".note").contains("Sample day."));
-    for (path, name) in
-        [("/", "today"), ("/messages", "messages"), ("/domains", "domains"), ("/reports", "reports"), ("/reports?side=out", "reports-out")]
-    {
+    for (path, name) in [
+        ("/", "today"),
+        ("/messages", "messages"),
+        ("/domains", "domains"),
+        ("/reports", "reports"),
+        ("/reports?side=out", "reports-out"),
+    ] {
         visit(&browser, &house, path, name);
     }
     // A failing mail, and why.
@@ -175,7 +184,8 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
 }
 
 /// A mail that nobody signed, whose subject and sender would like to be more than text.
-const MAIL: &str = "From: \"<img src=x onerror=alert(1)>\" <a@sender.example>\r\nSubject: <script>alert(1)</script>\r\n\r\nHello.\r\n";
+const MAIL: &str =
+    "From: \"<img src=x onerror=alert(1)>\" <a@sender.example>\r\nSubject: <script>alert(1)</script>\r\n\r\nHello.\r\n";
 
 #[test]
 fn everything_can_be_done_without_scripts() {

@@ -126,7 +126,7 @@ fn what_is_copied_while_the_daemon_works_can_be_put_back() {
     let ask = |folder: &Path| {
         let sql = "SELECT count(*) AS rows, sum(count) AS mails FROM aggregate";
         said(sekisho(folder, &["lake", "query", sql, "--json"]), 0)
-            + &said(sekisho(folder, &["report", "list", "--json"]), 0)
+            + said(sekisho(folder, &["report", "list", "--json"]), 0).as_str()
     };
     let restored = ask(other.path());
     assert_eq!(restored, ask(folder.path()));

@@ -8,7 +8,7 @@ use std::os::unix::process::CommandExt;
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 /// A shell on a leash.
-pub(crate) struct Leash {
+pub struct Leash {
     /// The shell.
     shell: Child,
     /// Closing it ends the script.
@@ -19,7 +19,7 @@ pub(crate) struct Leash {
 
 impl Leash {
     /// Starts a script with arguments, as another user where one is given.
-    pub(crate) fn start(script: &str, arguments: &[&str], user: Option<(u32, u32)>) -> io::Result<Leash> {
+    pub fn start(script: &str, arguments: &[&str], user: Option<(u32, u32)>) -> io::Result<Leash> {
         let mut command = Command::new("/bin/sh");
         command.args(["-c", script, "leash"]).args(arguments);
         command.current_dir("/").stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -35,7 +35,7 @@ impl Leash {
     }
 
     /// Says a word to the script, and returns the line that it answers.
-    pub(crate) fn ask(&mut self, word: &str) -> io::Result<String> {
+    pub fn ask(&mut self, word: &str) -> io::Result<String> {
         let words = self.words.as_mut().ok_or_else(|| io::Error::other("the script has ended"))?;
         words.write_all(format!("{word}\n").as_bytes())?;
         let mut line = String::new();

@@ -1,10 +1,9 @@
 //! What tests need and nobody else: public suites, second opinions, a loopback DNS server, private Postfix, Dovecot and PostgreSQL, a
 //! small MTA
 mod account;
-pub mod browser;
 pub mod dns;
 pub mod dovecot;
-mod leash;
+pub mod leash;
 pub mod milter;
 pub mod postfix;
 pub mod postgres;

@@ -14,7 +14,7 @@ use thirtyfour::common::command::FormatRequestData;
 use thirtyfour::{By, Capabilities, RequestData, SessionId, WebDriver, WebElement};
 use tokio::runtime::Runtime;
 
-use crate::leash::Leash;
+use sekisho_testkit::leash::Leash;
 
 /// Where Debian has the driver.
 const DRIVER: &str = "/usr/bin/chromedriver";
@@ -131,7 +131,11 @@ impl Browser {
             Ok::<_, thirtyfour::error::WebDriverError>(client)
         });
         let connected = connected.map_err(|why| io::Error::other(why.to_string()));
-        Ok(Browser { client: Some(connected?), runtime, _leash: leash })
+        let browser = Browser { client: Some(connected?), runtime, _leash: leash };
+        // What the browser itself did before it was asked to do anything is nobody's page.
+        browser.console();
+        browser.asked_for();
+        Ok(browser)
     }
 
     /// Returns the connection.
@@ -186,7 +190,9 @@ impl Browser {
     /// Chooses a file in a form's field.
     pub fn choose(&self, css: &str, file: &Path) {
         let found = self.find(css);
-        self.runtime.block_on(found.send_keys(file.to_string_lossy().into_owned())).unwrap_or_else(|why| panic!("{css}: {why}"));
+        self.runtime
+            .block_on(found.send_keys(file.to_string_lossy().into_owned()))
+            .unwrap_or_else(|why| panic!("{css}: {why}"));
     }
 
     /// Runs a script in the page as a developer would, whatever the page allows, and returns what it gives.
