@@ -40,7 +40,7 @@ const PAUSE: Duration = Duration::from_millis(200);
 const TEXT: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// Returns who answers what.
-fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<Arc<Desk>>) -> Router {
+fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<&Arc<Desk>>) -> Router {
     // For senders of TLS reports.
     let reports = intake.map(intake::post::router).unwrap_or_default();
     Router::new()
@@ -51,7 +51,7 @@ fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<Arc<Desk>
         .route("/metrics", get(metrics))
         .with_state(front)
         .merge(reports)
-        .merge(desk.as_ref().map(web::router).unwrap_or_default())
+        .merge(desk.map(web::router).unwrap_or_default())
 }
 
 /// Says that the process runs and answers.
@@ -77,7 +77,7 @@ pub(crate) async fn listen(
     desk: Option<Arc<Desk>>,
     shutdown: CancellationToken,
 ) {
-    let router = router(Arc::clone(&front), intake, desk);
+    let router = router(Arc::clone(&front), intake, desk.as_ref());
     let mut connections = JoinSet::new();
     let mut seats = Seats::default();
     loop {

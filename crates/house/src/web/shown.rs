@@ -28,7 +28,7 @@ pub(super) fn number(number: u64) -> String {
     let digits = number.to_string();
     let mut shown = String::with_capacity(digits.len() * 2);
     for (at, digit) in digits.chars().enumerate() {
-        if at > 0 && (digits.len() - at) % 3 == 0 {
+        if at > 0 && (digits.len() - at).is_multiple_of(3) {
             shown.push('\u{202f}');
         }
         shown.push(digit);
@@ -41,7 +41,7 @@ pub(super) fn octets(octets: u64) -> String {
     match octets {
         0..=1023 => format!("{octets} B"),
         1024..=1_048_575 => format!("{} KB", octets / 1024),
-        _ => format!("{}.{} MB", octets >> 20, (octets % (1 << 20)) * 10 >> 20),
+        _ => format!("{}.{} MB", octets >> 20, ((octets % (1 << 20)) * 10) >> 20),
     }
 }
 

@@ -127,7 +127,7 @@ impl Browser {
             let client = WebDriver::new(format!("http://127.0.0.1:{port}"), Capabilities::from(wanted)).await?;
             // A window is never as narrow as a phone: the page is.
             let metrics = json!({ "width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600 });
-            client.handle().cmd(Own::devtools("Emulation.setDeviceMetricsOverride", metrics)).await?;
+            client.handle().cmd(Own::devtools("Emulation.setDeviceMetricsOverride", &metrics)).await?;
             Ok::<_, thirtyfour::error::WebDriverError>(client)
         });
         let connected = connected.map_err(|why| io::Error::other(why.to_string()));
@@ -204,7 +204,7 @@ impl Browser {
     /// Draws the whole page into a file, whatever the window shows of it.
     pub(super) fn draw(&self, file: &Path) {
         let command =
-            Own::devtools("Page.captureScreenshot", json!({ "captureBeyondViewport": true, "format": "png" }));
+            Own::devtools("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "format": "png" }));
         let drawn = self.own(command);
         let data = drawn.get("data").and_then(Value::as_str).expect("a drawing has data");
         let png = base64(data).expect("the driver writes base64");
@@ -280,7 +280,7 @@ struct Own {
 
 impl Own {
     /// Names a command of its developer tools.
-    fn devtools(name: &str, parameters: Value) -> Own {
+    fn devtools(name: &str, parameters: &Value) -> Own {
         let parameters = json!({ "cmd": name, "params": parameters });
         Own { path: "goog/cdp/execute", body: parameters }
     }
