@@ -153,6 +153,11 @@ impl Browser {
         self.runtime.block_on(self.client().current_url()).expect("the browser knows where it is").to_string()
     }
 
+    /// Waits until a page is there that has what a CSS selector finds: the one before may still be shown after a click.
+    pub(super) fn await_page(&self, css: &str) {
+        self.find(css);
+    }
+
     /// Returns the text that a reader sees of the first element that a CSS selector finds, once it is there.
     pub(super) fn text(&self, css: &str) -> String {
         let found = self.find(css);
