@@ -31,7 +31,7 @@ use std::sync::{Arc, OnceLock};
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use axum::routing::{MethodRouter, get, post};
+use axum::routing::{MethodRouter, any, get, post};
 use sekisho_core::zone::Zone;
 use tokio::sync::Semaphore;
 
@@ -122,8 +122,9 @@ fn rooms() -> Vec<Room> {
         ("/domains/{domain}/{file}", Need::Export, get(domain::export)),
         // What others tell, and what we told them.
         ("/reports", Need::Look, get(reports::list)),
-        ("/reports/{id}", Need::Look, get(reports::show)),
-        ("/reports/{id}/evidence", Need::LookAtEvidence, get(reports::evidence)),
+        // Not below /reports, where programs post.
+        ("/report/{id}", Need::Look, get(reports::show)),
+        ("/report/{id}/evidence", Need::LookAtEvidence, get(reports::evidence)),
         // What would happen.
         ("/simulator", Need::Simulate, get(simulator::show)),
         ("/drop", Need::Drop, get(drop::show).post(drop::judge).layer(DefaultBodyLimit::max(drop::LONGEST))),
@@ -134,7 +135,6 @@ fn rooms() -> Vec<Room> {
         ("/sample/leave", Need::OwnAccount, post(start::leave)),
         ("/sample/remove", Need::ChangeSettings, post(start::remove)),
         ("/sign-out", Need::OwnAccount, post(entrance::sign_out)),
-        ("/{*nowhere}", Need::OwnAccount, get(frame::nowhere)),
         // One's own account.
         ("/account", Need::OwnAccount, get(account::show)),
         ("/account/name", Need::OwnAccount, post(account::rename)),
@@ -168,6 +168,7 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         .route("/sign-in/code", post(entrance::second_factor))
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
         .route("/look", post(frame::look))
+        .route("/{*nowhere}", any(frame::nowhere))
         .route("/assets/{name}", get(assets::give))
         .layer(middleware::from_fn(visitor::same_origin))
         .layer(DefaultBodyLimit::max(BODY))

@@ -122,6 +122,8 @@ impl Frame {
     /// Returns the rooms that the reader may enter.
     pub(super) fn rooms(&self) -> Vec<Room> {
         let path = self.path.split('?').next().unwrap_or_default();
+        // A report is a page of the room of reports.
+        let path = path.strip_prefix("/report/").map_or(path, |_| "/reports");
         let is_here = |room: &str| path == room || (room != "/" && path.starts_with(&format!("{room}/")));
         let open = ROOMS.iter().filter(|(.., need)| self.may(*need));
         open.map(|(path, name, _)| Room { path, name: self.say(name), is_here: is_here(path) }).collect()

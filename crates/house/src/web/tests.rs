@@ -248,7 +248,7 @@ impl Answer {
 /// Returns a path with something in place of each parameter.
 fn fill(path: &str, id: &str, domain: &str) -> String {
     let path = path.replace("{id}", id).replace("{domain}", domain).replace("{session}", &"0".repeat(64));
-    path.replace("{file}", "sources.csv").replace("{login}", "victim").replace("{*nowhere}", "nowhere/at/all")
+    path.replace("{file}", "sources.csv").replace("{login}", "victim")
 }
 
 /// The roles and scopes that there are, each with a name.
@@ -365,12 +365,12 @@ async fn nobody_reads_a_neighbours_mail_or_reports() {
     // Their own they see.
     let analyst = house.desk.people.person("analyst-ours").await.unwrap().unwrap();
     let (token, _) = house.session(analyst.id).await;
-    for path in ["/messages/0000000000000000000000000000a001", "/messages", &format!("/reports/{ours}")] {
+    for path in ["/messages/0000000000000000000000000000a001", "/messages", &format!("/report/{ours}")] {
         let answer = house.ask(&Method::GET, path, Some(&token), "").await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert!(answer.page.contains(OURS) || answer.page.contains("sender.example"), "{path}: {}", answer.page);
     }
-    let answer = house.ask(&Method::GET, &format!("/reports/{ours}/evidence"), Some(&token), "").await;
+    let answer = house.ask(&Method::GET, &format!("/report/{ours}/evidence"), Some(&token), "").await;
     assert!(answer.page.contains("about ours.example"));
     let looks = AuditFilter { person: Some(analyst.id), what: Some("evidence.look".to_owned()) };
     let looks = house.desk.people.audited(&looks, None, 10).await.unwrap().rows;
