@@ -44,7 +44,7 @@ use crate::store::{Archive, DataFolder};
 
 /// How many questions to the lake are under way at a time: mails go before readers.
 const QUESTIONS: usize = 2;
-/// The longest request body, in octets; a mail that is dropped may be longer ([`drop`]).
+/// The longest request body, in octets; a mail that is dropped may be longer ([`mod@drop`]).
 const BODY: usize = 64 << 10;
 
 /// What every page is made of.
