@@ -78,7 +78,7 @@ fn links(frame: &Frame, desk: &Desk) -> Vec<Link> {
         "desk-link-sign",
         is_signing,
         String::new(),
-        "# docs/signing.md\nsekisho sign --new-key mail._domainkey.example.org\n".to_owned(),
+        "# docs/signing.md\nsekisho sign --new-key rsa2048 --domain example.org --selector s2026 --out /etc/sekisho/s2026.pem\n".to_owned(),
     ));
     let is_reporting = config.reports.relay.is_some();
     links.push(link(
