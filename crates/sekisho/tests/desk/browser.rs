@@ -21,7 +21,7 @@ const DRIVER: &str = "/usr/bin/chromedriver";
 /// Where it has the browser.
 const BROWSER: &str = "/usr/bin/chromium";
 /// How long something that shall appear is waited for.
-const PATIENCE: Duration = Duration::from_secs(20);
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Runs the driver: `$1` is the program, `$2` a folder, which goes when all has ended. The browser is in the driver's process group.
 const SCRIPT: &str = r#"
@@ -29,7 +29,7 @@ trap '' INT HUP TERM
 read -r _ || exit 0
 HOME="$2" setsid "$1" --port=0 >"$2/driver.out" 2>&1 &
 driver=$!
-for _ in $(seq 200); do
+for _ in $(seq 600); do
   port=$(sed -n 's/.*started successfully on port \([0-9]*\).*/\1/p' "$2/driver.out")
   [ -n "$port" ] && break
   sleep 0.1
