@@ -1,4 +1,4 @@
-//! The web desk in a real browser: every page, the ways that people take, and what hostile content may do there, which is nothing
+//! The web desk in a real browser: the ways that people take through it, with scripts and without, and on a phone in Japanese
 //!
 //! Each page is drawn into `target/screens/`, to be looked at.
 

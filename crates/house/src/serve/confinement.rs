@@ -44,7 +44,7 @@ const AUTHORITIES: [&str; 4] =
 const OURSELVES: [&str; 2] = ["/proc/self", "/dev/urandom"];
 
 /// Takes memory in small pages. What a daemon touches is a little in many places, which huge pages round up to two megabytes
-/// each: with them it was twice as large, and no faster (`docs/benchmarks.md`).
+/// each. What that saves in memory, and costs in time, stands in `docs/benchmarks.md`.
 pub(super) fn take_small_pages() {
     if let Err(why) = set_thp_disable(true) {
         debug!(error = %why, "memory may come in huge pages");
