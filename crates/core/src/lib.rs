@@ -5,6 +5,7 @@
 //! - [`name`]: domain names, as bytes, in lower case.
 //! - [`event`]: rows of what happened, as the lake keeps them.
 //! - [`facts`]: questions, answers, and what a judge says when one is missing.
+//! - [`finding`]: what an audit or a watch wants to tell.
 //! - [`presentation`]: DNS records as zone files write them, read and written.
 //! - [`search`]: which mails somebody looks for.
 //! - [`step`]: one line of the explanation of a verdict, as data.
@@ -15,6 +16,7 @@
 
 pub mod event;
 pub mod facts;
+pub mod finding;
 pub mod name;
 pub mod presentation;
 pub mod search;

@@ -218,8 +218,39 @@ desk-sources = Who sends
 desk-source = Source
 desk-signs-or-sends = Signing and MAIL FROM domains
 desk-published = What it publishes now
+desk-published-unknown = The DNS cannot be asked just now.
+desk-findings = What to mend
+desk-severity-fault = fault
+desk-severity-warning = warning
+desk-severity-note = note
+desk-spf-cost = { $lookups } of { $limit } lookups, { $voids } of them find nothing; { $addresses } IPv4 addresses may send.
+desk-spf-lookup = lookup { $number }
+desk-spf-lookup-beyond = lookup { $number }, beyond the limit
+desk-spf-networks = and { $number } more networks
+desk-spf-more = … and { $number } more lines
+desk-spf-several = { $number } records, which is an error
+desk-spf-loop = leads back to itself
+desk-spf-unfollowed = not followed
+desk-spf-void = finds nothing
+desk-spf-exchanges = too many mail exchangers
+desk-spf-no-record = no SPF record there
+desk-spf-unavailable = cannot be had just now
+desk-spf-macros = depends on the mail
 desk-told-by = Told by
 desk-simulate-reject = What would p=reject break?
+
+## Whom SPF misses
+
+desk-omissions = Whom SPF misses
+desk-omissions-covered = SPF lets { $covered } of { $sources } sources pass that use the domain in MAIL FROM
+desk-omissions-nothing = No mail with this domain in MAIL FROM is known for these days.
+desk-omissions-none = SPF lets every source pass that uses this domain in MAIL FROM.
+desk-omissions-unconfirmed = SPF misses these, and nobody has confirmed that they are yours
+desk-omissions-tick = Tick those that send with your will; the record that names them is then proposed. Never tick one that you do not know.
+desk-omissions-ours = Ours
+desk-omissions-configured = by configuration
+desk-omissions-propose = Propose a record
+desk-no-such-source = This is not a source
 
 ## Reports
 

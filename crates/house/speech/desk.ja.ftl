@@ -210,8 +210,39 @@ desk-sources = 送っているホスト
 desk-source = 送信元
 desk-signs-or-sends = 署名・MAIL FROM のドメイン
 desk-published = 今公開しているもの
+desk-published-unknown = 今は DNS に問い合わせできません。
+desk-findings = 直すところ
+desk-severity-fault = 誤り
+desk-severity-warning = 注意
+desk-severity-note = 参考
+desk-spf-cost = 参照は { $limit } 回のうち { $lookups } 回、空振り { $voids } 回。送信できる IPv4 アドレスは { $addresses } 個。
+desk-spf-lookup = 参照 { $number }
+desk-spf-lookup-beyond = 参照 { $number }（上限超過）
+desk-spf-networks = ほか { $number } ネットワーク
+desk-spf-more = … ほか { $number } 行
+desk-spf-several = レコードが { $number } 件あり、エラー
+desk-spf-loop = 自分自身に戻る
+desk-spf-unfollowed = たどっていない
+desk-spf-void = 空振り
+desk-spf-exchanges = メールサーバーが多すぎる
+desk-spf-no-record = そこに SPF レコードがない
+desk-spf-unavailable = 今は取得できない
+desk-spf-macros = メールによって変わる
 desk-told-by = 報告した受信側
 desk-simulate-reject = p=reject にしたら何が壊れるか
+
+## SPF に漏れているもの
+
+desk-omissions = SPF に漏れている送信元
+desk-omissions-covered = このドメインを MAIL FROM に使う送信元 { $sources } のうち { $covered } を SPF が通している
+desk-omissions-nothing = この期間、このドメインを MAIL FROM に使うメールは見つかりません。
+desk-omissions-none = このドメインを MAIL FROM に使う送信元は、すべて SPF が通しています。
+desk-omissions-unconfirmed = SPF に漏れていて、自分のものか確認されていない
+desk-omissions-tick = 自分の意思で送っているものに印を付けると、それを加えたレコードを提案します。知らないものには決して印を付けないでください。
+desk-omissions-ours = 自分のもの
+desk-omissions-configured = 設定による
+desk-omissions-propose = レコードを提案
+desk-no-such-source = 送信元ではありません
 
 ## レポート
 

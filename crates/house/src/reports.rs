@@ -9,7 +9,7 @@ pub(crate) mod border;
 mod command;
 mod imap;
 pub(crate) mod import;
-mod omissions;
+pub(crate) mod omissions;
 mod opening;
 mod out;
 mod reader;

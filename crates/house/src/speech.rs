@@ -1,7 +1,8 @@
 //! What the commands say to people, in Japanese and English
 //!
-//! The sentences stand in `speech/`, those of the web desk in files of their own; those of the steps come from the judges' own crate.
+//! The sentences stand in `speech/`, those of the web desk in files of their own; those of steps and findings come from the judges' own crates.
 
+use sekisho_core::finding::Finding;
 use sekisho_core::speech::{Lang, Speech};
 use sekisho_core::step::{Step, Value};
 
@@ -13,6 +14,7 @@ impl Talk {
     /// Makes ready to speak one language.
     pub(crate) fn new(lang: Lang) -> Talk {
         let mut sources = sekisho_mail::speech::sources(lang).to_vec();
+        sources.extend(sekisho_watch::speech::sources(lang));
         sources.extend(files(lang));
         Talk(Speech::new(lang, &sources).expect("the message files are part of the program, and a test reads them"))
     }
@@ -43,6 +45,16 @@ impl Talk {
     /// Says a step.
     pub(crate) fn step(&self, step: &Step) -> String {
         self.0.step(step)
+    }
+
+    /// Says what was found.
+    pub(crate) fn finding(&self, finding: &Finding) -> String {
+        sekisho_watch::speech::says(&self.0, finding)
+    }
+
+    /// Says what to do about it.
+    pub(crate) fn advice(&self, finding: &Finding) -> String {
+        sekisho_watch::speech::advice(&self.0, finding)
     }
 }
 

@@ -119,6 +119,7 @@ fn rooms() -> Vec<Room> {
         // In whose name.
         ("/domains", Need::Look, get(domain::list)),
         ("/domains/{domain}", Need::Look, get(domain::show)),
+        ("/domains/{domain}/omissions", Need::Look, get(domain::omissions::show)),
         ("/domains/{domain}/{file}", Need::Export, get(domain::export)),
         // What others tell, and what we told them.
         ("/reports", Need::Look, get(reports::list)),

@@ -4,6 +4,7 @@
 //! authenticated, their alignment, the result and the disposition. Walks ([`walk`]) are done only where they can change
 //! the answer, so that a failing server at a parent never spoils an aligned author domain.
 
+mod published;
 pub mod record;
 pub(crate) mod rules;
 pub(crate) mod walk;
@@ -22,6 +23,7 @@ use crate::verdict::{
     SpfVerdict,
 };
 
+pub use self::published::{Published, published};
 pub(crate) use self::rules::RULES;
 
 /// Judges DMARC from what the other judges concluded.

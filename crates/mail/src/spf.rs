@@ -8,6 +8,7 @@ mod evaluation;
 mod explanation;
 mod macros;
 mod mechanisms;
+pub mod outline;
 mod record;
 mod rules;
 

@@ -34,37 +34,37 @@ const SOURCES: usize = 2_000;
 const SHOWN: usize = 25;
 
 /// A source that uses the domain in MAIL FROM, and that SPF does not let pass.
-pub(super) struct Missed {
+pub(crate) struct Missed {
     /// Its address.
-    address: IpAddr,
+    pub(crate) address: IpAddr,
     /// What it is called.
-    named: Named,
+    pub(crate) named: Named,
     /// How many mails.
-    mails: u64,
+    pub(crate) mails: u64,
     /// What SPF says of it now.
-    spf: SpfResult,
+    pub(crate) spf: SpfResult,
     /// Why it looks as if it handed mails on.
-    signals: Vec<Signal>,
+    pub(crate) signals: Vec<Signal>,
 }
 
 /// What was found.
-pub(super) struct Omissions {
+pub(crate) struct Omissions {
     /// How many sources there are.
-    sources: usize,
+    pub(crate) sources: usize,
     /// How many of them SPF lets pass.
-    covered: usize,
+    pub(crate) covered: usize,
     /// The domain's own.
-    own: Vec<Missed>,
+    pub(crate) own: Vec<Missed>,
     /// Those that nobody confirmed.
-    unconfirmed: Vec<Missed>,
+    pub(crate) unconfirmed: Vec<Missed>,
     /// Those that hand on what others sent.
-    relayed: Vec<Missed>,
+    pub(crate) relayed: Vec<Missed>,
     /// The record that names the domain's own, where it misses some.
-    record: Option<Result<Mended, Hopeless>>,
+    pub(crate) record: Option<Result<Mended, Hopeless>>,
 }
 
 /// Returns the rows of mails whose MAIL FROM has the domain.
-pub(super) fn rows_of(rows: Vec<Reported>, domain: &DomainName) -> Vec<Reported> {
+pub(crate) fn rows_of(rows: Vec<Reported>, domain: &DomainName) -> Vec<Reported> {
     let is_it = |text: &Option<String>| {
         text.as_deref()
             .filter(|text| !text.is_empty())
@@ -75,22 +75,22 @@ pub(super) fn rows_of(rows: Vec<Reported>, domain: &DomainName) -> Vec<Reported>
 }
 
 /// What is looked at.
-pub(super) struct Inquiry<'a> {
+pub(crate) struct Inquiry<'a> {
     /// The MAIL FROM domain.
-    pub(super) domain: &'a DomainName,
+    pub(crate) domain: &'a DomainName,
     /// The rows that have it.
-    pub(super) rows: &'a [Reported],
+    pub(crate) rows: &'a [Reported],
     /// What the sources are called.
-    pub(super) named: &'a BTreeMap<String, Named>,
+    pub(crate) named: &'a BTreeMap<String, Named>,
     /// Whom the operator confirms as the domain's own.
-    pub(super) own: &'a [OwnSource],
+    pub(crate) own: &'a [OwnSource],
     /// The limits of SPF.
-    pub(super) policy: &'a Policy,
+    pub(crate) policy: &'a Policy,
 }
 
 impl Inquiry<'_> {
     /// Finds out whom SPF misses, and which record names them.
-    pub(super) async fn find(&self, source: &Source, mut errand: Errand) -> anyhow::Result<Omissions> {
+    pub(crate) async fn find(&self, source: &Source, mut errand: Errand) -> anyhow::Result<Omissions> {
         let (mut known, now, replaced) = (Facts::default(), Timestamp::now(), Facts::default());
         let seen = self.seen();
         let judge = |known: &Facts| {
@@ -165,8 +165,14 @@ impl Inquiry<'_> {
 }
 
 /// Returns the errand on which all of it is asked.
-pub(super) fn errand(timeout: std::time::Duration) -> Errand {
+pub(crate) fn errand(timeout: std::time::Duration) -> Errand {
     Errand::new(timeout, QUESTIONS)
+}
+
+/// Writes the lines of the configuration that keep what was confirmed.
+pub(crate) fn keep(domain: &str, confirmed: &[OwnSource]) -> String {
+    let sources: Vec<String> = confirmed.iter().map(ToString::to_string).collect();
+    format!("[[names.own]]\ndomain = \"{domain}\"\nsources = {}\n", json!(sources))
 }
 
 impl Omissions {
@@ -224,9 +230,8 @@ impl Omissions {
             None => String::new(),
         };
         if !confirmed.is_empty() {
-            let sources: Vec<String> = confirmed.iter().map(ToString::to_string).collect();
             said += &format!("\n{}\n", talk.word("omissions-keep"));
-            said += &format!("  [[names.own]]\n  domain = \"{domain}\"\n  sources = {}\n", json!(sources));
+            keep(&domain.to_string(), confirmed).lines().for_each(|line| said += &format!("  {line}\n"));
         }
         said
     }

@@ -1,5 +1,8 @@
 //! *Domains* and *Domain*: in whose name mail is sent, by whom, and what of it is aligned
 
+pub(super) mod omissions;
+mod published;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
@@ -8,14 +11,13 @@ use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
-use sekisho_ask::{Errand, Source as Asked};
-use sekisho_core::facts::{Facts, Missing, Question};
 use sekisho_core::name::DomainName;
 use sekisho_core::search::AuthorDomain;
 use sekisho_core::sums::Reported;
 use serde::Deserialize;
 use serde_json::json;
 
+use self::published::{Published, published};
 use super::Desk;
 use super::chart::{self, Bar};
 use super::frame::{Frame, Refusal, Shown};
@@ -99,8 +101,8 @@ struct DomainPage<'a> {
     sources: Vec<Line>,
     /// How many sources there are.
     all: usize,
-    /// What the domain publishes: name and record.
-    published: Vec<(String, String)>,
+    /// What the domain publishes.
+    published: Published,
 }
 
 /// A source, as it is shown.
@@ -126,7 +128,8 @@ pub(super) async fn show(
 ) -> Shown {
     let (frame, days) = (&visitor.frame, wanted.days());
     let Known { domain, told, sources } = desk.known(&visitor, &domain, days).await?;
-    let published = published(&desk.source_of(&visitor), &domain, frame).await;
+    let policy = desk.config_of(&visitor).policy();
+    let published = published(&desk.source_of(&visitor), &domain, &policy, frame).await;
     let (bars, reporters) = (bars(&told), reporters(&told.rows));
     let chart = chart::bars(&frame.say("desk-by-day"), &frame.say("desk-mails"), &bars);
     let sums = sources.iter().fold(Sums::default(), |sums, (source, _)| sums.and(Sums::of(source)));
@@ -212,33 +215,6 @@ impl Desk {
         let named = namer.name(&clues).await.map_err(|why| frame.no_answer(&LakeError(format!("{why:#}"))))?;
         Ok(Known { domain, told, sources: sources.into_iter().zip(named).collect() })
     }
-}
-
-/// Asks the DNS what a domain publishes; what cannot be had is said.
-async fn published(source: &Asked, domain: &DomainName, frame: &Frame) -> Vec<(String, String)> {
-    let policy = domain.child(b"_dmarc").ok().map(Question::txt);
-    let questions: Vec<Question> = [Some(Question::txt(domain.clone())), policy].into_iter().flatten().collect();
-    let (mut known, mut errand) = (Facts::default(), Errand::new(Errand::DEADLINE, questions.len()));
-    let judge = |facts: &Facts| match facts.unanswered(questions.iter().cloned()) {
-        left if left.is_empty() => Ok(()),
-        left => Err(Missing(left)),
-    };
-    // What is not answered in time is a fact, too.
-    let _ = source.satisfy(&mut known, &mut errand, judge).await;
-    let mut published = Vec::new();
-    for (question, answer) in known.iter() {
-        let texts = answer.outcome.records().iter().map(ToString::to_string);
-        let meant = texts.filter(|text| {
-            let text = text.trim_start_matches('"').to_ascii_lowercase();
-            text.starts_with("v=spf1") || text.starts_with("v=dmarc1")
-        });
-        let before = published.len();
-        published.extend(meant.map(|text| (question.name.to_string(), text)));
-        if published.len() == before {
-            published.push((question.name.to_string(), frame.say("desk-no-record")));
-        }
-    }
-    published
 }
 
 /// Returns the days as bars, those without mails among them.
