@@ -170,6 +170,8 @@ fault-store-ledger = a shared ledger is written `postgres://USER@HOST/DATABASE`
 fault-store-vault = `{ $value }` is not a bucket; write `s3://BUCKET` or `s3://BUCKET/PREFIX`
 fault-store-endpoint = `{ $value }` is not where a bucket is asked for; write `https://HOST`
 fault-own = `{ $value }` is not a source; write an address, a network, the name of a host, or of a sender as `sekisho report show` has it
+fault-privacy-field = `{ $value }` is nothing that can be left out; there are: { $known }
+fault-privacy-consent = `store.privacy.local_parts = "keep"` needs `store.privacy.consent`: who agreed that names before the at sign are kept, and when
 fault-names-database = the database `{ $path }` cannot be used
 fault-no-postfix = there is no Postfix configuration in `{ $path }`
 fault-postfix-command = Postfix's `{ $command }` did not do its work

@@ -160,6 +160,8 @@ fault-store-ledger = 共有する ledger は `postgres://USER@HOST/DATABASE` の
 fault-store-vault = `{ $value }` はバケットの指定ではない: `s3://BUCKET` か `s3://BUCKET/PREFIX` で指定
 fault-store-endpoint = `{ $value }` はバケットの接続先ではない: `https://HOST` の形で指定
 fault-own = `{ $value }` は送信元ではありません。アドレス、ネットワーク、ホスト名、または `sekisho report show` に出る送信者の名前で書いてください
+fault-privacy-field = `{ $value }` は省ける項目ではない。省けるもの: { $known }
+fault-privacy-consent = `store.privacy.local_parts = "keep"` には `store.privacy.consent`（@ より前を残すことに誰がいつ同意したか）が要る
 fault-names-database = データベース `{ $path }` は使えません
 fault-no-postfix = `{ $path }` に Postfix の設定がない
 fault-postfix-command = Postfix の `{ $command }` が失敗

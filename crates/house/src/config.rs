@@ -47,11 +47,12 @@ mod log;
 mod names;
 mod nearest;
 pub(crate) mod network;
+pub(crate) mod privacy;
 mod raw;
 mod reports;
 pub(crate) mod seal;
 mod serve;
-mod show;
+pub(crate) mod show;
 pub(crate) mod sign;
 mod spf;
 mod store;
@@ -93,7 +94,7 @@ pub(crate) struct Config {
     /// How sources are named.
     pub(crate) names: NamesSection,
     /// Where it was read from; nothing where all is default.
-    path: Option<PathBuf>,
+    pub(crate) path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
     lines: BTreeMap<String, usize>,
 }

@@ -142,7 +142,7 @@ impl Gate {
     pub(crate) fn new(config: &Config, source: Source, office: Arc<Office>, lasting: Lasting) -> Gate {
         let Lasting { in_work, metrics, copies, turns, host, events, secret, failures } = lasting;
         let (policy, timeout, section) = (Arc::new(config.policy()), config.dns.timeout, config.gate.clone());
-        let clerk = Clerk::new(events, host.clone(), config.store.local_parts, secret);
+        let clerk = Clerk::new(events, host.clone(), &config.store, secret);
         let reports = config.reports.clone();
         Gate {
             config: Arc::new(config.clone()),

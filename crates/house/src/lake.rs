@@ -59,6 +59,14 @@ pub trait Lake: Send + Sync {
     /// Where that could not be done; it may be tried again.
     fn retain(&self, keep: Keep) -> Result<LetGo, LakeError>;
 
+    /// Forgets the mails that some domains, or those below them, received more than so many days ago. Returns how many files were
+    /// written again without them.
+    ///
+    /// # Errors
+    ///
+    /// Where that could not be done; it may be tried again.
+    fn forget(&self, domains: &[String], days: u32) -> Result<u64, LakeError>;
+
     /// Answers a question in SQL, and writes the rows. Returns how many there are.
     ///
     /// # Errors
@@ -169,6 +177,15 @@ pub trait Lake: Send + Sync {
 
 /// The most rows of a report of ours: who forges mail from many addresses shall not make us write without end.
 pub const MOST_ROWS: usize = 25_000;
+
+/// What is forgotten earlier than the rest of its table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forget {
+    /// The domains whose mails are meant, each with what is below it.
+    pub domains: Vec<String>,
+    /// After how many days.
+    pub days: u32,
+}
 
 /// How many days of each table are kept; none is for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -52,7 +52,7 @@ mod web;
 mod world;
 
 pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};
-pub use crate::lake::{Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
+pub use crate::lake::{Forget, Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
 
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, streams: Streams<'_>) -> u8

@@ -142,7 +142,8 @@ impl Books {
         let secret = folder.secret()?;
         let (lake, path) = (folder.lake(open), folder.path().to_owned());
         let no_thread = "the system has no thread";
-        let upkeep = Some(Upkeep::begin(Arc::clone(&lake), config.lake, counts.failures.clone()).context(no_thread)?);
+        let kept = (config.lake, config.store.forgetting());
+        let upkeep = Some(Upkeep::begin(Arc::clone(&lake), kept, counts.failures.clone()).context(no_thread)?);
         let (events, keeping) = if config.store.events {
             let (events, keeping) = Events::kept_in(Arc::clone(&lake), counts).context(no_thread)?;
             info!(folder = %path.display(), "verdicts are kept");
@@ -435,6 +436,7 @@ impl Daemon {
             ("store.vault_region", self.config.store.vault_region != config.store.vault_region),
             ("store.vault_endpoint", self.config.store.vault_endpoint != config.store.vault_endpoint),
             ("store.events", self.config.store.events != config.store.events),
+            ("store.privacy.days", self.config.store.forgetting() != config.store.forgetting()),
             ("lake", self.config.lake != config.lake),
         ];
         let changed: Vec<&str> = fixed.iter().filter(|(_, is_other)| *is_other).map(|(name, _)| *name).collect();
@@ -449,7 +451,8 @@ impl Daemon {
         (self.config.intake.listen, self.config.intake.lmtp) = (before.intake.listen, before.intake.lmtp);
         self.config.serve = before.serve;
         self.config.lake = before.lake;
-        self.config.store = StoreSection { local_parts: self.config.store.local_parts, ..before.store };
+        let (local_parts, privacy) = (self.config.store.local_parts, self.config.store.privacy.clone());
+        self.config.store = StoreSection { local_parts, privacy, ..before.store };
     }
 }
 

@@ -290,6 +290,10 @@ impl Lake for Patient {
         self.lake()?.retain(keep)
     }
 
+    fn forget(&self, domains: &[String], days: u32) -> Result<u64, LakeError> {
+        self.lake()?.forget(domains, days)
+    }
+
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
         self.lake()?.query(sql, form, out)
     }

@@ -12,12 +12,14 @@ mod drawing;
 mod drop;
 mod entrance;
 mod frame;
+mod health;
 mod live;
 mod message;
 mod messages;
 mod people;
 mod reports;
 mod seen;
+mod settings;
 mod shown;
 mod simulator;
 mod start;
@@ -131,6 +133,8 @@ fn rooms() -> Vec<Room> {
         ("/drop", Need::Drop, get(drop::show).post(drop::judge).layer(DefaultBodyLimit::max(drop::LONGEST))),
         // The desk itself.
         ("/start", Need::LookAtHouse, get(start::show)),
+        ("/settings", Need::LookAtHouse, get(settings::show)),
+        ("/health", Need::LookAtHouse, get(health::show)),
         ("/sample", Need::ChangeSettings, post(start::load)),
         ("/sample/enter", Need::OwnAccount, post(start::enter)),
         ("/sample/leave", Need::OwnAccount, post(start::leave)),

@@ -87,6 +87,23 @@ fn what_is_in_force_is_shown_with_its_origin_and_can_be_read_again() {
 }
 
 #[test]
+fn what_is_kept_of_some_mail_is_said_and_refused_where_nobody_agreed() {
+    let folder = Folder::new();
+    let rule = "[[store.privacy]]\nrecipients = [\"city.example.jp\"]\nomit = [\"facts\", \"client_ip\"]\nlocal_parts = \"keep\"\ndays = 30\n";
+    folder.write("x.toml", &format!("{rule}consent = \"contract of 2026-04-01\"\n"));
+    let shown = folder.call("config show --config @x.toml --json").json()["config"]["store"]["privacy"][0].take();
+    let values = ["omit", "local_parts", "days", "events"].map(|option| shown[option]["value"].clone());
+    assert_eq!(serde_json::json!(values), serde_json::json!([["client_ip", "facts"], "keep", 30, true]));
+    folder.write("unasked.toml", rule);
+    let said = folder.call("config check --config @unasked.toml");
+    assert_eq!(said.exit, 2);
+    assert!(said.stderr.contains("unasked.toml:1: ") && said.stderr.contains("store.privacy.consent"), "{}", said.stderr);
+    folder.write("odd.toml", "[[store.privacy]]\nrecipients = [\"a.example\"]\nomit = [\"subject\"]\n\n[[store.privacy]]\nevents = false\n");
+    let said = folder.call("config check --config @odd.toml");
+    assert!(said.stderr.contains("odd.toml:3: `subject` is nothing") && said.stderr.contains("odd.toml:5: "), "{}", said.stderr);
+}
+
+#[test]
 fn lists_of_tables_are_shown_so_that_they_can_be_read_again() {
     let folder = Folder::new();
     folder.write(

@@ -115,6 +115,10 @@ impl Lake for Notebook {
         Ok(LetGo::default())
     }
 
+    fn forget(&self, _: &[String], _: u32) -> Result<u64, LakeError> {
+        Ok(0)
+    }
+
     fn query(&self, sql: &str, _: Form, _: &mut dyn Write) -> Result<u64, LakeError> {
         Err(LakeError(format!("a notebook does not know what `{sql}` means")))
     }

@@ -496,6 +496,32 @@ fn every_verdict_is_kept_with_the_facts_that_it_rests_on_and_a_lake_that_fails_s
 }
 
 #[test]
+fn of_mails_for_some_recipients_less_is_kept_or_nothing_and_a_reload_changes_that() {
+    let (folder, dns) = surroundings("");
+    let data = folder.path("data");
+    let store = format!("{ANYWHERE}[store]\nfolder = {data:?}\n");
+    let rule = |option: &str| format!("{store}[[store.privacy]]\nrecipients = [\"example.net\"]\n{option}\n");
+    folder.write("config.toml", rule("omit = [\"client_ip\", \"facts\"]\nlocal_parts = \"drop\""));
+    let data = data.as_path();
+    let mut daemon = Daemon::start(&folder, &dns, &[]);
+    Mta::connect(daemon.gate).unwrap().mail().unwrap();
+    daemon.until("a mail is kept", |daemon| daemon.metric("sekisho_events_kept_total") > 0);
+    let kept = Notebook::read(data);
+    let [Event::Mail(told)] = &kept[..] else { panic!("{kept:?}") };
+    assert_eq!((&told.client_ip, &*told.mail_from_local, told.facts.len()), (&None, "", 0));
+    assert_eq!((&*told.mail_from_domain, &*told.dmarc_result), ("example.org", "pass"));
+    assert_eq!(told.recipient_domains, ["example.net"]);
+
+    folder.write("config.toml", rule("events = false"));
+    daemon.signal(Signal::SIGHUP);
+    daemon.until("it is read anew", |daemon| daemon.metric("sekisho_reloads_total{result=\"done\"}") == 1);
+    assert!(Mta::connect(daemon.gate).unwrap().mail().unwrap().contains("spf=pass"));
+    daemon.signal(Signal::SIGTERM);
+    assert!(daemon.ended());
+    assert_eq!(Notebook::read(data).len(), 1);
+}
+
+#[test]
 fn reports_that_are_taken_in_beside_the_daemon_are_read_by_it() {
     let (folder, dns) = surroundings("");
     let data = folder.path("data");

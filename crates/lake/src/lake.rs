@@ -195,15 +195,21 @@ impl Lake {
         self.run(async move {
             let writer = inner.writer()?;
             let _only = writer.compacting.lock().await;
-            let compactor = Compactor {
-                log: &writer.log,
-                shelf: &inner.shelf,
-                engine: &inner.engine,
-                longest: inner.settings.compact_octets,
-                grace: i64::try_from(inner.settings.grace.as_micros()).unwrap_or(i64::MAX),
-                node: &writer.node,
-            };
+            let compactor = inner.compactor(writer);
             compactor.compact().await
+        })
+        .await
+    }
+
+    /// Forgets the mails that some domains, or those below them, received more than so many days ago; `now` in microseconds since
+    /// 1970. Returns how many files were written again without them.
+    pub async fn forget(&self, domains: Vec<String>, days: u32, now: i64) -> Result<usize, SettleError> {
+        let inner = Arc::clone(&self.inner);
+        self.run(async move {
+            let writer = inner.writer()?;
+            let _only = writer.compacting.lock().await;
+            let before = days::today(now).saturating_sub(i32::try_from(days).unwrap_or(i32::MAX));
+            Ok(inner.compactor(writer).forget(&domains, before).await?.written)
         })
         .await
     }
@@ -293,6 +299,18 @@ impl Inner {
     /// Returns what only a writer has.
     fn writer(&self) -> Result<&Writer, SettleError> {
         self.writer.as_ref().ok_or(SettleError::ReadOnly)
+    }
+
+    /// Returns who makes one file of several.
+    fn compactor<'a>(&'a self, writer: &'a Writer) -> Compactor<'a> {
+        Compactor {
+            log: &writer.log,
+            shelf: &self.shelf,
+            engine: &self.engine,
+            longest: self.settings.compact_octets,
+            grace: i64::try_from(self.settings.grace.as_micros()).unwrap_or(i64::MAX),
+            node: &writer.node,
+        }
     }
 
     /// Returns how many Events are in segments.

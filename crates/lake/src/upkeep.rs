@@ -12,8 +12,9 @@ use datafusion::arrow::compute::kernels::cmp::not_distinct;
 use datafusion::arrow::compute::{
     SortColumn, SortOptions, and, concat_batches, filter_record_batch, lexsort_to_indices, not, take_record_batch,
 };
+use datafusion::arrow::datatypes::DataType;
 use datafusion::arrow::error::ArrowError;
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, ScalarValue};
 use futures_util::TryStreamExt;
 use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use sekisho_core::event::Event;
@@ -33,6 +34,8 @@ use crate::{days, now};
 const AT_ONCE: usize = 64;
 /// How many Events become rows at a time when a segment is settled.
 const IN_ROWS: usize = 1_024;
+/// What stands before the name of a file among the things it holds, where that file forgot something.
+const FORGOT: &str = "forgot-";
 /// How old a claim is when whoever made it is taken for dead, in microseconds.
 const STALE: i64 = 3_600_000_000;
 
@@ -255,26 +258,49 @@ impl Compactor<'_> {
             for (day, mut files) in days {
                 files.sort_by_key(|file| file.octets);
                 for files in groups(files, self.longest) {
-                    self.claimed(kind, day, files, &mut done).await?;
+                    self.claimed(kind, day, files, &[], &mut done).await?;
                 }
             }
         }
         Ok(done)
     }
 
-    /// Makes one file of several while no other node does.
+    /// Forgets the mails that some domains, or those below them, received before a day. Files that have such mails are written
+    /// again without them; what they replace goes like other replaced files.
+    pub(crate) async fn forget(&self, domains: &[String], before: i32) -> Result<Compacted, SettleError> {
+        let mut done = Compacted::default();
+        let files = self.shelf.list(Kind::Mail).await?.live;
+        for file in files.into_iter().filter(|file| file.day < before) {
+            if self.has_mails_of(&file, domains).await? {
+                self.claimed(Kind::Mail, file.day, vec![file], domains, &mut done).await?;
+            }
+        }
+        Ok(done)
+    }
+
+    /// Tells whether a file has mails that some domains received.
+    async fn has_mails_of(&self, file: &Shelved, domains: &[String]) -> Result<bool, SettleError> {
+        let table = EventTable::of_files(Kind::Mail, vec![file.clone()], Arc::clone(self.shelf));
+        let context = self.engine.context(vec![(Kind::Mail, table)])?;
+        let sql = "SELECT 1 FROM mail WHERE any_within(recipient_domains, $1) LIMIT 1";
+        let asked = context.sql(sql).await?.with_param_values(vec![listed(domains)])?;
+        Ok(asked.collect().await?.iter().any(|rows| rows.num_rows() > 0))
+    }
+
+    /// Makes one file of several while no other node does, without what some domains received.
     async fn claimed(
         &self,
         kind: Kind,
         day: i32,
         files: Vec<Shelved>,
+        without: &[String],
         done: &mut Compacted,
     ) -> Result<(), SettleError> {
         let claim = object_store::path::Path::from(format!("{}/day={}/claim", kind.name(), days::written(day)));
         if !self.claim(&claim).await? {
             return Ok(());
         }
-        let merged = self.merge(kind, day, files, done).await;
+        let merged = self.merge(kind, day, files, without, done).await;
         self.shelf.store().delete(&claim).await.map_err(ShelfError::from)?;
         merged
     }
@@ -304,15 +330,26 @@ impl Compactor<'_> {
         Ok(false)
     }
 
-    /// Makes one file of several, in order, each Event once.
-    async fn merge(&self, kind: Kind, day: i32, files: Vec<Shelved>, done: &mut Compacted) -> Result<(), SettleError> {
+    /// Makes one file of several, in order, each Event once, without what some domains received.
+    async fn merge(
+        &self,
+        kind: Kind,
+        day: i32,
+        files: Vec<Shelved>,
+        without: &[String],
+        done: &mut Compacted,
+    ) -> Result<(), SettleError> {
         let mut holds = BTreeSet::new();
         for file in &files {
             holds.extend(self.shelf.holds(file).await?.iter().cloned());
         }
         let name = shelf::compacted_name(now())?;
+        if !without.is_empty() {
+            // Of two files that hold the same the earlier counts: this one holds one thing more, that it forgot.
+            holds.insert(format!("{FORGOT}{name}"));
+        }
         let count = files.len();
-        let mut rows = self.in_order(kind, files).await?;
+        let mut rows = self.in_order(kind, files, without).await?;
         let mut file = self.shelf.begin(kind, day, &name, &holds)?;
         let mut last: Option<RecordBatch> = None;
         let merged: Result<(), SettleError> = async {
@@ -340,19 +377,33 @@ impl Compactor<'_> {
         Ok(())
     }
 
-    /// Returns the rows of several files in order.
+    /// Returns the rows of several files in order, without what some domains received.
     async fn in_order(
         &self,
         kind: Kind,
         files: Vec<Shelved>,
+        without: &[String],
     ) -> Result<datafusion::execution::SendableRecordBatchStream, SettleError> {
         let table = EventTable::of_files(kind, files, Arc::clone(self.shelf));
         let context = self.engine.context(vec![(kind, table)])?;
         let columns: Vec<_> = columns::of(kind).fields().iter().map(|field| format!("\"{}\"", field.name())).collect();
         let order: Vec<_> = kind.order().iter().map(|name| format!("\"{name}\" NULLS FIRST")).collect();
-        let sql = format!("SELECT {} FROM {} ORDER BY {}", columns.join(", "), kind.name(), order.join(", "));
-        Ok(context.sql(&sql).await?.execute_stream().await?)
+        let (columns, order, name) = (columns.join(", "), order.join(", "), kind.name());
+        if without.is_empty() {
+            let sql = format!("SELECT {columns} FROM {name} ORDER BY {order}");
+            return Ok(context.sql(&sql).await?.execute_stream().await?);
+        }
+        // What nobody is known to have received is nobody's to be forgotten.
+        let others = "coalesce(NOT any_within(recipient_domains, $1), true)";
+        let sql = format!("SELECT {columns} FROM {name} WHERE {others} ORDER BY {order}");
+        Ok(context.sql(&sql).await?.with_param_values(vec![listed(without)])?.execute_stream().await?)
     }
+}
+
+/// Returns a list of texts as a value of a question.
+fn listed(texts: &[String]) -> ScalarValue {
+    let texts: Vec<ScalarValue> = texts.iter().map(|text| ScalarValue::Utf8(Some(text.clone()))).collect();
+    ScalarValue::List(ScalarValue::new_list(&texts, &DataType::Utf8, true))
 }
 
 /// Returns the files of a day in groups that become one file each; the smallest come first.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use object_store::memory::InMemory;
 use object_store::{ObjectStore, ObjectStoreExt};
+use sekisho_core::event::Event;
 use sekisho_lake::{Kind, Lake, OpenError, Place, Settings};
 use tempfile::TempDir;
 
@@ -124,6 +125,42 @@ fn old_days_go_and_young_ones_stay() {
     assert_eq!(gone.files, 2);
     assert_eq!(json(&lake, "SELECT min(day) AS day FROM fact"), "{\"day\":\"2026-11-20\"}\n");
     assert_eq!(rows(&lake, "SELECT * FROM aggregate").len(), 1);
+}
+
+#[test]
+fn what_a_domain_received_is_forgotten_after_its_time_and_nothing_else() {
+    let root = TempDir::new().expect("a folder");
+    let lake = open(root.path(), small());
+    let day = 86_400_000_000_i64;
+    let to = |id: usize, ago: i64, recipients: &[&str]| {
+        let Event::Mail(mut mail) = mail(id) else { unreachable!("a mail") };
+        mail.at = NOON - ago * day;
+        mail.recipient_domains = recipients.iter().map(ToString::to_string).collect();
+        Event::Mail(mail)
+    };
+    let mails = [
+        to(0, 9, &["a.example"]),
+        to(1, 9, &["www.a.example", "b.example"]),
+        to(2, 9, &["b.example"]),
+        to(3, 9, &["ba.example"]),
+        to(4, 9, &[]),
+        to(5, 1, &["a.example"]),
+    ];
+    lake.append(&mails).expect("acknowledged");
+    runtime().block_on(lake.settle_all()).expect("settled");
+    let ids = "SELECT id FROM mail ORDER BY id";
+    let left = "{\"id\":\"m000002\"}\n{\"id\":\"m000003\"}\n{\"id\":\"m000004\"}\n{\"id\":\"m000005\"}\n";
+    let forget = || runtime().block_on(lake.forget(vec!["a.example".to_owned()], 7, NOON)).expect("forgotten");
+    assert_eq!(forget(), 1);
+    assert_eq!(json(&lake, ids), left);
+    // Once is enough, and what was replaced goes from the disk.
+    assert_eq!(forget(), 0);
+    let compacted = runtime().block_on(lake.compact()).expect("compacted");
+    assert_eq!((compacted.written, compacted.deleted), (0, 1));
+    assert_eq!(json(&lake, ids), left);
+    drop(lake);
+    let lake = open(root.path(), small());
+    assert_eq!(json(&lake, ids), left, "after a restart");
 }
 
 #[test]

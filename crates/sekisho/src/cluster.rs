@@ -73,6 +73,10 @@ impl sekisho_house::Lake for Clustered {
         self.here.retain(keep)
     }
 
+    fn forget(&self, domains: &[String], days: u32) -> Result<u64, LakeError> {
+        self.here.forget(domains, days)
+    }
+
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
         self.here.wait(async {
             let rows = self.cluster.ask(&self.here.lake, sql).await.map_err(|why| told(&why))?;

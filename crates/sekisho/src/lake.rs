@@ -140,6 +140,12 @@ impl sekisho_house::Lake for Embedded {
         Ok(LetGo { files: u64::try_from(gone.files).unwrap_or(u64::MAX), octets: gone.octets })
     }
 
+    fn forget(&self, domains: &[String], days: u32) -> Result<u64, LakeError> {
+        let forgotten = self.lake.forget(domains.to_vec(), days, Timestamp::now().as_microsecond());
+        let files = self.wait(forgotten).map_err(|why| told(&why))?;
+        Ok(u64::try_from(files).unwrap_or(u64::MAX))
+    }
+
     fn query(&self, sql: &str, form: Form, out: &mut dyn Write) -> Result<u64, LakeError> {
         self.wait(async { write_rows(self.lake.ask(sql).await.map_err(|why| told(&why))?, form, out).await })
     }

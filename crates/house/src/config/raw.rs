@@ -93,6 +93,7 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("serve", super::serve::OPTIONS),
     ("seal", super::seal::OPTIONS),
     ("store", super::store::OPTIONS),
+    ("store.privacy", super::privacy::OPTIONS),
     ("lake", super::lake::OPTIONS),
     ("reports", super::reports::OPTIONS),
     ("names", super::names::OPTIONS),

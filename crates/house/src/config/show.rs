@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::conduct::Change;
-use super::{Config, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, raw};
+use super::{Config, LocalParts, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, raw};
 use crate::fault::{Fault, shown};
 use crate::speech::Talk;
 use crate::terminal::{pad, width};
@@ -173,6 +173,16 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     all.extend(tables("sign", "senders", &sign.senders, |sender| {
         [("networks", texts(&sender.networks)), ("users", texts(&sender.users)), ("domains", texts(&sender.domains))]
     }));
+    all.extend(tables("store", "privacy", &store.privacy, |rule| {
+        [
+            ("recipients", texts(&rule.recipients)),
+            ("events", rule.events.into()),
+            ("omit", rule.omit.iter().map(|field| Value::from(field.as_str())).collect()),
+            ("local_parts", rule.local_parts.map(LocalParts::as_str).into()),
+            ("consent", rule.consent.clone().into()),
+            ("days", rule.days.into()),
+        ]
+    }));
     let key = seal.key.as_ref();
     all.extend([
         option("seal", "domain", key.map(|key| key.domain.to_string()).into()),
@@ -197,6 +207,31 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         [("domain", own.domain.to_string().into()), ("sources", texts(&own.sources))]
     }));
     all
+}
+
+/// The options of one section, or of one table of a list, as people are shown them.
+pub(crate) struct InForce {
+    /// The line that opens it.
+    pub(crate) heading: String,
+    /// Each option with its value, empty where it has none, and where that comes from.
+    pub(crate) options: Vec<(&'static str, String, String)>,
+}
+
+/// Lists what is in force, by section.
+pub(crate) fn in_force(config: &Config, talk: &Talk) -> Vec<InForce> {
+    let mut sections: Vec<InForce> = Vec::new();
+    let mut place = None;
+    for option in options(config) {
+        if place.replace((option.section, option.table)) != Some((option.section, option.table)) {
+            sections.push(InForce { heading: option.heading(), options: Vec::new() });
+        }
+        let value = if option.value.is_null() { String::new() } else { option.value.to_string() };
+        let origin = origin(config, &option, talk);
+        sections.iter_mut().next_back().into_iter().for_each(|section| {
+            section.options.push((option.name, value.clone(), origin.clone()));
+        });
+    }
+    sections
 }
 
 /// Writes it as TOML that can be read again; an option without a value is a comment.

@@ -7,9 +7,11 @@ use serde::Deserialize;
 use toml::Spanned;
 
 use super::Faults;
+use super::privacy::{Privacy, RawPrivacy};
 use super::raw::choice;
 use super::sign::read;
 use crate::fault::Fault;
+use crate::lake::Forget;
 
 /// The options.
 pub(super) const OPTIONS: &[&str] =
@@ -33,6 +35,8 @@ pub(super) struct RawStore {
     vault_region: Option<String>,
     /// Where its bucket is asked for.
     vault_endpoint: Option<Spanned<String>>,
+    /// `[[store.privacy]]`
+    privacy: Vec<Spanned<RawPrivacy>>,
 }
 
 /// What an Event keeps of a name before the at sign.
@@ -48,7 +52,7 @@ pub(crate) enum LocalParts {
 
 impl LocalParts {
     /// Every way.
-    const ALL: [LocalParts; 3] = [LocalParts::Hash, LocalParts::Keep, LocalParts::Drop];
+    pub(super) const ALL: [LocalParts; 3] = [LocalParts::Hash, LocalParts::Keep, LocalParts::Drop];
 
     /// Returns the word of the configuration.
     pub(crate) fn as_str(self) -> &'static str {
@@ -57,6 +61,14 @@ impl LocalParts {
             LocalParts::Keep => "keep",
             LocalParts::Drop => "drop",
         }
+    }
+
+    /// Returns the one of two that keeps less.
+    pub(super) fn stricter(self, other: LocalParts) -> LocalParts {
+        let rank = |parts: LocalParts| {
+            [LocalParts::Keep, LocalParts::Hash, LocalParts::Drop].iter().position(|known| *known == parts)
+        };
+        if rank(other) > rank(self) { other } else { self }
     }
 }
 
@@ -77,6 +89,8 @@ pub(crate) struct StoreSection {
     pub(crate) vault_region: String,
     /// Where that bucket is asked for, if not at Amazon's.
     pub(crate) vault_endpoint: Option<String>,
+    /// What is kept otherwise of mails for some recipients.
+    pub(crate) privacy: Vec<Privacy>,
 }
 
 /// Where a shared ledger is: `postgres://…`. It is shown without its password.
@@ -102,6 +116,7 @@ impl Default for StoreSection {
             vault: None,
             vault_region: "us-east-1".to_owned(),
             vault_endpoint: None,
+            privacy: Vec::new(),
         }
     }
 }
@@ -111,6 +126,8 @@ impl StoreSection {
     pub(super) fn check(raw: RawStore, faults: &mut Faults) -> StoreSection {
         let default = StoreSection::default();
         let local_parts = choice(raw.local_parts, "store.local_parts", &LocalParts::ALL, LocalParts::as_str, faults);
+        let privacy = raw.privacy.into_iter();
+        let privacy = privacy.filter_map(|rule| Privacy::check(rule.span(), rule.into_inner(), faults)).collect();
         StoreSection {
             folder: raw.folder.filter(|folder| !folder.is_empty()).map(PathBuf::from),
             events: raw.events.unwrap_or(default.events),
@@ -119,7 +136,17 @@ impl StoreSection {
             vault: raw.vault.and_then(|vault| read(&vault, faults, Bucket::read)),
             vault_region: raw.vault_region.unwrap_or(default.vault_region),
             vault_endpoint: raw.vault_endpoint.and_then(|endpoint| read(&endpoint, faults, read_endpoint)),
+            privacy,
         }
+    }
+
+    /// Returns what is forgotten earlier than the rest.
+    pub(crate) fn forgetting(&self) -> Vec<Forget> {
+        let forget = |rule: &Privacy| {
+            let domains = rule.recipients.iter().map(ToString::to_string).collect();
+            rule.days.map(|days| Forget { domains, days })
+        };
+        self.privacy.iter().filter_map(forget).collect()
     }
 }
 

@@ -107,7 +107,8 @@ fn write_down(gate: &Gate, session: &Session, judged: &Judged, header: &Header<'
         decision,
     };
     gate.clerk.tell(judged, &delivery);
-    if gate.reports.failures {
+    // Whoever wants nothing kept wants nobody told.
+    if gate.reports.failures && gate.clerk.kept(&delivery).events {
         leave_failed(gate, session, judged, header, decision.act);
     }
     id

@@ -16,6 +16,8 @@ use sekisho_mail::verdict::{DkimVerdict, Mechanism};
 use super::decision::{Act, Decision, recipient_domains};
 use super::hearing::Judged;
 use crate::config::LocalParts;
+use crate::config::StoreSection;
+use crate::config::privacy::{Kept, Privacy};
 use crate::events::Events;
 
 /// The most facts whose telling is remembered; beyond them some are told twice, which the lake mends.
@@ -33,6 +35,8 @@ pub(crate) struct Clerk {
     node: String,
     /// What is kept of names before the at sign.
     local_parts: LocalParts,
+    /// What is kept otherwise for some recipients.
+    privacy: Vec<Privacy>,
     /// What hashes of them are made with, so that nobody else can.
     secret: Arc<[u8]>,
     /// The same, ready to use.
@@ -59,9 +63,10 @@ pub(super) struct Delivery<'a> {
 
 impl Clerk {
     /// Makes a clerk who writes for a node.
-    pub(crate) fn new(events: Arc<Events>, node: String, local_parts: LocalParts, secret: Arc<[u8]>) -> Clerk {
+    pub(crate) fn new(events: Arc<Events>, node: String, store: &StoreSection, secret: Arc<[u8]>) -> Clerk {
         let key = hmac::Key::new(hmac::HMAC_SHA256, &secret);
-        Clerk { events, node, local_parts, secret, key, told: Mutex::default() }
+        let (local_parts, privacy) = (store.local_parts, store.privacy.clone());
+        Clerk { events, node, local_parts, privacy, secret, key, told: Mutex::default() }
     }
 
     /// Returns what outlives the configuration.
@@ -74,9 +79,15 @@ impl Clerk {
         if !self.events.are_kept() {
             return;
         }
+        let kept = self.kept(delivery);
+        if !kept.events {
+            return;
+        }
         let at = judged.now.as_microsecond();
-        let facts = self.facts(&judged.facts, at);
-        self.events.record(Event::Mail(Box::new(self.mail(judged, delivery, at, facts))));
+        let facts = if kept.has_facts() { self.facts(&judged.facts, at) } else { Vec::new() };
+        let mut mail = self.mail(judged, delivery, at, facts, kept.local_parts);
+        kept.apply(&mut mail);
+        self.events.record(Event::Mail(Box::new(mail)));
     }
 
     /// Writes down a mail that was judged and its facts, for whoever keeps them himself.
@@ -85,7 +96,17 @@ impl Clerk {
         let facts: Vec<FactEvent> =
             judged.facts.iter().map(|(question, answer)| fact(question, answer, hash(question, answer), at)).collect();
         let hashes = facts.iter().map(|fact| fact.hash).collect();
-        (self.mail(judged, delivery, at, hashes), facts)
+        (self.mail(judged, delivery, at, hashes, self.local_parts), facts)
+    }
+
+    /// Finds what is kept of a mail.
+    pub(super) fn kept(&self, delivery: &Delivery<'_>) -> Kept {
+        let none: [DomainName; 0] = [];
+        if self.privacy.is_empty() {
+            return Kept::of(&[], self.local_parts, none.iter());
+        }
+        let domains = recipient_domains(delivery.recipients);
+        Kept::of(&self.privacy, self.local_parts, domains.iter().flatten())
     }
 
     /// Returns the names of facts, and tells those that were not told today.
@@ -106,7 +127,14 @@ impl Clerk {
     }
 
     /// Makes the row of a mail.
-    fn mail(&self, judged: &Judged, delivery: &Delivery<'_>, at: i64, facts: Vec<FactHash>) -> MailEvent {
+    fn mail(
+        &self,
+        judged: &Judged,
+        delivery: &Delivery<'_>,
+        at: i64,
+        facts: Vec<FactHash>,
+        local_parts: LocalParts,
+    ) -> MailEvent {
         let (verdict, envelope) = (&judged.verdict, &judged.envelope);
         let (local, domain) = parts(envelope.mail_from.as_deref().unwrap_or_default());
         let (dmarc, Decision { act, departs }) = (&verdict.dmarc, delivery.decision);
@@ -118,7 +146,7 @@ impl Clerk {
             client_ip: envelope.client_ip.as_ref().map(ToString::to_string),
             helo: words(envelope.helo.as_deref().unwrap_or_default()),
             mail_from_domain: words(domain).to_ascii_lowercase(),
-            mail_from_local: self.local_part(local),
+            mail_from_local: self.local_part(local, local_parts),
             recipient_domains: recipient_domains(delivery.recipients)
                 .iter()
                 .flatten()
@@ -157,8 +185,8 @@ impl Clerk {
     }
 
     /// Returns what is kept of a name before the at sign.
-    fn local_part(&self, local: &[u8]) -> String {
-        match self.local_parts {
+    fn local_part(&self, local: &[u8], kept: LocalParts) -> String {
+        match kept {
             _ if local.is_empty() => String::new(),
             LocalParts::Drop => String::new(),
             LocalParts::Keep => words(local),

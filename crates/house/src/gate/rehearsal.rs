@@ -41,7 +41,7 @@ impl Rehearsal {
     /// Returns who judges by a configuration, on a node.
     pub(crate) fn new(config: &Config, examiner: Examiner, node: &str, secret: Arc<[u8]>) -> Rehearsal {
         let nowhere = Arc::new(Events::nowhere(Metrics::new().events.clone()));
-        let clerk = Clerk::new(nowhere, node.to_owned(), config.store.local_parts, secret);
+        let clerk = Clerk::new(nowhere, node.to_owned(), &config.store, secret);
         Rehearsal { section: config.gate.clone(), examiner, clerk }
     }
 

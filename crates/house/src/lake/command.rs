@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use serde_json::json;
 
-use super::{Form, Lake, LakeError, LetGo, OpenLake};
+use super::{Forget, Form, Lake, LakeError, LetGo, OpenLake};
 use crate::cli::{LakeArguments, LakeCommand};
 use crate::config::Config;
 use crate::fault::Fault;
@@ -48,6 +48,9 @@ impl LakeArguments {
             LakeCommand::Retain => {
                 let lake = folder.lake(opener(streams)?);
                 let gone = lake.settle().and_then(|()| lake.retain(config.lake)).map_err(said)?;
+                for Forget { domains, days } in config.store.forgetting() {
+                    lake.forget(&domains, days).map_err(said)?;
+                }
                 self.tell_gone(gone, talk, &mut streams.stdout)?;
             }
         }

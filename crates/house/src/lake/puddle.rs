@@ -21,6 +21,8 @@ pub(crate) struct Puddle {
     pub(crate) tidied: Mutex<(u32, u32)>,
     /// What it was told to keep.
     pub(crate) retained: Mutex<Vec<Keep>>,
+    /// What it was told to forget.
+    pub(crate) forgotten: Mutex<Vec<(Vec<String>, u32)>>,
     /// The policy domain of its one mail a day, if it has one.
     pub(crate) policy_domain: Option<&'static str>,
 }
@@ -49,6 +51,11 @@ impl Lake for Puddle {
     fn retain(&self, keep: Keep) -> Result<LetGo, LakeError> {
         self.retained.lock().unwrap().push(keep);
         Ok(LetGo::default())
+    }
+
+    fn forget(&self, domains: &[String], days: u32) -> Result<u64, LakeError> {
+        self.forgotten.lock().unwrap().push((domains.to_vec(), days));
+        Ok(0)
     }
 
     fn query(&self, _: &str, _: Form, _: &mut dyn Write) -> Result<u64, LakeError> {

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use prometheus::IntCounter;
 use tracing::{error, info, warn};
 
-use super::{Keep, Lake};
+use super::{Forget, Keep, Lake};
 
 /// How often somebody looks whether the house closes.
 const LOOK: Duration = Duration::from_millis(100);
@@ -37,12 +37,16 @@ impl Upkeep {
     /// # Errors
     ///
     /// Where the system has no thread for that.
-    pub(crate) fn begin(lake: Arc<dyn Lake>, keep: Keep, failures: IntCounter) -> io::Result<Upkeep> {
+    pub(crate) fn begin(
+        lake: Arc<dyn Lake>,
+        (keep, forget): (Keep, Vec<Forget>),
+        failures: IntCounter,
+    ) -> io::Result<Upkeep> {
         let closing = Arc::new(AtomicBool::new(false));
         let (told, (end, ended)) = (Arc::clone(&closing), channel());
         thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
             let _end = end;
-            keep_up(&*lake, keep, AT_FIRST, (&told, &failures));
+            keep_up(&*lake, (keep, &forget), AT_FIRST, (&told, &failures));
         })?;
         Ok(Upkeep { ended, closing })
     }
@@ -57,7 +61,12 @@ impl Upkeep {
 }
 
 /// Settles and tidies until the house closes.
-fn keep_up(lake: &dyn Lake, keep: Keep, at_first: Duration, (closing, failures): (&AtomicBool, &IntCounter)) {
+fn keep_up(
+    lake: &dyn Lake,
+    kept: (Keep, &[Forget]),
+    at_first: Duration,
+    (closing, failures): (&AtomicBool, &IntCounter),
+) {
     let (mut settle, mut tidy) = (Instant::now(), Instant::now() + at_first);
     while !closing.load(Ordering::Relaxed) {
         let now = Instant::now();
@@ -69,7 +78,7 @@ fn keep_up(lake: &dyn Lake, keep: Keep, at_first: Duration, (closing, failures):
             settle = Instant::now() + SETTLING;
         }
         if now >= tidy {
-            tidy_up(lake, keep, failures);
+            tidy_up(lake, kept, failures);
             tidy = Instant::now() + TIDYING;
         }
         thread::sleep(LOOK);
@@ -77,7 +86,7 @@ fn keep_up(lake: &dyn Lake, keep: Keep, at_first: Duration, (closing, failures):
 }
 
 /// Makes few files of many, and lets old days go.
-fn tidy_up(lake: &dyn Lake, keep: Keep, failures: &IntCounter) {
+fn tidy_up(lake: &dyn Lake, (keep, forget): (Keep, &[Forget]), failures: &IntCounter) {
     if let Err(why) = lake.compact() {
         failures.inc();
         warn!(error = %why, "the files of the lake could not be joined; it is tried again");
@@ -90,6 +99,16 @@ fn tidy_up(lake: &dyn Lake, keep: Keep, failures: &IntCounter) {
             warn!(error = %why, "old days of the lake could not be let go; it is tried again");
         }
     }
+    for Forget { domains, days } in forget {
+        match lake.forget(domains, *days) {
+            Ok(0) => {}
+            Ok(files) => info!(files, days, "forgot what some recipients want forgotten"),
+            Err(why) => {
+                failures.inc();
+                warn!(error = %why, "what some recipients want forgotten is still kept; it is tried again");
+            }
+        }
+    }
 }
 
 #[cfg(test)]
@@ -100,14 +119,16 @@ mod tests {
     #[test]
     fn a_lake_is_settled_at_once_and_tidied_when_its_time_has_come() {
         let (puddle, keep) = (Arc::new(Puddle::default()), Keep { mail: 7, ..Keep::default() });
+        let forget = [Forget { domains: vec!["a.example".to_owned()], days: 7 }];
         let (closing, failures) = (AtomicBool::new(false), IntCounter::new("failures", "failures").unwrap());
         thread::scope(|scope| {
-            scope.spawn(|| keep_up(&*puddle, keep, Duration::from_millis(1), (&closing, &failures)));
-            while puddle.retained.lock().unwrap().is_empty() {
+            scope.spawn(|| keep_up(&*puddle, (keep, &forget), Duration::from_millis(1), (&closing, &failures)));
+            while puddle.forgotten.lock().unwrap().is_empty() {
                 thread::yield_now();
             }
             closing.store(true, Ordering::Relaxed);
         });
+        assert_eq!(puddle.forgotten.lock().unwrap()[..], [(vec!["a.example".to_owned()], 7)]);
         // That compacting fails keeps no old day.
         assert!(failures.get() >= 1, "a puddle cannot compact");
         assert_eq!((*puddle.tidied.lock().unwrap(), &puddle.retained.lock().unwrap()[..]), ((1, 1), &[keep][..]));
@@ -116,8 +137,12 @@ mod tests {
     #[test]
     fn the_end_is_not_waited_for_beyond_what_is_under_way() {
         let puddle = Arc::new(Puddle::default());
-        let upkeep =
-            Upkeep::begin(puddle.clone(), Keep::default(), IntCounter::new("failures", "failures").unwrap()).unwrap();
+        let upkeep = Upkeep::begin(
+            puddle.clone(),
+            (Keep::default(), Vec::new()),
+            IntCounter::new("failures", "failures").unwrap(),
+        )
+        .unwrap();
         let begun = Instant::now();
         upkeep.close();
         assert!(begun.elapsed() < LAST_WORDS && puddle.retained.lock().unwrap().is_empty());

@@ -47,7 +47,7 @@ impl Sentences {
 }
 
 /// The rooms of the desk, in the order of the bar: path, message, and what one needs to enter.
-const ROOMS: [(&str, &str, Need); 8] = [
+const ROOMS: [(&str, &str, Need); 10] = [
     ("/", "desk-today", Need::Look),
     ("/messages", "desk-messages", Need::Look),
     ("/domains", "desk-domains", Need::Look),
@@ -55,6 +55,8 @@ const ROOMS: [(&str, &str, Need); 8] = [
     ("/reports", "desk-reports", Need::Look),
     ("/drop", "desk-drop", Need::Drop),
     ("/start", "desk-start", Need::LookAtHouse),
+    ("/settings", "desk-settings", Need::LookAtHouse),
+    ("/health", "desk-health", Need::LookAtHouse),
     ("/people", "desk-people", Need::ManagePeople),
 ];
 
