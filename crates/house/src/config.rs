@@ -161,6 +161,14 @@ impl Config {
         }
     }
 
+    /// Opens the files that it names with secrets, as the daemon does at its start; names those that cannot be used.
+    fn open_files(&self) -> Result<(), Vec<Fault>> {
+        let mut faults = Office::open(self).err().unwrap_or_default();
+        let refused = crate::http::tls::open(&self.http).err();
+        faults.extend(refused.map(|fault| self.blame("http.certificate", fault)));
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
     /// Returns what is in order and yet probably not what was meant, as ids of messages.
     fn notes(&self) -> Vec<&'static str> {
         let SignSection { listen, keys, senders, .. } = &self.sign;
@@ -171,7 +179,8 @@ impl Config {
             (is_meant && senders.is_empty(), "note-sign-no-sender"),
             (self.serve.user.as_deref().is_some_and(is_nobody), "note-serve-user"),
         ];
-        notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+        let notes = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note);
+        notes.chain(crate::http::tls::doubt(&self.http)).collect()
     }
 
     /// Returns the file that it was read from; nothing where all is default.
@@ -238,7 +247,7 @@ impl ConfigArguments {
         let text = path.map(read).transpose()?.unwrap_or_default();
         // A check looks at the files that are named, too.
         let is_check = matches!(self.what, ConfigCommand::Check);
-        let config = Config::parse(path, &text).and_then(|config| match Office::open(&config) {
+        let config = Config::parse(path, &text).and_then(|config| match config.open_files() {
             Err(faults) if is_check => Err(faults),
             _ => Ok(config),
         });

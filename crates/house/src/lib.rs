@@ -32,6 +32,7 @@ mod held;
 mod help;
 mod http;
 mod intake;
+mod key_file;
 mod lake;
 mod metrics;
 mod names;
@@ -48,6 +49,7 @@ mod speech;
 mod spf_record;
 mod store;
 mod terminal;
+mod tls;
 mod web;
 mod world;
 

@@ -215,3 +215,50 @@ fn the_first_of_the_usual_places_counts_and_none_is_no_fault() {
     let said = folder.call_with("check @gone --zone @zone", "", setting);
     assert!(said.stderr.contains("ファイルがない"), "the configuration names the language: {}", said.stderr);
 }
+
+/// Writes a certificate that is good for some years, and its key.
+fn certificate(folder: &Folder, years: std::ops::Range<i32>) {
+    let mut parameters = rcgen::CertificateParams::new(["desk.example".to_owned()]).unwrap();
+    parameters.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    folder.write("cert.pem", parameters.self_signed(&key).unwrap().pem());
+    folder.write("key.pem", key.serialize_pem());
+    allow(folder, 0o640);
+}
+
+/// Lets the key be read by whom a mode says.
+fn allow(folder: &Folder, mode: u32) {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(folder.path("key.pem"), mode).unwrap();
+}
+
+#[test]
+fn a_certificate_of_the_desk_is_looked_at_before_a_browser_does() {
+    let folder = Folder::new();
+    let files = format!("certificate = {:?}\nkey = {:?}\n", folder.path("cert.pem"), folder.path("key.pem"));
+    folder.write("x.toml", format!("[http]\n{files}"));
+    let check = || folder.call("config check --config @x.toml");
+    certificate(&folder, 2020..2200);
+    assert_eq!((check().exit, check().stderr.as_str()), (0, ""));
+    for (years, said) in [(2020..2021, "has expired: browsers refuse it"), (2190..2200, "is not good yet")] {
+        certificate(&folder, years);
+        assert!(check().exit == 0 && check().stderr.contains(said), "{:?}", check());
+    }
+    allow(&folder, 0o644);
+    let said = check();
+    assert_eq!(said.exit, 1);
+    assert!(
+        said.stderr.starts_with("sekisho: DIR/x.toml:2: the key in `DIR/key.pem` cannot be used: others can"),
+        "{said:?}"
+    );
+    folder.write("key.pem", rcgen::KeyPair::generate().unwrap().serialize_pem());
+    allow(&folder, 0o600);
+    assert!(check().stderr.contains("it was made for another key than that in `DIR/key.pem`"), "{:?}", check());
+    folder.write("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    assert!(check().exit == 1 && check().stderr.contains("the certificate `DIR/cert.pem` cannot be used"));
+    std::fs::remove_file(folder.path("cert.pem")).unwrap();
+    assert!(check().stderr.contains("cert.pem"), "{:?}", check());
+    folder.write("x.toml", "[http]\nkey = \"key.pem\"\n");
+    assert!(check().stderr.contains("x.toml:2: ") && check().stderr.contains("`http.certificate`"), "{:?}", check());
+}

@@ -64,6 +64,7 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
     let Config {
+    let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));
         dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, lake, reports, names, ..
     } = config;
     let mut all = vec![
@@ -103,7 +104,6 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     all.push(option("intake", "lmtp", texts(&intake.lmtp)));
     all.push(option("intake", "host", intake.host.clone().into()));
     all.extend(intake.kinds().map(|(name, patterns)| option("intake", name, texts(patterns))));
-    let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));
     all.extend([
         option("intake", "relays", texts(&intake.relays)),
         option("intake", "trusted_authserv_ids", texts(&intake.trusted_authserv_ids)),
@@ -115,6 +115,8 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("intake", "max_mails", intake.max_mails.into()),
         option("intake", "max_sessions", intake.max_sessions.into()),
         option("intake", "max_sessions_per_client", intake.max_sessions_per_client.into()),
+        option("http", "certificate", file(http.tls.as_ref().map(|tls| tls.certificate.as_path()))),
+        option("http", "key", file(http.tls.as_ref().map(|tls| tls.key.as_path()))),
         option("intake", "mails_per_minute", intake.mails_per_minute.into()),
         option("intake", "idle_seconds", intake.idle.as_secs().into()),
         option("intake", "data_seconds", intake.data.as_secs().into()),

@@ -20,7 +20,7 @@ use seccompiler::{
 };
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, StoreSection};
+use crate::config::{Config, StoreSection, TlsFiles};
 use crate::fault::Fault;
 use crate::gate::InWork;
 use crate::store::make_for;
@@ -150,7 +150,7 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.extend(config.dns.ca_file.clone());
     paths.extend(config.sign.keys.iter().map(|key| key.path.clone()));
     paths.extend(config.seal.key.as_ref().map(|key| key.path.clone()));
-    paths.extend(config.intake.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
+    paths.extend([&config.intake.tls, &config.http.tls].into_iter().flatten().flat_map(of_tls));
     paths.extend(books_elsewhere(&config.store));
     // systemd hands secrets over in a folder of their own (`LoadCredential=`).
     paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
@@ -159,6 +159,17 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.sort();
     paths.dedup();
     paths
+}
+
+/// Returns where certificate and key lie. They are renewed while we run: whatever then has their names, or is what these lead to,
+/// stands in the same folders. A folder at the root of the file system holds more than that, and is not opened.
+fn of_tls(files: &TlsFiles) -> Vec<PathBuf> {
+    let named = [&files.certificate, &files.key];
+    let meant = named.into_iter().filter_map(|path| path.canonicalize().ok());
+    let all: Vec<PathBuf> = named.into_iter().cloned().chain(meant).collect();
+    let folders = all.iter().filter_map(|path| path.parent()).filter(|folder| folder.components().count() > 2);
+    let folders: Vec<PathBuf> = folders.map(Path::to_owned).collect();
+    all.into_iter().chain(folders).collect()
 }
 
 /// Returns what is read to reach books that are not in the data folder: authorities, and passwords in PostgreSQL's own file.

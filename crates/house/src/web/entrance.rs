@@ -1,6 +1,5 @@
 //! The way in: signing in, the second factor, and the links by which somebody gets an account or a new password
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -15,7 +14,7 @@ use super::Desk;
 use super::frame::{Frame, Refusal, Shown, local};
 use super::visitor::{Visitor, value};
 use crate::people::accounts::Welcome;
-use crate::people::command::{address, usual_desk};
+use crate::people::command::address;
 use crate::people::session::Token;
 use crate::people::{SignIn, Trouble};
 
@@ -200,9 +199,9 @@ pub(super) async fn join(
 
 impl Desk {
     /// Returns the link for the first account, where there is nobody yet; a ledger that does not open is logged.
-    pub(crate) async fn first_link(&self, listen: &[SocketAddr]) -> Option<String> {
+    pub(crate) async fn first_link(&self, desk: &str) -> Option<String> {
         match self.people.first_link().await {
-            Ok(link) => link.map(|link| address(&usual_desk(listen), &link)),
+            Ok(link) => link.map(|link| address(desk, &link)),
             Err(why) => {
                 tracing::warn!(error = %why, "the book of people cannot be opened: nobody can sign in at the web desk");
                 None
