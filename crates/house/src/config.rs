@@ -20,6 +20,7 @@ pub(crate) use self::http::HttpSection;
 pub(crate) use self::intake::{AddressPattern, IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
 pub(crate) use self::names::{NamesSection, OwnSource};
+pub(crate) use self::oidc::OidcSection;
 use self::raw::RawConfig;
 pub(crate) use self::reports::{RelayTls, ReportsSection, SmtpRelay};
 pub(crate) use self::seal::SealSection;
@@ -47,6 +48,7 @@ mod log;
 mod names;
 mod nearest;
 pub(crate) mod network;
+pub(crate) mod oidc;
 mod raw;
 mod reports;
 pub(crate) mod seal;
@@ -76,6 +78,8 @@ pub(crate) struct Config {
     pub(crate) sign: SignSection,
     /// Where the daemon can be watched.
     pub(crate) http: HttpSection,
+    /// Who vouches for people.
+    pub(crate) oidc: OidcSection,
     /// Where reports arrive by SMTP.
     pub(crate) intake: IntakeSection,
     /// What it writes down.
@@ -132,6 +136,7 @@ impl Config {
             gate: GateSection::check(sections.gate, &mut faults),
             sign: SignSection::check(sections.sign, &mut faults),
             http: HttpSection::check(sections.http, &mut faults),
+            oidc: OidcSection::check(sections.oidc, &mut faults),
             intake: IntakeSection::check(sections.intake, &mut faults),
             log: LogSection::check(sections.log, &mut faults),
             serve: ServeSection::check(sections.serve, &mut faults),
@@ -166,6 +171,8 @@ impl Config {
         let mut faults = Office::open(self).err().unwrap_or_default();
         let refused = crate::http::tls::open(&self.http).err();
         faults.extend(refused.map(|fault| self.blame("http.certificate", fault)));
+        let refused = crate::oidc::Provider::open(&self.oidc).err();
+        faults.extend(refused.map(|fault| self.blame("oidc.client_secret_file", fault)));
         if faults.is_empty() { Ok(()) } else { Err(faults) }
     }
 

@@ -36,6 +36,7 @@ mod key_file;
 mod lake;
 mod metrics;
 mod names;
+mod oidc;
 mod people;
 mod postfix;
 mod received;

@@ -43,6 +43,7 @@ use crate::http::tls::Secrecy;
 use crate::intake::{Clerk, HouseRules, Intake};
 use crate::lake::{Lake, Upkeep};
 use crate::metrics::Metrics;
+use crate::oidc::Provider;
 use crate::reports::Failures;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
@@ -68,6 +69,7 @@ impl ServeArguments {
         let house_rules = HouseRules::open(&config, &host())?;
         let secrecy = Arc::new(Secrecy::new(http::tls::open(&config.http)?));
         http::tls::warn_of_doubt(&config.http);
+        let provider = Provider::open(&config.oidc)?;
         config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
         confinement::become_user(&config, &in_work)?;
         let source = source(self.dns.as_deref(), &config)?;
@@ -99,6 +101,7 @@ impl ServeArguments {
             let secret = Arc::clone(&books.secret);
             Arc::new(Desk::new(Arc::clone(&front), DeskBooks { archive, lake, open, secret }))
         });
+        desk.iter().for_each(|desk| desk.trust(provider.clone()));
         let mails_handle = mails.handle().clone();
         let daemon = Daemon {
             arguments: self,
@@ -410,6 +413,7 @@ impl Daemon {
         let office = Office::open(&config)?;
         let house_rules = HouseRules::open(&config, &host()).map_err(|fault| vec![fault])?;
         let tls = http::tls::open(&config.http).map_err(|fault| vec![fault])?;
+        let provider = Provider::open(&config.oidc).map_err(|fault| vec![fault])?;
         let (settling, asked) = (Arc::clone(&office), source.clone());
         // The DNS is asked where its connections live.
         let settled = self.mails.spawn(async move {
@@ -418,7 +422,7 @@ impl Daemon {
         });
         let (settled, config) = settled.await.map_err(|_| vec![Fault::new("fault-ours", [])])?;
         settled?;
-        Ok(Prepared { source, office, house_rules: Arc::new(house_rules), tls, config })
+        Ok(Prepared { source, office, house_rules: Arc::new(house_rules), tls, provider, config })
     }
 
     /// Returns where answers come from under a new configuration: with the cache that there is, where that is possible.
@@ -431,7 +435,8 @@ impl Daemon {
 
     /// Puts a configuration in force for all conversations that begin from now on.
     fn put_in_force(&mut self, prepared: Prepared) {
-        let Prepared { source, office, house_rules, tls, config } = prepared;
+        let Prepared { source, office, house_rules, tls, provider, config } = prepared;
+        self.desk.iter().for_each(|desk| desk.trust(provider.clone()));
         self.intake.iter().for_each(|intake| intake.replace(Arc::clone(&house_rules)));
         http::tls::warn_of_doubt(&config.http);
         self.secrecy.replace(tls);
@@ -482,6 +487,8 @@ struct Prepared {
     house_rules: Arc<HouseRules>,
     /// What begins TLS by HTTP.
     tls: Option<TlsAcceptor>,
+    /// Who vouches for people.
+    provider: Option<Arc<Provider>>,
     /// What was written.
     config: Config,
 }

@@ -262,3 +262,48 @@ fn a_certificate_of_the_desk_is_looked_at_before_a_browser_does() {
     folder.write("x.toml", "[http]\nkey = \"key.pem\"\n");
     assert!(check().stderr.contains("x.toml:2: ") && check().stderr.contains("`http.certificate`"), "{:?}", check());
 }
+
+#[test]
+fn a_provider_of_identities_is_whole_and_its_secret_nobody_elses() {
+    let folder = Folder::new();
+    let check = |text: &str| {
+        folder.write("x.toml", text);
+        folder.call("config check --config @x.toml").stderr
+    };
+    let said = check("[oidc]\n\nissuer = \"https://id.example.org\"\n");
+    assert_eq!(
+        said,
+        "sekisho: DIR/x.toml:3: `oidc.client_id` is missing here\nsekisho: DIR/x.toml:3: `oidc.desk` is missing here\n"
+    );
+    let said = check(
+        "[oidc]\nissuer = \"http://id.example.org\"\ndesk = \"https://desk.example.org/sub\"\nscopes = [\"a b\"]\n",
+    );
+    let lines: Vec<&str> = said.lines().filter_map(|line| line.split(':').nth(2)).collect();
+    assert_eq!(lines, ["2", "3", "4"], "{said}");
+    let said = check(
+        "[[oidc.people]]\nrole = \"viewer\"\n[[oidc.people]]\nclaim = \"groups\"\nrole = \"viewer\"\n\
+         [[oidc.people]]\nclaim = \"groups\"\nvalue = \"x\"\n[[oidc.people]]\nclaim = \"groups\"\nvalue = \"x\"\nrole = \"root\"\n",
+    );
+    for (line, name) in
+        [(1, "`oidc.people.claim`"), (4, "`oidc.people.value`"), (6, "`oidc.people.role`"), (12, "`root`")]
+    {
+        let told = said.lines().find(|told| told.contains(&format!("x.toml:{line}: ")));
+        assert!(told.is_some_and(|told| told.contains(name)), "{line}: {said}");
+    }
+    let whole = format!(
+        "[oidc]\nissuer = \"https://id.example.org\"\nclient_id = \"desk\"\ndesk = \"https://desk.example.org\"\nclient_secret_file = {:?}\n",
+        folder.path("key.pem")
+    );
+    folder.write("key.pem", "s3cret\n");
+    allow(&folder, 0o600);
+    assert_eq!(check(&whole), "");
+    allow(&folder, 0o604);
+    assert!(
+        check(&whole).contains("x.toml:5: the key in `DIR/key.pem` cannot be used: others can"),
+        "{}",
+        check(&whole)
+    );
+    folder.write("key.pem", " \n");
+    allow(&folder, 0o600);
+    assert!(check(&whole).contains("x.toml:5: there is no secret in `DIR/key.pem`"), "{}", check(&whole));
+}

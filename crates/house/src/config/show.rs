@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::conduct::Change;
-use super::{Config, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, raw};
+use super::{Config, Mode, OidcSection, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, raw};
 use crate::fault::{Fault, shown};
+use crate::people::access::Scope;
 use crate::speech::Talk;
 use crate::terminal::{pad, width};
 
@@ -63,9 +64,25 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
-    let Config {
     let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));
-        dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, lake, reports, names, ..
+    let Config {
+        dns,
+        check,
+        spf,
+        arc,
+        gate,
+        sign,
+        seal,
+        http,
+        oidc,
+        intake,
+        log,
+        serve,
+        store,
+        lake,
+        reports,
+        names,
+        ..
     } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
@@ -99,7 +116,10 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("sign", "oversigned", texts(&sign.oversigned)),
         option("http", "listen", texts(&http.listen)),
         option("http", "trusted_proxies", texts(&http.trusted_proxies)),
+        option("http", "certificate", file(http.tls.as_ref().map(|tls| tls.certificate.as_path()))),
+        option("http", "key", file(http.tls.as_ref().map(|tls| tls.key.as_path()))),
     ];
+    all.extend(of_oidc(oidc));
     all.push(option("intake", "listen", texts(&intake.listen)));
     all.push(option("intake", "lmtp", texts(&intake.lmtp)));
     all.push(option("intake", "host", intake.host.clone().into()));
@@ -115,8 +135,6 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("intake", "max_mails", intake.max_mails.into()),
         option("intake", "max_sessions", intake.max_sessions.into()),
         option("intake", "max_sessions_per_client", intake.max_sessions_per_client.into()),
-        option("http", "certificate", file(http.tls.as_ref().map(|tls| tls.certificate.as_path()))),
-        option("http", "key", file(http.tls.as_ref().map(|tls| tls.key.as_path()))),
         option("intake", "mails_per_minute", intake.mails_per_minute.into()),
         option("intake", "idle_seconds", intake.idle.as_secs().into()),
         option("intake", "data_seconds", intake.data.as_secs().into()),
@@ -197,6 +215,37 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     ]);
     all.extend(tables("names", "own", &names.own, |own| {
         [("domain", own.domain.to_string().into()), ("sources", texts(&own.sources))]
+    }));
+    all
+}
+
+/// Lists the options of the provider of identities.
+fn of_oidc(section: &OidcSection) -> Vec<Shown> {
+    let option = |name, value| Shown { section: "oidc", table: None, name, value };
+    let provider = section.provider.as_ref();
+    let text = |value: Option<&str>| Value::from(value.map(str::to_owned));
+    let secret = provider.and_then(|one| one.secret.as_ref()).map(|path| path.to_string_lossy().into_owned());
+    let mut all = vec![
+        option("issuer", text(provider.map(|one| &*one.issuer))),
+        option("client_id", text(provider.map(|one| &*one.client))),
+        option("client_secret_file", secret.into()),
+        option("name", text(provider.map(|one| &*one.name))),
+        option("scopes", texts(&section.scopes)),
+        option("desk", text(provider.map(|one| &*one.desk))),
+    ];
+    all.extend(tables("oidc", "people", &section.people, |rule| {
+        let (claim, value) = rule.claim.clone().unzip();
+        let domains = match &rule.scope {
+            Scope::All => Value::Array(Vec::new()),
+            Scope::Domains(names) => texts(names),
+        };
+        [
+            ("claim", claim.into()),
+            ("value", value.into()),
+            ("email_domain", rule.email_domain.as_ref().map(ToString::to_string).into()),
+            ("role", rule.role.word().into()),
+            ("domains", domains),
+        ]
     }));
     all
 }

@@ -151,6 +151,10 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.extend(config.sign.keys.iter().map(|key| key.path.clone()));
     paths.extend(config.seal.key.as_ref().map(|key| key.path.clone()));
     paths.extend([&config.intake.tls, &config.http.tls].into_iter().flatten().flat_map(of_tls));
+    if let Some(provider) = &config.oidc.provider {
+        paths.extend(provider.secret.clone());
+        paths.extend(AUTHORITIES.map(PathBuf::from));
+    }
     paths.extend(books_elsewhere(&config.store));
     // systemd hands secrets over in a folder of their own (`LoadCredential=`).
     paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
@@ -306,5 +310,28 @@ mod tests {
         });
         held.join().unwrap();
         Command::new("/bin/true").status().unwrap();
+    }
+
+    #[test]
+    fn a_certificate_is_found_again_where_it_is_renewed_and_nothing_above_that_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap();
+        let (live, archive) = (top.join("live"), top.join("archive"));
+        [&live, &archive].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        for name in ["cert.pem", "key.pem"] {
+            fs::write(archive.join(name), "").unwrap();
+            std::os::unix::fs::symlink(archive.join(name), live.join(name)).unwrap();
+        }
+        let files = TlsFiles { certificate: live.join("cert.pem"), key: live.join("key.pem") };
+        let open = of_tls(&files);
+        assert!(open.contains(&live) && open.contains(&archive) && open.contains(&archive.join("key.pem")), "{open:?}");
+        assert!(!open.contains(&top));
+        for shallow in ["/cert.pem", "/etc/cert.pem"].map(PathBuf::from) {
+            assert!(
+                of_tls(&TlsFiles { certificate: shallow.clone(), key: shallow.clone() })
+                    .iter()
+                    .all(|one| *one == shallow)
+            );
+        }
     }
 }
