@@ -37,14 +37,19 @@ struct Left {
 impl Scene {
     /// Opens one with these rules.
     async fn open(rules: &str) -> Scene {
+        Scene::open_with(rules, true).await
+    }
+
+    /// Opens one in which both share a secret, or do not.
+    async fn open_with(rules: &str, is_shared: bool) -> Scene {
         let listening = Idp::listen().await;
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("secret");
         std::fs::write(&secret, format!("{SECRET}\n")).unwrap();
         std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let secret = if is_shared { format!("client_secret_file = {secret:?}\n") } else { String::new() };
         let config: Config = config_for_testing(&format!(
-            "[oidc]\nissuer = {:?}\nclient_id = {CLIENT:?}\nclient_secret_file = {secret:?}\nname = \"Example ID\"\n\
-             desk = \"https://desk.example/\"\n{rules}",
+            "[oidc]\nissuer = {:?}\nclient_id = {CLIENT:?}\nname = \"Example ID\"\ndesk = \"https://desk.example/\"\n{secret}{rules}",
             listening.idp.issuer
         ));
         let house = House::open_with(&config).await;
@@ -144,6 +149,25 @@ async fn whoever_a_rule_names_comes_in_by_every_kind_of_key_and_without_a_second
         assert_eq!(scene.done("session.begin").await, [json!({ "by": "oidc" })]);
         assert_eq!(scene.done("person.join").await[0]["by"], "oidc");
     }
+}
+
+#[tokio::test]
+async fn the_desk_proves_who_it_is_as_the_provider_wants_it() {
+    let takes = |ways: Value| Lie { about: json!({ "token_endpoint_auth_methods_supported": ways }), ..Lie::default() };
+    for (ways, proof) in [
+        (json!(null), "basic"),
+        (json!(["client_secret_post", "client_secret_basic"]), "basic"),
+        (json!(["client_secret_post"]), "form"),
+        (json!(["private_key_jwt"]), "basic"),
+    ] {
+        let scene = Scene::open(RULES).await;
+        scene.idp().lie(takes(ways));
+        assert!(scene.enter(&of_group("root")).await.gives().is_some());
+        assert_eq!(*scene.idp().proofs.lock().unwrap(), [proof]);
+    }
+    let public = Scene::open_with(RULES, false).await;
+    assert!(public.enter(&of_group("root")).await.gives().is_some());
+    assert_eq!(*public.idp().proofs.lock().unwrap(), ["nothing"], "PKCE alone");
 }
 
 #[tokio::test]

@@ -92,6 +92,8 @@ pub(super) struct Idp {
     lie: Mutex<Lie>,
     /// The codes that were not turned in yet: what the browser came with, and who it is.
     pub(super) codes: Mutex<HashMap<String, Granted>>,
+    /// How the desk proved who it is.
+    pub(super) proofs: Mutex<Vec<&'static str>>,
     /// How often it was asked for its keys.
     pub(super) keys_asked: AtomicUsize,
     /// How often somebody was led to where it never leads.
@@ -144,6 +146,7 @@ impl Idp {
             edwards: Ed25519KeyPair::generate().unwrap(),
             lie: Mutex::default(),
             codes: Mutex::default(),
+            proofs: Mutex::default(),
             keys_asked: AtomicUsize::new(0),
             led_away: AtomicUsize::new(0),
         });
@@ -268,9 +271,7 @@ async fn token(State(idp): State<Arc<Idp>>, headers: HeaderMap, Form(form): Form
         Turning::Broken => return StatusCode::INTERNAL_SERVER_ERROR.into_response(),
         Turning::Garbage => return "<html>".into_response(),
     }
-    let shown = headers.get("authorization").and_then(|shown| shown.to_str().ok()?.strip_prefix("Basic ")).unwrap();
-    let shown = String::from_utf8(BASE64_STANDARD.decode(shown).unwrap()).unwrap();
-    assert_eq!(shown, "desk+%26+co:s3cret%2F%2B%26", "RFC 6749 §2.3.1");
+    idp.proofs.lock().unwrap().push(proof(&headers, &form));
     assert_eq!(form["grant_type"], "authorization_code");
     let granted = idp.codes.lock().unwrap().remove(&form["code"]);
     let fits = |asked: &HashMap<String, String>| {
@@ -283,6 +284,20 @@ async fn token(State(idp): State<Arc<Idp>>, headers: HeaderMap, Form(form): Form
         }
         None => (StatusCode::BAD_REQUEST, json!({ "error": "invalid_grant" }).to_string()).into_response(),
     }
+}
+
+/// Tells how the desk proved who it is.
+fn proof(headers: &HeaderMap, form: &HashMap<String, String>) -> &'static str {
+    if let Some(shown) = headers.get("authorization").and_then(|shown| shown.to_str().ok()?.strip_prefix("Basic ")) {
+        let shown = String::from_utf8(BASE64_STANDARD.decode(shown).unwrap()).unwrap();
+        assert_eq!(shown, "desk+%26+co:s3cret%2F%2B%26", "RFC 6749 §2.3.1");
+        assert!(!form.contains_key("client_secret") && !form.contains_key("client_id"), "one proof is enough");
+        return "basic";
+    }
+    assert_eq!(form["client_id"], CLIENT);
+    let secret = form.get("client_secret");
+    assert!(secret.is_none_or(|secret| secret == SECRET));
+    if secret.is_some() { "form" } else { "nothing" }
 }
 
 /// Where nobody is ever led.
