@@ -20,6 +20,7 @@ pub(crate) use self::http::HttpSection;
 pub(crate) use self::intake::{AddressPattern, IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
 pub(crate) use self::names::{NamesSection, OwnSource};
+pub(crate) use self::oidc::OidcSection;
 use self::raw::RawConfig;
 pub(crate) use self::reports::{RelayTls, ReportsSection, SmtpRelay};
 pub(crate) use self::seal::SealSection;
@@ -47,6 +48,7 @@ mod log;
 mod names;
 mod nearest;
 pub(crate) mod network;
+pub(crate) mod oidc;
 pub(crate) mod privacy;
 mod raw;
 mod reports;
@@ -77,6 +79,8 @@ pub(crate) struct Config {
     pub(crate) sign: SignSection,
     /// Where the daemon can be watched.
     pub(crate) http: HttpSection,
+    /// Who vouches for people.
+    pub(crate) oidc: OidcSection,
     /// Where reports arrive by SMTP.
     pub(crate) intake: IntakeSection,
     /// What it writes down.
@@ -133,6 +137,7 @@ impl Config {
             gate: GateSection::check(sections.gate, &mut faults),
             sign: SignSection::check(sections.sign, &mut faults),
             http: HttpSection::check(sections.http, &mut faults),
+            oidc: OidcSection::check(sections.oidc, &mut faults),
             intake: IntakeSection::check(sections.intake, &mut faults),
             log: LogSection::check(sections.log, &mut faults),
             serve: ServeSection::check(sections.serve, &mut faults),
@@ -162,6 +167,16 @@ impl Config {
         }
     }
 
+    /// Opens the files that it names with secrets, as the daemon does at its start; names those that cannot be used.
+    fn open_files(&self) -> Result<(), Vec<Fault>> {
+        let mut faults = Office::open(self).err().unwrap_or_default();
+        let refused = crate::http::tls::open(&self.http).err();
+        faults.extend(refused.map(|fault| self.blame("http.certificate", fault)));
+        let refused = crate::oidc::Provider::open(&self.oidc).err();
+        faults.extend(refused.map(|fault| self.blame("oidc.client_secret_file", fault)));
+        if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
     /// Returns what is in order and yet probably not what was meant, as ids of messages.
     fn notes(&self) -> Vec<&'static str> {
         let SignSection { listen, keys, senders, .. } = &self.sign;
@@ -172,7 +187,8 @@ impl Config {
             (is_meant && senders.is_empty(), "note-sign-no-sender"),
             (self.serve.user.as_deref().is_some_and(is_nobody), "note-serve-user"),
         ];
-        notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note).collect()
+        let notes = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note);
+        notes.chain(crate::http::tls::doubt(&self.http)).collect()
     }
 
     /// Returns the file that it was read from; nothing where all is default.
@@ -239,7 +255,7 @@ impl ConfigArguments {
         let text = path.map(read).transpose()?.unwrap_or_default();
         // A check looks at the files that are named, too.
         let is_check = matches!(self.what, ConfigCommand::Check);
-        let config = Config::parse(path, &text).and_then(|config| match Office::open(&config) {
+        let config = Config::parse(path, &text).and_then(|config| match config.open_files() {
             Err(faults) if is_check => Err(faults),
             _ => Ok(config),
         });

@@ -1,7 +1,7 @@
 //! The intake: reports arrive by SMTP or LMTP, and are kept before anybody hears `250`
 //!
 //! [`listener`] takes connections and bounds them. A [`conversation`] moves octets between a socket and `sekisho-wire`, holds the
-//! clocks, and begins TLS ([`tls`]). A mail that is complete goes to the [`desk`]: its Evidence into the vault and synced, then
+//! clocks, and begins TLS ([`crate::tls`]). A mail that is complete goes to the [`desk`]: its Evidence into the vault and synced, then
 //! its row and its first job into the ledger, many mails in one transaction, and only then it is acknowledged. What cannot be kept
 //! is put off, and its sender comes again. TLS reports may be posted by HTTP, too ([`post`]). Nothing is ever sent from here but the replies of SMTP.
 
@@ -10,7 +10,6 @@ mod desk;
 mod listener;
 pub(crate) mod post;
 mod rates;
-mod tls;
 
 use std::sync::Arc;
 
@@ -25,6 +24,7 @@ use crate::door::Roll;
 use crate::fault::Fault;
 use crate::metrics::Metrics;
 use crate::store::Archive;
+use crate::tls;
 pub(crate) use conversation::Broken;
 pub(crate) use desk::{Clerk, Fate};
 pub(crate) use listener::listen;
@@ -81,7 +81,7 @@ impl HouseRules {
     /// Makes ready what a configuration says; reads certificate and key. `host` is how this host is called.
     pub(crate) fn open(config: &Config, host: &str) -> Result<HouseRules, Fault> {
         let section = config.intake.clone();
-        let tls = section.tls.as_ref().map(tls::acceptor).transpose()?;
+        let tls = section.tls.as_ref().map(|files| tls::acceptor(files, &[])).transpose()?;
         let offered = match (&tls, section.require_tls) {
             (None, _) => Tls::None,
             (Some(_), false) => Tls::Offered,

@@ -29,6 +29,7 @@ use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
+use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tracing::{error, info, warn};
 
@@ -38,9 +39,11 @@ use crate::config::{Config, StoreSection};
 use crate::events::{Events, Keeping};
 use crate::fault::Fault;
 use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
+use crate::http::tls::Secrecy;
 use crate::intake::{Clerk, HouseRules, Intake};
 use crate::lake::{Lake, Upkeep};
 use crate::metrics::Metrics;
+use crate::oidc::Provider;
 use crate::reports::Failures;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
@@ -64,6 +67,9 @@ impl ServeArguments {
         // Keys are read before root's privileges go: nobody else may be able to.
         let office = Office::open(&config).map_err(|faults| only_last(faults, talk, streams))?;
         let house_rules = HouseRules::open(&config, &host())?;
+        let secrecy = Arc::new(Secrecy::new(http::tls::open(&config.http)?));
+        http::tls::warn_of_doubt(&config.http);
+        let provider = Provider::open(&config.oidc)?;
         config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
         confinement::become_user(&config, &in_work)?;
         let source = source(self.dns.as_deref(), &config)?;
@@ -91,13 +97,24 @@ impl ServeArguments {
             }
             None => (None, None),
         };
-        let mails_handle = mails.handle().clone();
         let desk = reading.clone().zip(streams.setting.open_lake).map(|((archive, lake), open)| {
             let secret = Arc::clone(&books.secret);
             Arc::new(Desk::new(Arc::clone(&front), DeskBooks { archive, lake, open, secret }))
         });
-        let daemon =
-            Daemon { arguments: self, places, journal, front, config, intake, desk, reading, mails: mails_handle };
+        desk.iter().for_each(|desk| desk.trust(provider.clone()));
+        let mails_handle = mails.handle().clone();
+        let daemon = Daemon {
+            arguments: self,
+            places,
+            journal,
+            front,
+            config,
+            intake,
+            desk,
+            secrecy,
+            reading,
+            mails: mails_handle,
+        };
         let served =
             house.block_on(daemon.serve(sockets, doubts, Clerks { intake: clerk, failures: noting }, talk, streams));
         // A thread that is still at work on a mail is not waited for: that mail had its time.
@@ -227,6 +244,8 @@ struct Daemon {
     intake: Option<Arc<Intake>>,
     /// The web desk, where there are books to show.
     desk: Option<Arc<Desk>>,
+    /// What begins TLS by HTTP.
+    secrecy: Arc<Secrecy>,
     /// Where reports wait to be read, and where their rows go.
     reading: Option<(Archive, Arc<dyn Lake>)>,
     /// The reactor that moves mails, and asks the DNS.
@@ -267,9 +286,11 @@ impl Daemon {
         }
         for socket in sockets.http {
             let listener = TcpListener::from_std(socket.into())?;
-            say("serve-http", listener.local_addr()?)?;
+            let message = if self.config.http.tls.is_some() { "serve-https" } else { "serve-http" };
+            say(message, listener.local_addr()?)?;
             let (front, intake, desk) = (Arc::clone(&self.front), self.intake.clone(), self.desk.clone());
-            watchers.spawn(http::listen(listener, front, intake, desk, no_more_questions.clone()));
+            let secrecy = Arc::clone(&self.secrecy);
+            watchers.spawn(http::listen(listener, front, intake, desk, secrecy, no_more_questions.clone()));
         }
         for (speech, socket) in sockets.intake {
             let Some(intake) = &self.intake else { continue };
@@ -303,7 +324,7 @@ impl Daemon {
         }
         if let Some(desk) = self.desk.as_ref().filter(|_| !self.config.http.listen.is_empty()) {
             // On the terminal, and not in the log: whoever has the link becomes the first admin.
-            if let Some(link) = desk.first_link(&self.config.http.listen).await {
+            if let Some(link) = desk.first_link(&self.config.http.usual_desk()).await {
                 writeln!(streams.stderr, "{}\n{link}", talk.word("serve-first-account"))?;
             }
         }
@@ -364,9 +385,8 @@ impl Daemon {
         }
         let loaded = Config::load(self.arguments.config.as_deref(), &self.places);
         let result = match self.prepare(loaded).await {
-            Ok((source, office, house_rules, config)) => {
-                self.intake.iter().for_each(|intake| intake.replace(Arc::clone(&house_rules)));
-                self.put_in_force(config, source, office);
+            Ok(prepared) => {
+                self.put_in_force(prepared);
                 "done"
             }
             Err(faults) => {
@@ -387,15 +407,14 @@ impl Daemon {
     }
 
     /// Prepares everything that a new configuration needs, or names what forbids it.
-    async fn prepare(
-        &self,
-        loaded: Result<Config, Fault>,
-    ) -> Result<(Source, Arc<Office>, Arc<HouseRules>, Config), Vec<Fault>> {
+    async fn prepare(&self, loaded: Result<Config, Fault>) -> Result<Prepared, Vec<Fault>> {
         let mut config = loaded.map_err(|fault| vec![fault])?;
         config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
         let source = self.source_for(&config).map_err(|fault| vec![fault])?;
         let office = Office::open(&config)?;
         let house_rules = HouseRules::open(&config, &host()).map_err(|fault| vec![fault])?;
+        let tls = http::tls::open(&config.http).map_err(|fault| vec![fault])?;
+        let provider = Provider::open(&config.oidc).map_err(|fault| vec![fault])?;
         let (settling, asked) = (Arc::clone(&office), source.clone());
         // The DNS is asked where its connections live.
         let settled = self.mails.spawn(async move {
@@ -404,7 +423,7 @@ impl Daemon {
         });
         let (settled, config) = settled.await.map_err(|_| vec![Fault::new("fault-ours", [])])?;
         settled?;
-        Ok((source, office, Arc::new(house_rules), config))
+        Ok(Prepared { source, office, house_rules: Arc::new(house_rules), tls, provider, config })
     }
 
     /// Returns where answers come from under a new configuration: with the cache that there is, where that is possible.
@@ -416,7 +435,12 @@ impl Daemon {
     }
 
     /// Puts a configuration in force for all conversations that begin from now on.
-    fn put_in_force(&mut self, config: Config, source: Source, office: Arc<Office>) {
+    fn put_in_force(&mut self, prepared: Prepared) {
+        let Prepared { source, office, house_rules, tls, provider, config } = prepared;
+        self.desk.iter().for_each(|desk| desk.trust(provider.clone()));
+        self.intake.iter().for_each(|intake| intake.replace(Arc::clone(&house_rules)));
+        http::tls::warn_of_doubt(&config.http);
+        self.secrecy.replace(tls);
         self.journal.set(config.log);
         let lasting = self.front.gate().lasting();
         self.front.replace(Gate::new(&config, source, office, lasting));
@@ -447,13 +471,29 @@ impl Daemon {
         let before = std::mem::replace(&mut self.config, config);
         self.config.gate.listen = before.gate.listen;
         self.config.sign.listen = before.sign.listen;
-        self.config.http = before.http;
+        self.config.http.listen = before.http.listen;
         (self.config.intake.listen, self.config.intake.lmtp) = (before.intake.listen, before.intake.lmtp);
         self.config.serve = before.serve;
         self.config.lake = before.lake;
         let (local_parts, privacy) = (self.config.store.local_parts, self.config.store.privacy.clone());
         self.config.store = StoreSection { local_parts, privacy, ..before.store };
     }
+}
+
+/// What a new configuration needs, made ready.
+struct Prepared {
+    /// Where answers come from.
+    source: Source,
+    /// Who signs.
+    office: Arc<Office>,
+    /// The rules of the intake.
+    house_rules: Arc<HouseRules>,
+    /// What begins TLS by HTTP.
+    tls: Option<TlsAcceptor>,
+    /// Who vouches for people.
+    provider: Option<Arc<Provider>>,
+    /// What was written.
+    config: Config,
 }
 
 /// Waits until all tasks have ended, and at the deadline gives up those that have not; tells whether all have.

@@ -13,6 +13,7 @@ mod drop;
 mod entrance;
 mod frame;
 mod health;
+mod identity;
 mod live;
 mod message;
 mod messages;
@@ -35,11 +36,12 @@ use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{MethodRouter, any, get, post};
 use sekisho_core::zone::Zone;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use self::people::{account, audit, everybody, tokens};
 use crate::gate::Front;
 use crate::lake::{Lake, LakeError, OpenLake};
+use crate::oidc::{Provider, Travelled};
 use crate::people::People;
 use crate::people::access::Need;
 use crate::store::{Archive, DataFolder};
@@ -71,6 +73,10 @@ pub(crate) struct Desk {
     people: People,
     /// The sentences.
     speech: frame::Sentences,
+    /// Who vouches for people, where anybody does.
+    provider: watch::Sender<Option<Arc<Provider>>>,
+    /// Who came back from the provider.
+    travelled: Travelled,
 }
 
 impl Desk {
@@ -80,7 +86,19 @@ impl Desk {
         let people = People::of(archive.clone(), secret);
         let folder = archive.folder().clone();
         let (questions, speech, sample) = (Semaphore::new(QUESTIONS), frame::Sentences::new(), Default::default());
-        Desk { front, folder, archive, lake, open, sample, sample_zone: OnceLock::new(), questions, people, speech }
+        let (provider, travelled) = (watch::Sender::new(None), Travelled::default());
+        let sample_zone = OnceLock::new();
+        Desk { front, folder, archive, lake, open, sample, sample_zone, questions, people, speech, provider, travelled }
+    }
+
+    /// Lets another provider vouch for people from now on, or none.
+    pub(crate) fn trust(&self, provider: Option<Arc<Provider>>) {
+        self.provider.send_replace(provider);
+    }
+
+    /// Returns who vouches for people.
+    fn provider(&self) -> Option<Arc<Provider>> {
+        self.provider.borrow().clone()
     }
 
     /// Asks a lake, on a thread that may wait.
@@ -146,6 +164,8 @@ fn rooms() -> Vec<Room> {
         ("/account/password", Need::OwnAccount, post(account::change_password)),
         ("/account/second-factor", Need::OwnAccount, get(account::show_factor).post(account::set_factor)),
         ("/account/second-factor/remove", Need::OwnAccount, post(account::remove_factor)),
+        ("/account/identity", Need::OwnAccount, post(identity::link)),
+        ("/account/identity/remove", Need::OwnAccount, post(identity::unlink)),
         ("/account/sessions/{session}/end", Need::OwnAccount, post(account::end_session)),
         ("/account/tokens", Need::OwnAccount, post(tokens::add)),
         ("/account/tokens/{id}/revoke", Need::OwnAccount, post(tokens::revoke)),
@@ -171,7 +191,10 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         // For everybody: the way in, and what pages are made of.
         .route("/sign-in", get(entrance::door).post(entrance::sign_in))
         .route("/sign-in/code", post(entrance::second_factor))
+        .route("/sign-in/identity", get(identity::leave))
+        .route(crate::oidc::BACK, get(identity::come_back))
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
+        .route("/join/{link}/identity", get(identity::join))
         .route("/look", post(frame::look))
         .route("/{*nowhere}", any(frame::nowhere))
         .route("/assets/{name}", get(assets::give))

@@ -97,10 +97,21 @@ fn what_is_kept_of_some_mail_is_said_and_refused_where_nobody_agreed() {
     folder.write("unasked.toml", rule);
     let said = folder.call("config check --config @unasked.toml");
     assert_eq!(said.exit, 2);
-    assert!(said.stderr.contains("unasked.toml:1: ") && said.stderr.contains("store.privacy.consent"), "{}", said.stderr);
-    folder.write("odd.toml", "[[store.privacy]]\nrecipients = [\"a.example\"]\nomit = [\"subject\"]\n\n[[store.privacy]]\nevents = false\n");
+    assert!(
+        said.stderr.contains("unasked.toml:1: ") && said.stderr.contains("store.privacy.consent"),
+        "{}",
+        said.stderr
+    );
+    folder.write(
+        "odd.toml",
+        "[[store.privacy]]\nrecipients = [\"a.example\"]\nomit = [\"subject\"]\n\n[[store.privacy]]\nevents = false\n",
+    );
     let said = folder.call("config check --config @odd.toml");
-    assert!(said.stderr.contains("odd.toml:3: `subject` is nothing") && said.stderr.contains("odd.toml:5: "), "{}", said.stderr);
+    assert!(
+        said.stderr.contains("odd.toml:3: `subject` is nothing") && said.stderr.contains("odd.toml:5: "),
+        "{}",
+        said.stderr
+    );
 }
 
 #[test]
@@ -231,4 +242,96 @@ fn the_first_of_the_usual_places_counts_and_none_is_no_fault() {
     assert_eq!(said.stdout, "DIR/second.toml is in order\n");
     let said = folder.call_with("check @gone --zone @zone", "", setting);
     assert!(said.stderr.contains("ファイルがない"), "the configuration names the language: {}", said.stderr);
+}
+
+/// Writes a certificate that is good for some years, and its key.
+fn certificate(folder: &Folder, years: std::ops::Range<i32>) {
+    let mut parameters = rcgen::CertificateParams::new(["desk.example".to_owned()]).unwrap();
+    parameters.not_before = rcgen::date_time_ymd(years.start, 1, 1);
+    parameters.not_after = rcgen::date_time_ymd(years.end, 1, 1);
+    let key = rcgen::KeyPair::generate().unwrap();
+    folder.write("cert.pem", parameters.self_signed(&key).unwrap().pem());
+    folder.write("key.pem", key.serialize_pem());
+    allow(folder, 0o640);
+}
+
+/// Lets the key be read by whom a mode says.
+fn allow(folder: &Folder, mode: u32) {
+    let mode = std::os::unix::fs::PermissionsExt::from_mode(mode);
+    std::fs::set_permissions(folder.path("key.pem"), mode).unwrap();
+}
+
+#[test]
+fn a_certificate_of_the_desk_is_looked_at_before_a_browser_does() {
+    let folder = Folder::new();
+    let files = format!("certificate = {:?}\nkey = {:?}\n", folder.path("cert.pem"), folder.path("key.pem"));
+    folder.write("x.toml", format!("[http]\n{files}"));
+    let check = || folder.call("config check --config @x.toml");
+    certificate(&folder, 2020..2200);
+    assert_eq!((check().exit, check().stderr.as_str()), (0, ""));
+    for (years, said) in [(2020..2021, "has expired: browsers refuse it"), (2190..2200, "is not good yet")] {
+        certificate(&folder, years);
+        assert!(check().exit == 0 && check().stderr.contains(said), "{:?}", check());
+    }
+    allow(&folder, 0o644);
+    let said = check();
+    assert_eq!(said.exit, 1);
+    assert!(
+        said.stderr.starts_with("sekisho: DIR/x.toml:2: the key in `DIR/key.pem` cannot be used: others can"),
+        "{said:?}"
+    );
+    folder.write("key.pem", rcgen::KeyPair::generate().unwrap().serialize_pem());
+    allow(&folder, 0o600);
+    assert!(check().stderr.contains("it was made for another key than that in `DIR/key.pem`"), "{:?}", check());
+    folder.write("cert.pem", "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    assert!(check().exit == 1 && check().stderr.contains("the certificate `DIR/cert.pem` cannot be used"));
+    std::fs::remove_file(folder.path("cert.pem")).unwrap();
+    assert!(check().stderr.contains("cert.pem"), "{:?}", check());
+    folder.write("x.toml", "[http]\nkey = \"key.pem\"\n");
+    assert!(check().stderr.contains("x.toml:2: ") && check().stderr.contains("`http.certificate`"), "{:?}", check());
+}
+
+#[test]
+fn a_provider_of_identities_is_whole_and_its_secret_nobody_elses() {
+    let folder = Folder::new();
+    let check = |text: &str| {
+        folder.write("x.toml", text);
+        folder.call("config check --config @x.toml").stderr
+    };
+    let said = check("[oidc]\n\nissuer = \"https://id.example.org\"\n");
+    assert_eq!(
+        said,
+        "sekisho: DIR/x.toml:3: `oidc.client_id` is missing here\nsekisho: DIR/x.toml:3: `oidc.desk` is missing here\n"
+    );
+    let said = check(
+        "[oidc]\nissuer = \"http://id.example.org\"\ndesk = \"https://desk.example.org/sub\"\nscopes = [\"a b\"]\n",
+    );
+    let lines: Vec<&str> = said.lines().filter_map(|line| line.split(':').nth(2)).collect();
+    assert_eq!(lines, ["2", "3", "4"], "{said}");
+    let said = check(
+        "[[oidc.people]]\nrole = \"viewer\"\n[[oidc.people]]\nclaim = \"groups\"\nrole = \"viewer\"\n\
+         [[oidc.people]]\nclaim = \"groups\"\nvalue = \"x\"\n[[oidc.people]]\nclaim = \"groups\"\nvalue = \"x\"\nrole = \"root\"\n",
+    );
+    for (line, name) in
+        [(1, "`oidc.people.claim`"), (4, "`oidc.people.value`"), (6, "`oidc.people.role`"), (12, "`root`")]
+    {
+        let told = said.lines().find(|told| told.contains(&format!("x.toml:{line}: ")));
+        assert!(told.is_some_and(|told| told.contains(name)), "{line}: {said}");
+    }
+    let whole = format!(
+        "[oidc]\nissuer = \"https://id.example.org\"\nclient_id = \"desk\"\ndesk = \"https://desk.example.org\"\nclient_secret_file = {:?}\n",
+        folder.path("key.pem")
+    );
+    folder.write("key.pem", "s3cret\n");
+    allow(&folder, 0o600);
+    assert_eq!(check(&whole), "");
+    allow(&folder, 0o604);
+    assert!(
+        check(&whole).contains("x.toml:5: the key in `DIR/key.pem` cannot be used: others can"),
+        "{}",
+        check(&whole)
+    );
+    folder.write("key.pem", " \n");
+    allow(&folder, 0o600);
+    assert!(check(&whole).contains("x.toml:5: there is no secret in `DIR/key.pem`"), "{}", check(&whole));
 }

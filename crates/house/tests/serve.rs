@@ -3,6 +3,7 @@
 //! It is this test binary started once more, so that it can be signalled and that the kernel holds it alone.
 
 mod mta;
+mod secret;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -63,8 +64,16 @@ struct Daemon {
 impl Daemon {
     /// Starts it with `config.toml` of a folder, and waits until it listens.
     fn start(folder: &Folder, dns: &DnsServer, environment: &[(&str, &str)]) -> Daemon {
+        let mut daemon = Daemon::spawn(folder, "config.toml", dns, environment);
+        daemon.http = daemon.listening("(HTTP) on ");
+        daemon.until("it is ready", |daemon| daemon.get("/readyz").0 == 200);
+        daemon
+    }
+
+    /// Starts it with a configuration of a folder, and waits until MTAs can connect.
+    fn spawn(folder: &Folder, config: &str, dns: &DnsServer, environment: &[(&str, &str)]) -> Daemon {
         let mut command = Command::new(std::env::current_exe().unwrap());
-        command.args(["--exact", CHILD, "--nocapture"]).env(CONFIG, folder.path("config.toml"));
+        command.args(["--exact", CHILD, "--nocapture"]).env(CONFIG, folder.path(config));
         command.env(DNS, dns.address().to_string()).stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
         command.envs(environment.iter().copied());
         let mut child = command.spawn().unwrap();
@@ -76,8 +85,6 @@ impl Daemon {
         let nowhere = SocketAddr::from(([127, 0, 0, 1], 0));
         let mut daemon = Daemon { child, gate: nowhere, http: nowhere, said, reader: Some(reader) };
         daemon.gate = daemon.listening("(milter)");
-        daemon.http = daemon.listening("(HTTP) on ");
-        daemon.until("it is ready", |daemon| daemon.get("/readyz").0 == 200);
         daemon
     }
 

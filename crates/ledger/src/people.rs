@@ -76,6 +76,33 @@ impl Ledger {
         .await
     }
 
+    /// Lets a provider of identities vouch for a person under this subject from now on; false where it is another person's, or
+    /// there is no such person.
+    pub async fn link_person(&self, id: Id, subject: &Subject, now: i64) -> Result<bool, Fault> {
+        /// Whoever has the subject keeps it.
+        const LINK: &str = "UPDATE people SET subject = $2, changed_at = $3 WHERE id = $1 \
+            AND NOT EXISTS (SELECT 1 FROM people WHERE subject = $2 AND id <> $1)";
+        in_time(async {
+            let mut turn = self.writing().await?;
+            let key = Subject::key(&subject.issuer, &subject.subject);
+            let done = sqlx::query(LINK).bind(id.to_string()).bind(key).bind(now).execute(turn.on()).await?;
+            turn.end(done.rows_affected() > 0).await
+        })
+        .await
+    }
+
+    /// Lets nobody vouch for a person any more; false where there is none, or where they have no password and could not come in.
+    pub async fn unlink_person(&self, id: Id, now: i64) -> Result<bool, Fault> {
+        /// Somebody with another way in.
+        const UNLINK: &str = "UPDATE people SET subject = NULL, changed_at = $2 WHERE id = $1 AND password IS NOT NULL";
+        in_time(async {
+            let mut turn = self.writing().await?;
+            let done = sqlx::query(UNLINK).bind(id.to_string()).bind(now).execute(turn.on()).await?;
+            turn.end(done.rows_affected() > 0).await
+        })
+        .await
+    }
+
     /// Changes how a person is called and spoken to; false where there is none.
     pub async fn rename_person(&self, id: Id, name: &str, language: &str, now: i64) -> Result<bool, Fault> {
         /// What the person may change, too.

@@ -73,6 +73,31 @@ fn a_login_and_a_subject_are_one_persons() {
 }
 
 #[test]
+fn an_account_is_linked_with_one_subject_that_is_nobody_elses() {
+    on_both(async |books| {
+        let ledger = books.open().await;
+        let subject = |subject: &str| Subject { issuer: "https://id.test".to_owned(), subject: subject.to_owned() };
+        let (one, other) = (settle(&ledger, "hana").await, settle(&ledger, "jiro").await);
+        assert!(ledger.link_person(one, &subject("1"), NOW + 1).await.unwrap());
+        assert!(ledger.link_person(one, &subject("1"), NOW + 2).await.unwrap(), "it is hers already");
+        assert!(!ledger.link_person(other, &subject("1"), NOW + 3).await.unwrap());
+        assert!(!ledger.link_person(id(), &subject("2"), NOW + 3).await.unwrap(), "nobody");
+        let found = ledger.person_by_subject("https://id.test", "1").await.unwrap().unwrap();
+        assert_eq!((found.id, found.is_vouched_for, found.changed_at), (one, true, NOW + 2));
+        assert!(ledger.link_person(one, &subject("3"), NOW + 4).await.unwrap());
+        assert!(ledger.link_person(other, &subject("1"), NOW + 5).await.unwrap(), "it is free again");
+        assert!(
+            ledger.unlink_person(one, NOW + 6).await.unwrap() && !ledger.unlink_person(id(), NOW + 6).await.unwrap()
+        );
+        assert_eq!(ledger.person_by_subject("https://id.test", "3").await.unwrap(), None);
+        // Whoever has no password would have no way in.
+        let third = NewPerson { subject: Some(subject("4")), password: None, ..somebody("saburo") };
+        assert_eq!(ledger.add_person(&third, Role::Viewer, "").await.unwrap(), Added::New);
+        assert!(!ledger.unlink_person(third.id, NOW + 7).await.unwrap());
+    });
+}
+
+#[test]
 fn what_is_changed_is_changed_and_for_nobody_else() {
     on_both(async |books| {
         let ledger = books.open().await;

@@ -220,22 +220,15 @@ impl IntakeSection {
         }
     }
 
-    /// Checks what TLS stands on: both files, or none of them.
+    /// Checks what TLS stands on, and whether it is demanded.
     fn check_tls(&mut self, raw: &mut RawIntake, faults: &mut Faults) {
-        let missing = |name: &'static str| Fault::new("fault-required", [("name", name.into())]);
-        match (raw.certificate.take(), raw.key.take()) {
-            (Some(certificate), Some(key)) => {
-                let [certificate, key] = [certificate, key].map(|path| PathBuf::from(path.into_inner()));
-                self.tls = Some(TlsFiles { certificate, key });
-            }
-            (Some(certificate), None) => faults.push((certificate.span(), missing("intake.key"))),
-            (None, Some(key)) => faults.push((key.span(), missing("intake.certificate"))),
-            (None, None) => {}
-        }
+        let names = ["intake.certificate", "intake.key"];
+        self.tls = TlsFiles::check(raw.certificate.take(), raw.key.take(), names, faults);
         if let Some(required) = raw.require_tls.take() {
             self.require_tls = *required.get_ref();
             if self.require_tls && self.tls.is_none() {
-                faults.push((required.span(), missing("intake.certificate")));
+                let missing = Fault::new("fault-required", [("name", names[0].into())]);
+                faults.push((required.span(), missing));
             }
         }
     }
@@ -279,6 +272,28 @@ impl IntakeSection {
     /// Tells whether a client is an MTA of ours.
     pub(crate) fn is_relay(&self, client: IpAddr) -> bool {
         network::contain(&self.relays, client)
+    }
+}
+
+impl TlsFiles {
+    /// Checks what TLS stands on: both files, or none of them. `names` are those of the options.
+    pub(super) fn check(
+        certificate: Option<Spanned<String>>,
+        key: Option<Spanned<String>>,
+        names: [&'static str; 2],
+        faults: &mut Faults,
+    ) -> Option<TlsFiles> {
+        let missing = |name: &'static str| Fault::new("fault-required", [("name", name.into())]);
+        match (certificate, key) {
+            (Some(certificate), Some(key)) => {
+                let [certificate, key] = [certificate, key].map(|path| PathBuf::from(path.into_inner()));
+                return Some(TlsFiles { certificate, key });
+            }
+            (Some(certificate), None) => faults.push((certificate.span(), missing(names[1]))),
+            (None, Some(key)) => faults.push((key.span(), missing(names[0]))),
+            (None, None) => {}
+        }
+        None
     }
 }
 

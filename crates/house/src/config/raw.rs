@@ -20,6 +20,7 @@ use super::lake::RawLake;
 use super::log::RawLog;
 use super::names::RawNames;
 use super::nearest::nearest;
+use super::oidc::RawOidc;
 use super::reports::RawReports;
 use super::seal::RawSeal;
 use super::serve::RawServe;
@@ -57,6 +58,8 @@ pub(super) struct RawSections {
     pub(super) sign: RawSign,
     /// `[http]`
     pub(super) http: RawHttp,
+    /// `[oidc]`
+    pub(super) oidc: RawOidc,
     /// `[intake]`
     pub(super) intake: RawIntake,
     /// `[log]`
@@ -88,6 +91,8 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("sign.keys", super::sign::KEY_OPTIONS),
     ("sign.senders", super::sign::SENDER_OPTIONS),
     ("http", super::http::OPTIONS),
+    ("oidc", super::oidc::OPTIONS),
+    ("oidc.people", super::oidc::PEOPLE_OPTIONS),
     ("intake", super::intake::OPTIONS),
     ("log", super::log::OPTIONS),
     ("serve", super::serve::OPTIONS),

@@ -6,8 +6,9 @@ use std::path::Path;
 use serde_json::{Map, Value, json};
 
 use super::conduct::Change;
-use super::{Config, LocalParts, Mode, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, raw};
+use super::{Config, LocalParts, Mode, OidcSection, OnAuthor, OnFailure, OnReject, OnTemperror, Quarantine, raw};
 use crate::fault::{Fault, shown};
+use crate::people::access::Scope;
 use crate::speech::Talk;
 use crate::terminal::{pad, width};
 
@@ -63,8 +64,25 @@ fn texts<T: ToString>(all: &[T]) -> Value {
 /// Lists every option with the value that is in force.
 pub(super) fn options(config: &Config) -> Vec<Shown> {
     let option = |section, name, value| Shown { section, table: None, name, value };
+    let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));
     let Config {
-        dns, check, spf, arc, gate, sign, seal, http, intake, log, serve, store, lake, reports, names, ..
+        dns,
+        check,
+        spf,
+        arc,
+        gate,
+        sign,
+        seal,
+        http,
+        oidc,
+        intake,
+        log,
+        serve,
+        store,
+        lake,
+        reports,
+        names,
+        ..
     } = config;
     let mut all = vec![
         option("dns", "upstreams", texts(&dns.upstreams)),
@@ -98,12 +116,14 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("sign", "oversigned", texts(&sign.oversigned)),
         option("http", "listen", texts(&http.listen)),
         option("http", "trusted_proxies", texts(&http.trusted_proxies)),
+        option("http", "certificate", file(http.tls.as_ref().map(|tls| tls.certificate.as_path()))),
+        option("http", "key", file(http.tls.as_ref().map(|tls| tls.key.as_path()))),
     ];
+    all.extend(of_oidc(oidc));
     all.push(option("intake", "listen", texts(&intake.listen)));
     all.push(option("intake", "lmtp", texts(&intake.lmtp)));
     all.push(option("intake", "host", intake.host.clone().into()));
     all.extend(intake.kinds().map(|(name, patterns)| option("intake", name, texts(patterns))));
-    let file = |path: Option<&Path>| Value::from(path.map(|path| path.to_string_lossy().into_owned()));
     all.extend([
         option("intake", "relays", texts(&intake.relays)),
         option("intake", "trusted_authserv_ids", texts(&intake.trusted_authserv_ids)),
@@ -232,6 +252,37 @@ pub(crate) fn in_force(config: &Config, talk: &Talk) -> Vec<InForce> {
         });
     }
     sections
+}
+
+/// Lists the options of the provider of identities.
+fn of_oidc(section: &OidcSection) -> Vec<Shown> {
+    let option = |name, value| Shown { section: "oidc", table: None, name, value };
+    let provider = section.provider.as_ref();
+    let text = |value: Option<&str>| Value::from(value.map(str::to_owned));
+    let secret = provider.and_then(|one| one.secret.as_ref()).map(|path| path.to_string_lossy().into_owned());
+    let mut all = vec![
+        option("issuer", text(provider.map(|one| &*one.issuer))),
+        option("client_id", text(provider.map(|one| &*one.client))),
+        option("client_secret_file", secret.into()),
+        option("name", text(provider.map(|one| &*one.name))),
+        option("scopes", texts(&section.scopes)),
+        option("desk", text(provider.map(|one| &*one.desk))),
+    ];
+    all.extend(tables("oidc", "people", &section.people, |rule| {
+        let (claim, value) = rule.claim.clone().unzip();
+        let domains = match &rule.scope {
+            Scope::All => Value::Array(Vec::new()),
+            Scope::Domains(names) => texts(names),
+        };
+        [
+            ("claim", claim.into()),
+            ("value", value.into()),
+            ("email_domain", rule.email_domain.as_ref().map(ToString::to_string).into()),
+            ("role", rule.role.word().into()),
+            ("domains", domains),
+        ]
+    }));
+    all
 }
 
 /// Writes it as TOML that can be read again; an option without a value is a comment.

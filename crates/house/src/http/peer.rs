@@ -24,11 +24,11 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
-    /// Finds out where a request comes from that came over a connection with this address.
-    pub(crate) fn of(connected: IpAddr, headers: &HeaderMap, section: &HttpSection) -> Peer {
+    /// Finds out where a request comes from that came over a connection with this address, and with or without TLS.
+    pub(crate) fn of(connected: IpAddr, is_tls: bool, headers: &HeaderMap, section: &HttpSection) -> Peer {
         let connected = connected.to_canonical();
         if !section.trusts(connected) {
-            return Peer { address: connected, is_tls: false };
+            return Peer { address: connected, is_tls };
         }
         let told = list(headers, FOR).map(|one| one.parse::<IpAddr>().ok().map(|address| address.to_canonical()));
         // From the right: what a proxy of ours wrote, then what it was told. The first address that is none of ours is the client.
@@ -40,7 +40,8 @@ impl Peer {
                 Some(None) | None => break,
             }
         }
-        let is_tls = list(headers, PROTO).last().is_some_and(|proto| proto.eq_ignore_ascii_case("https"));
+        // How the proxy speaks to us says nothing of its client, unless it keeps silent.
+        let is_tls = list(headers, PROTO).last().map_or(is_tls, |proto| proto.eq_ignore_ascii_case("https"));
         Peer { address, is_tls }
     }
 }
@@ -57,13 +58,18 @@ mod tests {
 
     /// Finds out where a request comes from, with these fields, where 127.0.0.1 and 192.0.2.0/24 are proxies.
     fn peer(connected: &str, fields: &[(&'static str, &'static str)]) -> (String, bool) {
+        peer_by(connected, false, fields)
+    }
+
+    /// Does so of what came with or without TLS.
+    fn peer_by(connected: &str, is_tls: bool, fields: &[(&'static str, &'static str)]) -> (String, bool) {
         let networks = ["127.0.0.1", "192.0.2.0/24"].map(|text| crate::config::network::read_network(text).unwrap());
         let section = HttpSection { trusted_proxies: networks.into(), ..HttpSection::default() };
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
             headers.append(*name, value.parse().unwrap());
         }
-        let peer = Peer::of(connected.parse().unwrap(), &headers, &section);
+        let peer = Peer::of(connected.parse().unwrap(), is_tls, &headers, &section);
         (peer.address.to_string(), peer.is_tls)
     }
 
@@ -74,6 +80,13 @@ mod tests {
         assert_eq!(peer("::ffff:127.0.0.1", &told), ("198.51.100.1".to_owned(), true));
         assert_eq!(peer("203.0.113.9", &told), ("203.0.113.9".to_owned(), false));
         assert_eq!(peer("127.0.0.1", &[]), ("127.0.0.1".to_owned(), false));
+    }
+
+    #[test]
+    fn what_came_by_tls_did_unless_a_proxy_of_ours_says_otherwise() {
+        assert!(peer_by("203.0.113.9", true, &[(PROTO, "http")]).1, "a client says what it likes");
+        assert!(peer_by("127.0.0.1", true, &[]).1 && peer_by("127.0.0.1", true, &[(PROTO, "https")]).1);
+        assert!(!peer_by("127.0.0.1", true, &[(PROTO, "http")]).1);
     }
 
     #[test]

@@ -118,7 +118,7 @@ impl People {
             Accepted::Done => {}
         }
         let Some(person) = ledger.person(person.id).await? else { return Ok(Welcome::SignIn) };
-        Ok(match self.begin(&ledger, &person, false, None, client).await? {
+        Ok(match self.begin(&ledger, &person, false, None, ("link", client)).await? {
             SignIn::Whole(token) => Welcome::Whole(token),
             _ => Welcome::SignIn,
         })
@@ -295,7 +295,12 @@ impl People {
 
     /// Lets somebody prove again that they know their password: a browser left alone is not its owner. Wrong ones count as when
     /// signing in. Returns why it failed.
-    async fn prove(&self, viewer: &Viewer, password: &str, client: IpAddr) -> Result<Option<Changed>, Trouble> {
+    pub(super) async fn prove(
+        &self,
+        viewer: &Viewer,
+        password: &str,
+        client: IpAddr,
+    ) -> Result<Option<Changed>, Trouble> {
         let ledger = self.ledger().await?;
         let whose = self.counted_login(Login::parse(&viewer.login).as_ref());
         let network = self.counted_network(client);
@@ -315,7 +320,7 @@ impl People {
     async fn begin_anew(&self, viewer: &Viewer, client: IpAddr) -> Result<Changed, Trouble> {
         let ledger = self.ledger().await?;
         let Some(person) = ledger.person(viewer.person).await? else { return Ok(Changed::Wrong) };
-        Ok(match self.begin(&ledger, &person, false, None, client).await? {
+        Ok(match self.begin(&ledger, &person, false, None, ("password", client)).await? {
             SignIn::Whole(token) => Changed::Done(token),
             _ => Changed::Wrong,
         })

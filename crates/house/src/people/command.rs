@@ -1,7 +1,5 @@
 //! `sekisho people`: for whoever has the shell, also beside a running daemon
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-
 use jiff::Timestamp;
 use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
@@ -31,10 +29,10 @@ impl PeopleArguments {
         let archive = Archive::of(folder);
         let people = People::of(archive.clone(), secret);
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let listen = &config.http.listen;
+        let usual = config.http.usual_desk();
         let paint = Paint { on: streams.setting.stdout_colour };
         let said = runtime.block_on(async {
-            let said = self.act(&people, listen, talk, paint).await;
+            let said = self.act(&people, &usual, talk, paint).await;
             archive.close().await;
             said
         })?;
@@ -44,9 +42,9 @@ impl PeopleArguments {
     }
 
     /// Does what is wanted, and returns what is to be said of it.
-    async fn act(&self, people: &People, listen: &[SocketAddr], talk: &Talk, paint: Paint) -> anyhow::Result<String> {
+    async fn act(&self, people: &People, usual: &str, talk: &Talk, paint: Paint) -> anyhow::Result<String> {
         let shell = Actor::default();
-        let desk = |desk: &Option<String>| desk.clone().unwrap_or_else(|| usual_desk(listen));
+        let desk = |desk: &Option<String>| desk.clone().unwrap_or_else(|| usual.to_owned());
         match &self.what {
             PeopleCommand::List => self.list(people, talk, paint).await,
             PeopleCommand::Invite { role, domains, desk: named } => {
@@ -108,18 +106,6 @@ impl PeopleArguments {
 /// Returns the address of a link, at the desk that stands at another address. The page is the same for every kind of link.
 pub(crate) fn address(desk: &str, link: &Token) -> String {
     format!("{desk}/join/{}", link.as_str())
-}
-
-/// Returns where a browser on this machine reaches the desk. Whoever listens everywhere listens here, too.
-pub(crate) fn usual_desk(listen: &[SocketAddr]) -> String {
-    let mut place = listen.first().copied().unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 8080)));
-    if place.ip().is_unspecified() {
-        place.set_ip(match place.ip() {
-            IpAddr::V4(_) => Ipv4Addr::LOCALHOST.into(),
-            IpAddr::V6(_) => Ipv6Addr::LOCALHOST.into(),
-        });
-    }
-    format!("http://{place}")
 }
 
 /// Returns what somebody may see of whom these domains were named.
@@ -192,21 +178,4 @@ fn role(role: Role, talk: &Talk) -> String {
         Role::Admin => "role-admin",
         _ => "role-unknown",
     })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_browser_here_reaches_whoever_listens_everywhere() {
-        for (listen, desk) in [
-            (vec!["0.0.0.0:80".parse().unwrap()], "http://127.0.0.1:80"),
-            (vec!["[::]:8080".parse().unwrap(), "192.0.2.1:1".parse().unwrap()], "http://[::1]:8080"),
-            (vec!["192.0.2.1:8080".parse().unwrap()], "http://192.0.2.1:8080"),
-            (vec![], "http://127.0.0.1:8080"),
-        ] {
-            assert_eq!(usual_desk(&listen), desk);
-        }
-    }
 }

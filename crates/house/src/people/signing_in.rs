@@ -43,7 +43,7 @@ impl People {
             self.rehash(&ledger, &person, password).await?;
         }
         ledger.excuse_attempt(&[whose], &[network]).await?;
-        self.begin(&ledger, &person, person.totp.is_some(), None, client).await
+        self.begin(&ledger, &person, person.totp.is_some(), None, ("password", client)).await
     }
 
     /// Signs somebody in who showed a password before, by the code of their second factor.
@@ -68,7 +68,7 @@ impl People {
             return self.refuse(Login::parse(&person.login).as_ref(), client).await;
         }
         ledger.excuse_attempt(&[whose], &[network]).await?;
-        self.begin(&ledger, &person, false, Some(&token.digest()), client).await
+        self.begin(&ledger, &person, false, Some(&token.digest()), ("second-factor", client)).await
     }
 
     /// Returns who shows this token, which may be that of a session alone. Being seen keeps the session.
@@ -105,14 +105,14 @@ impl People {
         Ok(())
     }
 
-    /// Begins a session, which is always a new one: nobody can have known its token before.
+    /// Begins a session, which is always a new one: nobody can have known its token before. The log says how somebody came in.
     pub(super) async fn begin(
         &self,
         ledger: &Ledger,
         person: &Person,
         is_half: bool,
         replaces: Option<&Digest>,
-        client: IpAddr,
+        (how, client): (&str, IpAddr),
     ) -> Result<SignIn, Trouble> {
         let (token, now) = (Token::new()?, self.now());
         let session = NewSession {
@@ -126,7 +126,7 @@ impl People {
         };
         if !is_half {
             let actor = Actor { person: Some(person.id), client: Some(client) };
-            self.audit(actor, "session.begin", &person.login, &json!({})).await?;
+            self.audit(actor, "session.begin", &person.login, &json!({ "by": how })).await?;
         }
         Ok(match (ledger.begin_session(&session, replaces).await?, is_half) {
             (false, _) => SignIn::Refused,
@@ -160,7 +160,7 @@ impl People {
     }
 
     /// Refuses somebody, and writes that down where the login is anybody's: what is nobody's may be a password in the wrong field.
-    async fn refuse(&self, login: Option<&Login>, client: IpAddr) -> Result<SignIn, Trouble> {
+    pub(super) async fn refuse(&self, login: Option<&Login>, client: IpAddr) -> Result<SignIn, Trouble> {
         if let Some(login) = login
             && self.ledger().await?.person_by_login(login.as_str()).await?.is_some()
         {

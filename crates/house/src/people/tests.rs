@@ -17,6 +17,7 @@ use super::session::{Token, is_form_proof};
 use super::totp::TotpSecret;
 use super::{Actor, People, SignIn};
 use crate::config::StoreSection;
+use crate::oidc::{Journey, Travelled, Wish};
 use crate::store::{Archive, DataFolder};
 use crate::{Setting, Streams, run};
 
@@ -414,4 +415,28 @@ fn the_shell_invites_resets_and_locks_out_beside_a_running_house() {
         let (exit, said, talk) = house.call(command);
         assert_eq!((exit, said.as_str()), (2, ""), "{command}: {talk}");
     }
+}
+
+#[tokio::test]
+async fn a_journey_to_a_provider_ends_after_ten_minutes_and_is_not_taken_up_by_another_house() {
+    let (house, other) = (House::new(), House::new());
+    let journey = Journey::begin(&house.people, Wish::Join("link".to_owned()), "/messages").unwrap();
+    let resume = |people: &People, cookie: &str, state: &str| Journey::resume(people, cookie, state);
+    let taken_up = resume(&house.people, journey.cookie(), &journey.state).unwrap();
+    assert_eq!((taken_up.wish(), taken_up.way()), (&Wish::Join("link".to_owned()), "/messages"));
+    assert_eq!((&taken_up.nonce, &taken_up.verifier), (&journey.nonce, &journey.verifier));
+    let all = [&journey.state, &journey.nonce, &journey.verifier].map(String::as_str);
+    assert!(all[0] != all[1] && all[1] != all[2] && all[2].len() == 43, "{all:?}");
+    assert!(resume(&other.people, journey.cookie(), &journey.state).is_none(), "another secret");
+    for (cookie, state) in
+        [("", ""), (journey.cookie(), ""), (journey.cookie(), &*journey.nonce), ("AAAA", &*journey.state)]
+    {
+        assert!(resume(&house.people, cookie, state).is_none());
+    }
+    let travelled = Travelled::default();
+    assert!(travelled.end(&journey, now()) && !travelled.end(&taken_up, now()));
+    pass(601);
+    assert!(resume(&house.people, journey.cookie(), &journey.state).is_none(), "too late");
+    let long = Journey::begin(&house.people, Wish::Enter, &"/x".repeat(1000)).unwrap();
+    assert!(long.way() == "/" && long.cookie().len() < 4000);
 }

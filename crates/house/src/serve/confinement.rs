@@ -20,7 +20,7 @@ use seccompiler::{
 };
 use tracing::{debug, info, warn};
 
-use crate::config::{Config, StoreSection};
+use crate::config::{Config, StoreSection, TlsFiles};
 use crate::fault::Fault;
 use crate::gate::InWork;
 use crate::store::make_for;
@@ -150,7 +150,11 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.extend(config.dns.ca_file.clone());
     paths.extend(config.sign.keys.iter().map(|key| key.path.clone()));
     paths.extend(config.seal.key.as_ref().map(|key| key.path.clone()));
-    paths.extend(config.intake.tls.iter().flat_map(|tls| [tls.certificate.clone(), tls.key.clone()]));
+    paths.extend([&config.intake.tls, &config.http.tls].into_iter().flatten().flat_map(of_tls));
+    if let Some(provider) = &config.oidc.provider {
+        paths.extend(provider.secret.clone());
+        paths.extend(AUTHORITIES.map(PathBuf::from));
+    }
     paths.extend(books_elsewhere(&config.store));
     // systemd hands secrets over in a folder of their own (`LoadCredential=`).
     paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));
@@ -159,6 +163,17 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
     paths.sort();
     paths.dedup();
     paths
+}
+
+/// Returns where certificate and key lie. They are renewed while we run: whatever then has their names, or is what these lead to,
+/// stands in the same folders. A folder at the root of the file system holds more than that, and is not opened.
+fn of_tls(files: &TlsFiles) -> Vec<PathBuf> {
+    let named = [&files.certificate, &files.key];
+    let meant = named.into_iter().filter_map(|path| path.canonicalize().ok());
+    let all: Vec<PathBuf> = named.into_iter().cloned().chain(meant).collect();
+    let folders = all.iter().filter_map(|path| path.parent()).filter(|folder| folder.components().count() > 2);
+    let folders: Vec<PathBuf> = folders.map(Path::to_owned).collect();
+    all.into_iter().chain(folders).collect()
 }
 
 /// Returns what is read to reach books that are not in the data folder: authorities, and passwords in PostgreSQL's own file.
@@ -295,5 +310,28 @@ mod tests {
         });
         held.join().unwrap();
         Command::new("/bin/true").status().unwrap();
+    }
+
+    #[test]
+    fn a_certificate_is_found_again_where_it_is_renewed_and_nothing_above_that_is_opened() {
+        let folder = tempfile::tempdir().unwrap();
+        let top = folder.path().canonicalize().unwrap();
+        let (live, archive) = (top.join("live"), top.join("archive"));
+        [&live, &archive].iter().for_each(|folder| fs::create_dir(folder).unwrap());
+        for name in ["cert.pem", "key.pem"] {
+            fs::write(archive.join(name), "").unwrap();
+            std::os::unix::fs::symlink(archive.join(name), live.join(name)).unwrap();
+        }
+        let files = TlsFiles { certificate: live.join("cert.pem"), key: live.join("key.pem") };
+        let open = of_tls(&files);
+        assert!(open.contains(&live) && open.contains(&archive) && open.contains(&archive.join("key.pem")), "{open:?}");
+        assert!(!open.contains(&top));
+        for shallow in ["/cert.pem", "/etc/cert.pem"].map(PathBuf::from) {
+            assert!(
+                of_tls(&TlsFiles { certificate: shallow.clone(), key: shallow.clone() })
+                    .iter()
+                    .all(|one| *one == shallow)
+            );
+        }
     }
 }

@@ -1,6 +1,5 @@
 //! The way in: signing in, the second factor, and the links by which somebody gets an account or a new password
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -15,7 +14,7 @@ use super::Desk;
 use super::frame::{Frame, Refusal, Shown, local};
 use super::visitor::{Visitor, value};
 use crate::people::accounts::Welcome;
-use crate::people::command::{address, usual_desk};
+use crate::people::command::address;
 use crate::people::session::Token;
 use crate::people::{SignIn, Trouble};
 
@@ -29,7 +28,7 @@ const HALF: u32 = 300;
 #[serde(default)]
 pub(super) struct Way {
     /// The path.
-    back: String,
+    pub(super) back: String,
 }
 
 /// What somebody shows at the door.
@@ -65,20 +64,22 @@ struct DoorPage<'a> {
     wants_code: bool,
     /// Whether nobody has an account.
     is_empty: bool,
+    /// Who else lets people in, and by which link.
+    identity: Option<(String, String)>,
 }
 
 /// Shows the door.
 pub(super) async fn door(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(way): Query<Way>) -> Shown {
     let frame = &visitor.frame;
     let is_empty = desk.is_empty().await.map_err(|why| closed(frame, &why))?;
-    let back = local(&way.back);
-    Ok(frame.show(&DoorPage { frame, back, login: "", refused: None, wants_code: false, is_empty }))
+    let (back, identity) = (local(&way.back), desk.other_way(&way.back));
+    Ok(frame.show(&DoorPage { frame, back, login: "", refused: None, wants_code: false, is_empty, identity }))
 }
 
 /// Lets somebody in who shows login and password.
 pub(super) async fn sign_in(State(desk): State<Arc<Desk>>, visitor: Visitor, Form(shows): Form<Shows>) -> Shown {
     let signed = desk.people.sign_in(&shows.login, &shows.password, visitor.client).await;
-    answer(&visitor, signed, &shows, false)
+    answer(&desk, &visitor, signed, &shows, false)
 }
 
 /// Lets somebody in who shows the code, too.
@@ -92,14 +93,16 @@ pub(super) async fn second_factor(
         return Ok(Redirect::to("/sign-in").into_response());
     };
     let signed = desk.people.second_factor(&token, &shows.code, visitor.client).await;
-    answer(&visitor, signed, &shows, true)
+    answer(&desk, &visitor, signed, &shows, true)
 }
 
 /// Answers what came of it.
-fn answer(visitor: &Visitor, signed: Result<SignIn, Trouble>, shows: &Shows, is_second: bool) -> Shown {
+fn answer(desk: &Desk, visitor: &Visitor, signed: Result<SignIn, Trouble>, shows: &Shows, is_second: bool) -> Shown {
     let (frame, back) = (&visitor.frame, local(&shows.back));
-    let page =
-        |refused, wants_code| DoorPage { frame, back, login: &shows.login, refused, wants_code, is_empty: false };
+    let page = |refused, wants_code: bool| {
+        let identity = desk.other_way(back).filter(|_| !wants_code);
+        DoorPage { frame, back, login: &shows.login, refused, wants_code, is_empty: false, identity }
+    };
     match signed.map_err(|why| closed(frame, &why))? {
         SignIn::Whole(token) => Ok(let_in(visitor, &token, back)),
         SignIn::SecondFactor(token) => {
@@ -162,13 +165,16 @@ struct JoinPage<'a> {
     name: &'a str,
     /// What was wrong.
     refused: Option<String>,
+    /// Who else could vouch for them, and by which link.
+    identity: Option<(String, String)>,
 }
 
 /// Welcomes somebody with a link.
 pub(super) async fn welcome(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(link): Path<String>) -> Shown {
     let frame = &visitor.frame;
     let (_, is_reset) = desk.invited(frame, &link).await?;
-    Ok(frame.show(&JoinPage { frame, is_reset, login: "", name: "", refused: None }))
+    let identity = desk.other_way_to_join(&link, is_reset);
+    Ok(frame.show(&JoinPage { frame, is_reset, login: "", name: "", refused: None, identity }))
 }
 
 /// Gives somebody with a link their account, or their new password.
@@ -194,15 +200,16 @@ pub(super) async fn join(
         Welcome::Taken => "desk-join-taken",
         Welcome::Weak(_) => "desk-weak",
     };
-    let page = JoinPage { frame, is_reset, login: &joins.login, name: &joins.name, refused: Some(frame.say(refused)) };
+    let (refused, identity) = (Some(frame.say(refused)), desk.other_way_to_join(link.as_str(), is_reset));
+    let page = JoinPage { frame, is_reset, login: &joins.login, name: &joins.name, refused, identity };
     Ok(frame.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page))
 }
 
 impl Desk {
     /// Returns the link for the first account, where there is nobody yet; a ledger that does not open is logged.
-    pub(crate) async fn first_link(&self, listen: &[SocketAddr]) -> Option<String> {
+    pub(crate) async fn first_link(&self, desk: &str) -> Option<String> {
         match self.people.first_link().await {
-            Ok(link) => link.map(|link| address(&usual_desk(listen), &link)),
+            Ok(link) => link.map(|link| address(desk, &link)),
             Err(why) => {
                 tracing::warn!(error = %why, "the book of people cannot be opened: nobody can sign in at the web desk");
                 None
@@ -216,7 +223,7 @@ impl Desk {
     }
 
     /// Returns a link that works, and whether it is for a new password.
-    async fn invited(&self, frame: &Frame, link: &str) -> Result<(Token, bool), Refusal> {
+    pub(super) async fn invited(&self, frame: &Frame, link: &str) -> Result<(Token, bool), Refusal> {
         let link = Token::shown(link).ok_or_else(|| gone(frame))?;
         let found = self.people.invitation(&link).await.map_err(|why| closed(frame, &why))?;
         let invitation = found.ok_or_else(|| gone(frame))?;
@@ -225,7 +232,7 @@ impl Desk {
 }
 
 /// Says that a link does not work.
-fn gone(frame: &Frame) -> Refusal {
+pub(super) fn gone(frame: &Frame) -> Refusal {
     frame.refuse(StatusCode::NOT_FOUND, "desk-join-gone", &frame.say("desk-join-gone-says"))
 }
 

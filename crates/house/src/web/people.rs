@@ -14,17 +14,19 @@ use super::frame::{Frame, Refusal};
 use super::visitor::Visitor;
 use crate::people::Came;
 use crate::people::access::rank;
+use crate::people::accounts::Changed;
 use crate::people::password::{LEAST, MOST, Weak};
+use crate::people::session::Token;
 
 /// Returns whose page it is. Nobody else gets here: rooms are entered by whoever came in.
-fn owner(visitor: &Visitor) -> Result<&Came, Refusal> {
+pub(super) fn owner(visitor: &Visitor) -> Result<&Came, Refusal> {
     let nobody =
         || visitor.frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &visitor.frame.say("desk-not-yours-says"));
     visitor.came.as_ref().ok_or_else(nobody)
 }
 
 /// Says how long to wait.
-fn wait(frame: &Frame, wait: Duration) -> String {
+pub(super) fn wait(frame: &Frame, wait: Duration) -> String {
     // Who comes a moment too early waits again.
     frame.tell("desk-wait", &[("seconds", (wait.as_secs() + 1).into())])
 }
@@ -35,6 +37,16 @@ fn weak(frame: &Frame, weak: Weak) -> String {
         Weak::Short => frame.tell("desk-password-short", &[("least", LEAST.to_string().into())]),
         Weak::Long => frame.tell("desk-password-long", &[("most", MOST.to_string().into())]),
         Weak::Obvious => frame.say("desk-password-obvious"),
+    }
+}
+
+/// Says what came of a change: the token of a new session, or a status and why it was not made.
+pub(super) fn told(frame: &Frame, changed: Changed) -> Result<Token, (StatusCode, String)> {
+    match changed {
+        Changed::Done(token) => Ok(token),
+        Changed::Wrong => Err((StatusCode::FORBIDDEN, frame.say("desk-proof-wrong"))),
+        Changed::Weak(why) => Err((StatusCode::BAD_REQUEST, weak(frame, why))),
+        Changed::Wait(time) => Err((StatusCode::TOO_MANY_REQUESTS, wait(frame, time))),
     }
 }
 

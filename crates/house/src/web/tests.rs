@@ -1,5 +1,8 @@
 //! Every room, for every role, every scope and whoever else knocks; and that nobody sees a neighbour
 
+mod identity;
+mod idp;
+
 use std::path::Path;
 use std::sync::Arc;
 
@@ -94,13 +97,17 @@ fn mail(id: &str, author: &str, recipients: &[&str]) -> Event {
 impl House {
     /// Opens one.
     async fn open() -> House {
+        House::open_with(&Config::load(None, &[]).unwrap()).await
+    }
+
+    /// Opens one with a configuration.
+    async fn open_with(config: &Config) -> House {
         let folder = tempfile::tempdir().unwrap();
         let section = StoreSection { folder: Some(folder.path().to_owned()), ..StoreSection::default() };
         let data = DataFolder::open(&section, &[]).unwrap().unwrap();
         let secret = data.secret().unwrap();
-        let config = Config::load(None, &[]).unwrap();
         let source = sekisho_ask::Source::Facts(Facts::default());
-        let gate = Gate::new(&config, source, Office::open(&config).unwrap(), Lasting::for_testing());
+        let gate = Gate::new(config, source, Office::open(config).unwrap(), Lasting::for_testing());
         let puddle = Puddle::default();
         puddle.kept.lock().unwrap().extend([
             mail("0000000000000000000000000000a001", "sender.example", &[OURS]),

@@ -1,13 +1,10 @@
 //! The keys: read from their files, tried, and found by the author's domain
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::io::{self, Read};
-use std::os::unix::fs::PermissionsExt;
+use std::io::Read;
 use std::path::Path;
 
 use jiff::Timestamp;
-use nix::unistd::geteuid;
 use sekisho_core::name::DomainName;
 use sekisho_mail::body::{BodyHasher, BodyPlan};
 use sekisho_mail::dkim::sign::Signer;
@@ -17,12 +14,11 @@ use sekisho_mail::header::Header;
 use crate::config::sign::KeyTable;
 use crate::config::{Config, SignSection};
 use crate::fault::{Fault, shown};
+use crate::key_file;
 use crate::sign::{KEY_MAX, bad_key, bad_sign};
 
 /// The seconds of a day.
 const DAY: u64 = 24 * 60 * 60;
-/// What nobody but owner and group may do with a key file: others nothing at all, the group nothing but read.
-const TOO_OPEN: u32 = 0o027;
 
 /// The keys, by the domain that they vouch for.
 #[derive(Debug, Default)]
@@ -117,22 +113,9 @@ fn signer(section: &SignSection, table: &KeyTable) -> Result<Signer, Fault> {
 
 /// Reads a key file, unless others could read it as well.
 pub(crate) fn read_key(path: &Path) -> Result<SigningKey, Fault> {
-    let refused = |error: io::Error| match error.kind() {
-        // At the start it may have been root who read it: a reload is not.
-        io::ErrorKind::PermissionDenied => {
-            let user = Fault::new("why-key-denied", [("user", u64::from(geteuid().as_raw()).into())]);
-            Fault::new("fault-read", [("path", shown(path))]).because(user)
-        }
-        _ => Fault::io("fault-read", path, &error),
-    };
-    let file = File::open(path).map_err(refused)?;
-    let mode = file.metadata().map_err(refused)?.permissions().mode() & 0o777;
-    if mode & TOO_OPEN != 0 {
-        let why = Fault::new("why-key-open", [("mode", format!("{mode:04o}").into())]);
-        return Err(Fault::new("fault-key", [("path", shown(path))]).because(why));
-    }
     let mut text = Vec::new();
-    file.take(KEY_MAX).read_to_end(&mut text).map_err(refused)?;
+    let read = key_file::open(path)?.take(KEY_MAX).read_to_end(&mut text);
+    read.map_err(|why| Fault::io("fault-read", path, &why))?;
     SigningKey::from_pem(&String::from_utf8_lossy(&text))
         .map_err(|why| Fault::new("fault-key", [("path", shown(path))]).because(bad_key(why)))
 }

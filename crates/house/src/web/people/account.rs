@@ -16,9 +16,8 @@ use super::super::frame::{Frame, Refusal, Shown};
 use super::super::shown::{self, Moment};
 use super::super::visitor::{Visitor, cookie};
 use super::tokens::TokenLine;
-use super::{Choice, owner, role, roles, wait, weak};
+use super::{Choice, owner, role, roles, told};
 use crate::people::access::{Scope, Viewer};
-use crate::people::accounts::Changed;
 use crate::people::totp::TotpSecret;
 use crate::people::{Came, Trouble};
 
@@ -43,6 +42,10 @@ pub(super) struct AccountPage<'a> {
     has_password: bool,
     /// Whether they have a second factor.
     has_second_factor: bool,
+    /// What the provider of identities is called, where there is one.
+    provider: Option<String>,
+    /// Whether it vouches for them.
+    is_vouched_for: bool,
     /// Their sessions.
     sessions: Vec<SessionLine>,
     /// Their tokens.
@@ -106,7 +109,9 @@ impl<'a> AccountPage<'a> {
             role: role(frame, viewer.role),
             domains,
             has_password: person.as_ref().is_some_and(|person| person.password.is_some()),
-            has_second_factor: person.is_some_and(|person| person.totp.is_some()),
+            has_second_factor: person.as_ref().is_some_and(|person| person.totp.is_some()),
+            provider: desk.provider().map(|provider| provider.name().to_owned()),
+            is_vouched_for: person.is_some_and(|person| person.is_vouched_for),
             sessions: desk.people.sessions(viewer).await?.iter().map(line).collect(),
             tokens: desk.people.tokens(viewer).await?.iter().map(|token| TokenLine::of(frame, token)).collect(),
             roles: roles(frame, viewer.role, sekisho_ledger::Role::Viewer),
@@ -132,7 +137,7 @@ pub(in crate::web) async fn show(
     Query(Done { done }): Query<Done>,
 ) -> Shown {
     let (frame, came) = (&visitor.frame, owner(&visitor)?);
-    let known = ["name", "password", "second-factor", "token", "session"];
+    let known = ["name", "password", "second-factor", "token", "session", "identity"];
     let done = known.contains(&done.as_str()).then(|| frame.say(&format!("desk-account-done-{done}")));
     let outcome = Outcome { done, ..Outcome::default() };
     let page = AccountPage::of(&desk, frame, came, outcome).await.map_err(|why| closed(frame, &why))?;
@@ -287,18 +292,8 @@ pub(in crate::web) async fn end_session(
     Ok(Redirect::to("/account?done=session").into_response())
 }
 
-/// Says what came of a change: the token of a new session, or a status and why it was not made.
-fn told(frame: &Frame, changed: Changed) -> Result<crate::people::session::Token, (StatusCode, String)> {
-    match changed {
-        Changed::Done(token) => Ok(token),
-        Changed::Wrong => Err((StatusCode::FORBIDDEN, frame.say("desk-proof-wrong"))),
-        Changed::Weak(why) => Err((StatusCode::BAD_REQUEST, weak(frame, why))),
-        Changed::Wait(time) => Err((StatusCode::TOO_MANY_REQUESTS, wait(frame, time))),
-    }
-}
-
 /// Shows the page again, and why something was not done.
-pub(super) async fn refused(
+pub(in crate::web) async fn refused(
     desk: &Desk,
     frame: &Frame,
     came: &Came,

@@ -17,7 +17,7 @@ use super::super::visitor::Visitor;
 use super::{Choice, owner, roles};
 use crate::people::Came;
 use crate::people::access::Scope;
-use crate::people::command::{address, usual_desk};
+use crate::people::command::address;
 use crate::people::session::Token;
 
 /// How many people a page lists.
@@ -180,7 +180,7 @@ pub(in crate::web) async fn reset(
 async fn show_link(desk: &Desk, frame: &Frame, came: &Came, link: &Token, headers: &HeaderMap) -> Shown {
     let origin =
         headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).filter(|origin| origin.starts_with("http"));
-    let place = origin.map_or_else(|| usual_desk(&desk.front.gate().config.http.listen), str::to_owned);
+    let place = origin.map_or_else(|| desk.front.gate().config.http.usual_desk(), str::to_owned);
     page(desk, frame, came, None, Outcome { link: Some(address(&place, link)), refused: None }).await
 }
 
