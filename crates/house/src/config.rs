@@ -45,7 +45,7 @@ mod intake;
 mod lake;
 mod log;
 mod names;
-mod nearest;
+pub(crate) mod nearest;
 pub(crate) mod network;
 mod raw;
 mod reports;

@@ -24,6 +24,7 @@ use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::peer::Peer;
+use crate::api;
 use crate::gate::Front;
 use crate::intake::{self, Intake};
 use crate::web::{self, Desk};
@@ -51,6 +52,7 @@ fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<&Arc<Desk
         .route("/metrics", get(metrics))
         .with_state(front)
         .merge(reports)
+        .merge(desk.map(api::router).unwrap_or_default())
         .merge(desk.map(web::router).unwrap_or_default())
 }
 

@@ -19,6 +19,7 @@ use crate::fault::Fault;
 use crate::speech::Talk;
 use crate::terminal::Paint;
 
+mod api;
 mod check;
 mod cli;
 mod cluster;
@@ -37,6 +38,7 @@ mod metrics;
 mod names;
 mod people;
 mod postfix;
+mod recall;
 mod received;
 mod refusal;
 mod reports;
