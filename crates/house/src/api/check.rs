@@ -13,7 +13,7 @@ use utoipa::openapi::path::{Parameter, ParameterIn};
 use super::asked::{Asked, Field, Kind};
 use super::caller::Caller;
 use super::problem::{Answer, NO_MAIL, Problem};
-use super::shape::{Bodies, CheckShape, Refusals};
+use super::shape::{Bodies, CheckShape, Refusals, Unjudged};
 use super::told::{of_kind, written};
 use crate::check::judge::Judge;
 use crate::check::told;
@@ -43,8 +43,9 @@ impl utoipa::IntoParams for Parameters {
 }
 
 /// Judges a mail, and tells what it proves as `sekisho check --json --steps all` does. It is not kept.
-#[utoipa::path(post, path = "/api/v1/check", operation_id = "check", tag = "judging", params(Parameters), request_body(content = String, content_type = "message/rfc822", description = "The mail, at most 26 MiB."),
-    responses((status = 200, description = "What the mail proves.", body = CheckShape), (status = 422, description = "The body is no mail.", body = super::problem::Told, content_type = "application/problem+json"), Refusals, Bodies))]
+#[utoipa::path(post, path = "/api/v1/check", operation_id = "check", tag = "judging",
+    params(Parameters), request_body(content = String, content_type = "message/rfc822", description = "The mail, at most 26 MiB."),
+    responses((status = 200, description = "What the mail proves.", body = CheckShape), Refusals, Bodies, Unjudged))]
 pub(super) async fn judge(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,

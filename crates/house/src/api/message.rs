@@ -17,7 +17,7 @@ use super::asked::Asked;
 use super::caller::Caller;
 use super::messages::Signature;
 use super::problem::{Answer, BAD_BODY, BAD_RECORDS, NO_MESSAGE, Problem, no_answer};
-use super::shape::{Bodies, FactShape, Ids, Records, Refusals, StepShape};
+use super::shape::{Bodies, FactShape, Ids, Missing, Refusals, StepShape, Unjudged};
 use super::told::{self, body, told};
 use crate::check::json;
 use crate::people::access::Scope;
@@ -165,7 +165,7 @@ struct DmarcTold {
 
 /// Tells one message, as the page *Message* does.
 #[utoipa::path(get, path = "/api/v1/messages/{id}", operation_id = "message", tag = "messages", params(Ids),
-    responses((status = 200, description = "The message.", body = Message), (status = 404, description = "There is none, or not for this caller.", body = super::problem::Told, content_type = "application/problem+json"), Refusals))]
+    responses((status = 200, description = "The message.", body = Message), Missing, Refusals))]
 pub(super) async fn tell(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,
@@ -224,8 +224,9 @@ struct Outcome {
 }
 
 /// Judges a message of the books again, with other records. Nothing is kept of it.
-#[utoipa::path(post, path = "/api/v1/messages/{id}/what-if", operation_id = "whatIf", tag = "messages", params(Ids), request_body(content = WhatIf),
-    responses((status = 200, description = "What would change.", body = WhatIfTold), (status = 404, description = "There is none, or not for this caller.", body = super::problem::Told, content_type = "application/problem+json"), Refusals, Bodies, Records))]
+#[utoipa::path(post, path = "/api/v1/messages/{id}/what-if", operation_id = "whatIf", tag = "messages",
+    params(Ids), request_body(content = WhatIf),
+    responses((status = 200, description = "What would change.", body = WhatIfTold), Missing, Refusals, Bodies, Unjudged))]
 pub(super) async fn what_if(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,

@@ -139,7 +139,8 @@ pub(super) struct Signature {
 /// A mail that is judged while somebody turns pages is not on them: the next page goes on behind the last row, within the span
 /// of time of the first page. Of a caller with a scope only mails are listed whose recipients all lie in it.
 #[utoipa::path(get, path = "/api/v1/messages", operation_id = "messages", tag = "messages", params(Parameters),
-    responses((status = 200, description = "A page of messages.", body = Messages, headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"` (RFC 8288); absent on the last one."))), Refusals, Lists))]
+    responses((status = 200, description = "A page of messages.", body = Messages,
+        headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"` (RFC 8288); absent on the last one."))), Refusals, Lists))]
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,

@@ -13,7 +13,7 @@ use super::asked::{Asked, Field, Kind};
 use super::caller::Caller;
 use super::cursor::Place;
 use super::problem::{Answer, BAD_CURSOR, NO_ANSWER, NO_REPORT, Problem, no_answer};
-use super::shape::{Ids, Lists, Refusals};
+use super::shape::{Ids, Lists, Missing, Refusals};
 use super::told::{self, page, told};
 use crate::lake::LakeError;
 use crate::people::access::Scope;
@@ -90,7 +90,8 @@ struct ReportLine {
 ///
 /// A page may be shorter than `limit` though there is a next one: a caller with a scope is told only of domains of theirs.
 #[utoipa::path(get, path = "/api/v1/reports", operation_id = "reports", tag = "reports", params(Parameters),
-    responses((status = 200, description = "A page of reports.", body = Reports, headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"` (RFC 8288); absent on the last one."))), Refusals, Lists))]
+    responses((status = 200, description = "A page of reports.", body = Reports,
+        headers(("Link" = Option<String>, description = "The next page, with `rel=\"next\"` (RFC 8288); absent on the last one."))), Refusals, Lists))]
 pub(super) async fn list(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,
@@ -212,7 +213,7 @@ struct Part {
 
 /// Tells one report that came, as the page *Report* does, but for its evidence.
 #[utoipa::path(get, path = "/api/v1/reports/{id}", operation_id = "report", tag = "reports", params(Ids),
-    responses((status = 200, description = "The report.", body = ReportTold), (status = 404, description = "There is none, or not for this caller.", body = super::problem::Told, content_type = "application/problem+json"), Refusals))]
+    responses((status = 200, description = "The report.", body = ReportTold), Missing, Refusals))]
 pub(super) async fn tell(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,
@@ -271,7 +272,7 @@ impl Part {
 
 /// Gives the evidence of a report as it came. Each look is written into the audit log before it is answered.
 #[utoipa::path(get, path = "/api/v1/reports/{id}/evidence", operation_id = "evidence", tag = "reports", params(Ids),
-    responses((status = 200, description = "The octets, as a file.", body = String, content_type = "application/octet-stream"), (status = 404, description = "There is none, or not for this caller.", body = super::problem::Told, content_type = "application/problem+json"), Refusals))]
+    responses((status = 200, description = "The octets, as a file.", body = String, content_type = "application/octet-stream"), Missing, Refusals))]
 pub(super) async fn evidence(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,

@@ -18,8 +18,10 @@ pub(super) struct Refusals;
 pub(super) struct Lists;
 /// What a room with a body may.
 pub(super) struct Bodies;
-/// What a room that takes records may.
-pub(super) struct Records;
+/// What a room may that judges what it is given.
+pub(super) struct Unjudged;
+/// What a room about one thing may.
+pub(super) struct Missing;
 
 /// Answers by their status.
 type Responses = BTreeMap<String, RefOr<Response>>;
@@ -54,9 +56,15 @@ impl IntoResponses for Bodies {
     }
 }
 
-impl IntoResponses for Records {
+impl IntoResponses for Unjudged {
     fn responses() -> Responses {
-        [refusal(422, "The records cannot be read, or cannot be judged.")].into()
+        [refusal(422, "The mail or the records cannot be read, or cannot be judged.")].into()
+    }
+}
+
+impl IntoResponses for Missing {
+    fn responses() -> Responses {
+        [refusal(404, "There is no such thing, or not for this caller.")].into()
     }
 }
 

@@ -14,7 +14,7 @@ use super::caller::Caller;
 use super::domains::{MOST_DAYS, USUAL_DAYS, over};
 use super::message::MOST_RECORDS;
 use super::problem::{Answer, BAD_BODY, BAD_RECORDS, NO_ANSWER, NOT_YOURS, NOTHING_KNOWN, Problem, no_answer};
-use super::shape::{Bodies, Records, Refusals, SimulationShape};
+use super::shape::{Bodies, Missing, Refusals, SimulationShape, Unjudged};
 use super::told::{body, written};
 use crate::fault::Fault;
 use crate::lake::LakeError;
@@ -44,8 +44,9 @@ fn usual() -> u32 {
 
 /// Judges what receivers told and the gate saw as if other records were published, and tells it as `sekisho simulate --json` does.
 /// Nothing is kept of it.
-#[utoipa::path(post, path = "/api/v1/simulate", operation_id = "simulate", tag = "judging", request_body(content = Proposal),
-    responses((status = 200, description = "What would become of every stream.", body = SimulationShape), (status = 404, description = "Nothing is known of the domain.", body = super::problem::Told, content_type = "application/problem+json"), Refusals, Bodies, Records))]
+#[utoipa::path(post, path = "/api/v1/simulate", operation_id = "simulate", tag = "judging",
+    request_body(content = Proposal),
+    responses((status = 200, description = "What would become of every stream.", body = SimulationShape), Missing, Refusals, Bodies, Unjudged))]
 pub(super) async fn judge(
     State(desk): State<Arc<Desk>>,
     Extension(caller): Extension<Caller>,
