@@ -44,7 +44,7 @@ impl utoipa::IntoParams for Parameters {
 
 /// Judges a mail, and tells what it proves as `sekisho check --json --steps all` does. It is not kept.
 #[utoipa::path(post, path = "/api/v1/check", operation_id = "check", tag = "judging",
-    params(Parameters), request_body(content = String, content_type = "message/rfc822", description = "The mail, at most 26 MiB."),
+    params(Parameters), request_body(content = serde_json::Value, content_type = "message/rfc822", description = "The mail, at most 26 MiB."),
     responses((status = 200, description = "What the mail proves.", body = CheckShape), Refusals, Bodies, Unjudged))]
 pub(super) async fn judge(
     State(desk): State<Arc<Desk>>,
