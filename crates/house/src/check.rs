@@ -14,6 +14,7 @@ use sekisho_mail::verdict::Action;
 use tokio::runtime::Runtime;
 use tokio::task::JoinHandle;
 
+pub(crate) use self::desk::told;
 use self::desk::{Desk, Told};
 use self::input::{Input, Mail};
 pub(crate) use self::options::read_zone;
@@ -29,7 +30,7 @@ mod desk;
 mod facts_file;
 mod from_field;
 mod input;
-mod json;
+pub(crate) mod json;
 pub(crate) mod judge;
 pub(crate) mod mbox;
 mod options;

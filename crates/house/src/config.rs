@@ -46,7 +46,7 @@ mod intake;
 mod lake;
 mod log;
 mod names;
-mod nearest;
+pub(crate) mod nearest;
 pub(crate) mod network;
 pub(crate) mod oidc;
 pub(crate) mod privacy;

@@ -32,6 +32,7 @@ use tracing::{debug, warn};
 
 use self::peer::Peer;
 use self::tls::{Begun, Secrecy};
+use crate::api;
 use crate::gate::Front;
 use crate::intake::{self, Intake};
 use crate::web::{self, Desk};
@@ -61,6 +62,7 @@ fn router(front: Arc<Front>, intake: Option<Arc<Intake>>, desk: Option<&Arc<Desk
         .route("/metrics", get(metrics))
         .with_state(front)
         .merge(reports)
+        .merge(desk.map(api::router).unwrap_or_default())
         .merge(desk.map(web::router).unwrap_or_default())
 }
 

@@ -19,6 +19,7 @@ use crate::fault::Fault;
 use crate::speech::Talk;
 use crate::terminal::Paint;
 
+mod api;
 mod check;
 mod cli;
 mod cluster;
@@ -39,6 +40,7 @@ mod names;
 mod oidc;
 mod people;
 mod postfix;
+mod recall;
 mod received;
 mod refusal;
 mod reports;

@@ -58,11 +58,19 @@ impl Talk {
     }
 }
 
-/// Returns the message files of one language: those of the commands and those of the desk.
-fn files(lang: Lang) -> [&'static str; 2] {
+/// Returns the message files of one language: those of the commands, of the desk and of the API.
+fn files(lang: Lang) -> [&'static str; 3] {
     match lang {
-        Lang::En => [include_str!("../speech/en.ftl"), include_str!("../speech/desk.en.ftl")],
-        Lang::Ja => [include_str!("../speech/ja.ftl"), include_str!("../speech/desk.ja.ftl")],
+        Lang::En => [
+            include_str!("../speech/en.ftl"),
+            include_str!("../speech/desk.en.ftl"),
+            include_str!("../speech/api.en.ftl"),
+        ],
+        Lang::Ja => [
+            include_str!("../speech/ja.ftl"),
+            include_str!("../speech/desk.ja.ftl"),
+            include_str!("../speech/api.ja.ftl"),
+        ],
     }
 }
 

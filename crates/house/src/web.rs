@@ -7,27 +7,27 @@
 mod assets;
 mod books;
 mod chart;
-mod domain;
+pub(crate) mod domain;
 mod drawing;
-mod drop;
+pub(crate) mod drop;
 mod entrance;
 mod frame;
 mod health;
 mod identity;
 mod live;
 mod message;
-mod messages;
+pub(crate) mod messages;
 mod people;
-mod reports;
+pub(crate) mod reports;
 mod seen;
 mod settings;
 mod shown;
 mod simulator;
 mod start;
 #[cfg(test)]
-mod tests;
-mod today;
-mod visitor;
+pub(crate) mod tests;
+pub(crate) mod today;
+pub(crate) mod visitor;
 
 use std::sync::{Arc, OnceLock};
 
@@ -35,6 +35,7 @@ use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use axum::routing::{MethodRouter, any, get, post};
+use sekisho_core::speech::Lang;
 use sekisho_core::zone::Zone;
 use tokio::sync::{Semaphore, watch};
 
@@ -44,23 +45,24 @@ use crate::lake::{Lake, LakeError, OpenLake};
 use crate::oidc::{Provider, Travelled};
 use crate::people::People;
 use crate::people::access::Need;
+use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
 
 /// How many questions to the lake are under way at a time: mails go before readers.
 const QUESTIONS: usize = 2;
 /// The longest request body, in octets; a mail that is dropped may be longer ([`mod@drop`]).
-const BODY: usize = 64 << 10;
+pub(crate) const BODY: usize = 64 << 10;
 
 /// What every page is made of.
 pub(crate) struct Desk {
     /// The daemon.
-    front: Arc<Front>,
+    pub(crate) front: Arc<Front>,
     /// The data folder.
     folder: DataFolder,
     /// Reports.
-    archive: Archive,
+    pub(crate) archive: Archive,
     /// Events.
-    lake: Arc<dyn Lake>,
+    pub(crate) lake: Arc<dyn Lake>,
     /// What opens a lake.
     open: OpenLake,
     /// The books of the sample day, once they are open.
@@ -68,9 +70,9 @@ pub(crate) struct Desk {
     /// The DNS of the sample day, once it was needed.
     sample_zone: OnceLock<Zone>,
     /// Who may ask the lake just now.
-    questions: Semaphore,
+    pub(crate) questions: Semaphore,
     /// Who may come in.
-    people: People,
+    pub(crate) people: People,
     /// The sentences.
     speech: frame::Sentences,
     /// Who vouches for people, where anybody does.
@@ -101,8 +103,13 @@ impl Desk {
         self.provider.borrow().clone()
     }
 
+    /// Returns the sentences of a language.
+    pub(crate) fn talk(&self, lang: Lang) -> Arc<Talk> {
+        self.speech.of(lang)
+    }
+
     /// Asks a lake, on a thread that may wait.
-    async fn ask<T: Send + 'static>(
+    pub(crate) async fn ask<T: Send + 'static>(
         &self,
         lake: Arc<dyn Lake>,
         question: impl FnOnce(&dyn Lake) -> Result<T, LakeError> + Send + 'static,

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may end there")]
 
 mod account;
+mod api;
 mod arc_suite;
 mod check;
 mod cluster;

@@ -2,7 +2,7 @@
 //!
 //! It is this test binary started once more, so that it can be signalled and that the kernel holds it alone.
 
-mod mta;
+pub(crate) mod mta;
 mod secret;
 
 use std::collections::BTreeSet;
@@ -44,17 +44,17 @@ const FILES: &str = "SEKISHO_SERVE_FILES";
 const STALLED: Duration = Duration::from_secs(120);
 
 /// Addresses that are free.
-const ANYWHERE: &str =
+pub(crate) const ANYWHERE: &str =
     "[gate]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = [\"127.0.0.1:0\"]\n";
 
 /// A daemon in a process of its own, which ends with it.
-struct Daemon {
+pub(crate) struct Daemon {
     /// The process.
     child: Child,
     /// Where MTAs connect.
-    gate: SocketAddr,
+    pub(crate) gate: SocketAddr,
     /// Where it can be watched.
-    http: SocketAddr,
+    pub(crate) http: SocketAddr,
     /// What it has said.
     said: Arc<Mutex<Vec<String>>>,
     /// Who reads that.
@@ -63,7 +63,7 @@ struct Daemon {
 
 impl Daemon {
     /// Starts it with `config.toml` of a folder, and waits until it listens.
-    fn start(folder: &Folder, dns: &DnsServer, environment: &[(&str, &str)]) -> Daemon {
+    pub(crate) fn start(folder: &Folder, dns: &DnsServer, environment: &[(&str, &str)]) -> Daemon {
         let mut daemon = Daemon::spawn(folder, "config.toml", dns, environment);
         daemon.http = daemon.listening("(HTTP) on ");
         daemon.until("it is ready", |daemon| daemon.get("/readyz").0 == 200);
@@ -99,13 +99,13 @@ impl Daemon {
     }
 
     /// Waits for a line that has some words in it: what is counted may be seen before what is said.
-    fn told(&self, words: &str) -> String {
+    pub(crate) fn told(&self, words: &str) -> String {
         self.until(words, |daemon| daemon.line(words).is_some());
         self.line(words).unwrap()
     }
 
     /// Waits for something that happens by itself.
-    fn until(&self, what: &str, has_happened: impl Fn(&Daemon) -> bool) {
+    pub(crate) fn until(&self, what: &str, has_happened: impl Fn(&Daemon) -> bool) {
         let begun = Instant::now();
         while !has_happened(self) {
             assert!(begun.elapsed() < STALLED, "never came: {what}; it said: {:#?}", self.said.lock().unwrap());
@@ -132,7 +132,7 @@ impl Daemon {
     }
 
     /// Returns a number that it counts.
-    fn metric(&self, name: &str) -> u64 {
+    pub(crate) fn metric(&self, name: &str) -> u64 {
         let text = self.get("/metrics").1;
         let value = text.lines().find_map(|line| line.strip_prefix(name)?.strip_prefix(' '));
         value.unwrap_or_else(|| panic!("no {name} in {text}")).parse().unwrap()
@@ -177,7 +177,7 @@ fn serve_in_this_process(config: &str) {
 }
 
 /// Returns a folder with a configuration, and the DNS that is asked.
-fn surroundings(config: &str) -> (Folder, DnsServer) {
+pub(crate) fn surroundings(config: &str) -> (Folder, DnsServer) {
     let folder = Folder::new();
     folder.write("config.toml", config);
     (folder, DnsServer::start(Zone::parse(ZONE).unwrap()))

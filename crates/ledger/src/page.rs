@@ -24,6 +24,11 @@ pub struct Cursor {
 }
 
 impl Cursor {
+    /// Names the row that a page ends with.
+    pub fn new(at: i64, id: Id) -> Cursor {
+        Cursor { at, id }
+    }
+
     /// Where a list begins whose newest row comes first.
     pub(crate) fn newest() -> (i64, String) {
         (i64::MAX, "g".to_owned())

@@ -18,7 +18,7 @@ use super::options::Options;
 use super::what_if::{self, Change};
 use super::{account, from_field, json};
 use crate::Setting;
-use crate::cli::CheckArguments;
+use crate::cli::{CheckArguments, StepsShown};
 use crate::config::Config;
 use crate::fault::Fault;
 use crate::received::{self, Client};
@@ -217,6 +217,37 @@ impl Desk {
         let at = self.options.at.or(kept.map(|kept| kept.judged_at)).unwrap_or_else(Timestamp::now);
         at.round(Unit::Second).unwrap_or(at)
     }
+}
+
+/// Judges one mail that came by no command, and writes the object of the contract; nothing where it is no mail.
+pub(crate) async fn told(judge: &Judge, raw: &[u8], envelope: Envelope, talk: &Talk) -> Option<String> {
+    let policy = Arc::new(Policy::default());
+    let message = Message::parse_within(raw, &policy);
+    if !message.is_plausible() {
+        return None;
+    }
+    let (mut envelope, now) = (envelope, Timestamp::now());
+    let from_return_path = envelope.client_ip.is_some() && envelope.mail_from.is_none();
+    if from_return_path {
+        envelope.mail_from = received::return_path(&message.header());
+    }
+    let judged_at = now.round(Unit::Second).unwrap_or(now);
+    let heard = judge.prepare(&message, &envelope, &policy, judged_at).hear(Layers::default()).await;
+    let judged = Judged {
+        source: "-".to_owned(),
+        sha256: hexadecimal(digest(&SHA256, raw).as_ref()),
+        from_return_path: from_return_path && envelope.mail_from.is_some(),
+        envelope,
+        judged_at,
+        policy: Arc::clone(&policy),
+        from: Vec::new(),
+        many: true,
+        verdict: heard.verdict,
+        facts: heard.facts,
+        is_broken_off: heard.is_broken_off,
+        what_if: None,
+    };
+    Some(json::text(&judged, StepsShown::All, talk, false))
 }
 
 /// Says that a proposed answer was of no use.

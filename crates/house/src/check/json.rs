@@ -41,7 +41,7 @@ struct Telling<'a> {
 }
 
 /// Writes characters that could steer a terminal or hide text as `\uXXXX`: to a program the same, to eyes harmless.
-fn harmless(json: &str) -> Cow<'_, str> {
+pub(crate) fn harmless(json: &str) -> Cow<'_, str> {
     // Line ends are the layout's own: inside of strings JSON has escaped them already.
     let is_fine = |c: char| c == '\n' || is_harmless(c);
     if json.chars().all(is_fine) {
@@ -219,7 +219,7 @@ fn dmarc(dmarc: &DmarcVerdict) -> Value {
 }
 
 /// Builds one object of `steps`.
-fn step(step: &Step, talk: &Talk) -> Value {
+pub(crate) fn step(step: &Step, talk: &Talk) -> Value {
     json!({
         "check": step.check.as_str(),
         "depth": step.depth,
@@ -231,7 +231,7 @@ fn step(step: &Step, talk: &Talk) -> Value {
 }
 
 /// Builds `facts`.
-pub(super) fn facts(facts: &Facts) -> Value {
+pub(crate) fn facts(facts: &Facts) -> Value {
     facts.iter().map(fact).collect()
 }
 

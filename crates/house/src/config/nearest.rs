@@ -1,7 +1,7 @@
 //! The known name that was probably meant
 
 /// Returns the known name that is nearest to a written one, where it is near enough to be meant.
-pub(super) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
+pub(crate) fn nearest<'a>(written: &str, known: &[&'a str]) -> Option<&'a str> {
     let written: String = written.chars().take(64).collect::<String>().to_lowercase();
     let near = written.chars().count().div_ceil(3).max(2);
     known

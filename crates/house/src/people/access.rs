@@ -158,6 +158,20 @@ impl Scope {
         }
     }
 
+    /// Returns their names, as the lake is asked; none is every one.
+    pub(crate) fn names(&self) -> Option<Vec<String>> {
+        match self {
+            Scope::All => None,
+            Scope::Domains(names) => Some(names.iter().map(DomainName::to_string).collect()),
+        }
+    }
+
+    /// Tells whether something is about one of them. What is about none is the house's.
+    pub(crate) fn covers_text(&self, domain: Option<&str>) -> bool {
+        let is_covered = |name: DomainName| self.covers(&name);
+        *self == Scope::All || domain.and_then(|name| DomainName::parse(name).ok()).is_some_and(is_covered)
+    }
+
     /// Tells whether a domain is one of them, or below one.
     pub(crate) fn covers(&self, domain: &DomainName) -> bool {
         match self {

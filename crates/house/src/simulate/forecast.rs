@@ -8,7 +8,7 @@ use sekisho_core::facts::Facts;
 use sekisho_core::name::DomainName;
 use sekisho_mail::verdict::DkimResult;
 
-use super::account::{Outlook, data, short, sum};
+use super::account::{self, Outlook, data, short, sum};
 use super::judge::{Change, Doubt};
 use super::{QUESTIONS, STREAMS, Simulation, about, domains, proposal, stream, subjects};
 use crate::config::{Config, OwnSource};
@@ -16,6 +16,7 @@ use crate::fault::Fault;
 use crate::lake::{self, Lake};
 use crate::names::Namer;
 use crate::names::places::Places;
+use crate::people::access::Scope;
 use crate::reports::told::{Seen, name_sources, told};
 use crate::speech::Talk;
 
@@ -38,6 +39,11 @@ impl Asked {
         let domain = DomainName::parse_unicode(domain).map_err(Fault::from)?;
         let proposed = proposal::read(records, &domain)?;
         Ok(Asked { domain, proposed, days })
+    }
+
+    /// Tells whether all that it is about lies within a scope: a record that is proposed for a neighbour asks about their mail, too.
+    pub(crate) fn is_within(&self, scope: &Scope) -> bool {
+        subjects(&self.domain, &self.proposed).iter().all(|domain| scope.covers(domain))
     }
 }
 
@@ -107,8 +113,45 @@ pub(crate) struct Line {
     pub(crate) advice: Vec<String>,
 }
 
-/// Judges the streams of a domain under proposed records; nothing where nothing is known of the domain.
+/// Judges the streams of a domain under proposed records, and puts what becomes of them into words; nothing where nothing is known
+/// of the domain.
 pub(crate) async fn forecast(asked: Asked, over: Over, talk: &Talk) -> anyhow::Result<Option<Forecast>> {
+    let tell = |judged: &Judged<'_>| {
+        let Judged { days, seen, left_out, proposed, outlooks, .. } = *judged;
+        let groups = Change::ALL.into_iter().map(|change| Group::of(change, outlooks, talk));
+        let groups = groups.filter(|group| group.streams > 0).collect();
+        let faulty = proposal::faulty(proposed).into_iter().map(|(name, tag)| (name, tag.to_string())).collect();
+        Forecast { days, seen, left_out, proposed: written(proposed), faulty, groups }
+    };
+    judged(asked, over, tell).await
+}
+
+/// The same as one object, as `sekisho simulate --json` prints it.
+pub(crate) async fn json(asked: Asked, over: Over) -> anyhow::Result<Option<String>> {
+    let tell = |judged: &Judged<'_>| {
+        account::json(judged.domain, judged.days, (judged.proposed, judged.seen), judged.outlooks)
+    };
+    judged(asked, over, tell).await
+}
+
+/// Streams that were judged.
+struct Judged<'a> {
+    /// The domain.
+    domain: &'a DomainName,
+    /// The days.
+    days: (Date, Date),
+    /// How many mails our own gate saw of all.
+    seen: u64,
+    /// How many streams were not judged.
+    left_out: usize,
+    /// What is proposed.
+    proposed: &'a Facts,
+    /// What becomes of them.
+    outlooks: &'a [Outlook<'a>],
+}
+
+/// Judges the streams, and lets `tell` say what was found; nothing where nothing is known of the domain.
+async fn judged<T>(asked: Asked, over: Over, tell: impl FnOnce(&Judged<'_>) -> T) -> anyhow::Result<Option<T>> {
     let Asked { domain, proposed, days } = asked;
     let Over { lake, source, config } = over;
     let (subjects, under) = (subjects(&domain, &proposed), domains(&domain, &proposed));
@@ -131,10 +174,8 @@ pub(crate) async fn forecast(asked: Asked, over: Over, talk: &Talk) -> anyhow::R
     let case =
         Simulation { streams: &all, rows: &rows, domain: &domain, proposed: &proposed, named: &named, own: &own };
     let outlooks = case.judge(&source, Errand::new(timeout, QUESTIONS), &policy).await?;
-    let group = |change: Change| Group::of(change, &outlooks, talk);
-    let groups = Change::ALL.into_iter().map(group).filter(|group| group.streams > 0).collect();
-    let faulty = proposal::faulty(&proposed).into_iter().map(|(name, tag)| (name, tag.to_string())).collect();
-    Ok(Some(Forecast { days: told.days, seen: told.seen, left_out, proposed: written(&proposed), faulty, groups }))
+    let (domain, proposed, outlooks) = (&domain, &proposed, &*outlooks);
+    Ok(Some(tell(&Judged { domain, days: told.days, seen: told.seen, left_out, proposed, outlooks })))
 }
 
 /// Writes proposed records as a zone has them.

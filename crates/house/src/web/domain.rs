@@ -1,7 +1,7 @@
 //! *Domains* and *Domain*: in whose name mail is sent, by whom, and what of it is aligned
 
 pub(super) mod omissions;
-mod published;
+pub(crate) mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -28,13 +28,14 @@ use crate::names::places::Places;
 use crate::names::{Named, Namer};
 use crate::reports::show::{Source, sources};
 use crate::reports::told::{Seen, Told, told, with_parents};
+use crate::simulate::forecast::Over;
 
 /// The days that may be chosen.
 const DAYS: [u32; 4] = [1, 7, 30, 90];
 /// How many domains are listed.
-const DOMAINS: u32 = 200;
+pub(crate) const DOMAINS: u32 = 200;
 /// How many sources are listed; exports have all.
-const SOURCES: usize = 100;
+pub(crate) const SOURCES: usize = 100;
 /// A day, in microseconds.
 const DAY: i64 = 86_400_000_000;
 
@@ -178,13 +179,13 @@ pub(super) async fn export(
 }
 
 /// What is known of a domain.
-struct Known {
+pub(crate) struct Known {
     /// The domain.
-    domain: DomainName,
+    pub(crate) domain: DomainName,
     /// What receivers told, and this house saw.
-    told: Told,
+    pub(crate) told: Told,
     /// Who sends, and what each is called.
-    sources: Vec<(Source, Named)>,
+    pub(crate) sources: Vec<(Source, Named)>,
 }
 
 impl Desk {
@@ -198,27 +199,50 @@ impl Desk {
         if !visitor.scope().covers(&domain) {
             return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says")));
         }
-        let config = self.config_of(visitor);
+        let over =
+            Over { lake: self.lake_of(visitor), source: self.source_of(visitor), config: self.config_of(visitor) };
+        self.known_over(over, domain, days).await.map_err(|why| frame.no_answer(&why))
+    }
+
+    /// Finds what is known of a domain in some books.
+    pub(crate) async fn known_over(&self, over: Over, domain: DomainName, days: u32) -> Result<Known, LakeError> {
+        let Over { lake, source, config } = over;
         let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
         let (under, subject) = (with_parents(&domain), [domain.clone()]);
         let asked =
             move |lake: &dyn lake::Lake| told(lake, &under, Some(&Seen { domains: &subject, reporter }), (days, false));
-        let mut told: Told = self.ask(self.lake_of(visitor), asked).await.map_err(|why| frame.no_answer(&why))?;
+        let mut told: Told = self.ask(lake, asked).await?;
         let is_about =
             |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(&domain));
         told.rows.retain(is_about);
-        let (source, timeout, policy) = (Some(self.source_of(visitor)), config.dns.timeout, config.policy());
-        let places = Places::open(&config.names).map_err(|why| frame.no_answer(&LakeError(why.to_string())))?;
+        let (source, timeout, policy) = (Some(source), config.dns.timeout, config.policy());
+        let places = Places::open(&config.names).map_err(|why| LakeError(why.to_string()))?;
         let namer = Namer { source, timeout, policy, places };
         let sources = sources(&told.rows);
         let clues: Vec<_> = sources.iter().map(Source::clue).collect();
-        let named = namer.name(&clues).await.map_err(|why| frame.no_answer(&LakeError(format!("{why:#}"))))?;
+        let named = namer.name(&clues).await.map_err(|why| LakeError(format!("{why:#}")))?;
         Ok(Known { domain, told, sources: sources.into_iter().zip(named).collect() })
     }
 }
 
-/// Returns the days as bars, those without mails among them.
+/// The mails of a day, by whether they are aligned.
+pub(crate) struct Day {
+    /// The day.
+    pub(crate) day: jiff::civil::Date,
+    /// How many are.
+    pub(crate) pass: u64,
+    /// How many are not.
+    pub(crate) fail: u64,
+}
+
+/// Returns the days as bars.
 fn bars(told: &Told) -> Vec<Bar> {
+    let name = |day: jiff::civil::Date| day.strftime("%m-%d").to_string();
+    days(told).iter().map(|day| Bar { name: name(day.day), pass: day.pass, fail: day.fail, other: 0 }).collect()
+}
+
+/// Adds the mails up by day, the days without any among them.
+pub(crate) fn days(told: &Told) -> Vec<Day> {
     let mut sums: BTreeMap<&str, [u64; 2]> = BTreeMap::new();
     for row in &told.rows {
         let is_pass = row.spf_aligned || row.dkim_aligned;
@@ -227,15 +251,15 @@ fn bars(told: &Told) -> Vec<Bar> {
     }
     let (first, last) = told.days;
     let days = first.series(jiff::Span::new().days(1)).take_while(|day| *day <= last);
-    let bar = |day: jiff::civil::Date| {
+    let of = |day: jiff::civil::Date| {
         let [pass, fail] = sums.get(day.to_string().as_str()).copied().unwrap_or_default();
-        Bar { name: day.strftime("%m-%d").to_string(), pass, fail, other: 0 }
+        Day { day, pass, fail }
     };
-    days.map(bar).collect()
+    days.map(of).collect()
 }
 
 /// Returns who told of a domain, each once.
-fn reporters(rows: &[Reported]) -> Vec<String> {
+pub(crate) fn reporters(rows: &[Reported]) -> Vec<String> {
     rows.iter().filter_map(|row| row.submitter.clone()).collect::<BTreeSet<_>>().into_iter().collect()
 }
 

@@ -26,7 +26,7 @@ use crate::fault::Fault;
 use crate::people::session::is_form_proof;
 
 /// The longest request, in octets: a mail of 25 MB and the form around it.
-pub(super) const LONGEST: usize = 26 << 20;
+pub(crate) const LONGEST: usize = 26 << 20;
 
 /// What is dropped, and what is known of how it came.
 #[derive(Default)]

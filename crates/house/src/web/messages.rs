@@ -25,7 +25,7 @@ const DAY: i64 = 86_400_000_000;
 /// What is looked for, as the form says it; what is empty does not matter.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(default)]
-pub(super) struct Wanted {
+pub(crate) struct Wanted {
     /// The first moment: a day, or a day and a time, in UTC.
     from: String,
     /// The last moment.
@@ -95,17 +95,17 @@ struct Choice<'a> {
 }
 
 /// The results of checks (RFC 8601).
-const SPF: &[&str] = &["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"];
+pub(crate) const SPF: &[&str] = &["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"];
 /// Those of signatures.
-const DKIM: &[&str] = &["pass", "fail", "policy", "none", "temperror", "permerror"];
+pub(crate) const DKIM: &[&str] = &["pass", "fail", "policy", "none", "temperror", "permerror"];
 /// Those of chains.
-const ARC: &[&str] = &["pass", "fail", "none"];
+pub(crate) const ARC: &[&str] = &["pass", "fail", "none"];
 /// Those of DMARC.
-const DMARC: &[&str] = &["pass", "fail", "none", "temperror", "permerror"];
+pub(crate) const DMARC: &[&str] = &["pass", "fail", "none", "temperror", "permerror"];
 /// What the recommended policy does.
-const VERDICT: &[&str] = &["accept", "quarantine", "reject", "tempfail"];
+pub(crate) const VERDICT: &[&str] = &["accept", "quarantine", "reject", "tempfail"];
 /// What the house does.
-const DECISION: &[&str] = &["pass", "quarantine-header", "quarantine-hold", "tempfail", "refuse"];
+pub(crate) const DECISION: &[&str] = &["pass", "quarantine-header", "quarantine-hold", "tempfail", "refuse"];
 
 /// Shows them.
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
@@ -133,11 +133,42 @@ fn unreadable(frame: &Frame, field: &'static str) -> Refusal {
 impl Wanted {
     /// Returns what the lake is asked: the last day, unless something else is said. Refuses with the name of a field.
     fn search(&self, now: i64) -> Result<MailSearch, &'static str> {
+        let said = |text: &str, is_last, field| match text.trim() {
+            "" => Ok(None),
+            text => moment(text, is_last).map(Some).ok_or(field),
+        };
+        let span = span(said(&self.from, false, "from")?, said(&self.until, true, "until")?, now);
+        let after = if self.after.is_empty() { None } else { Some(cursor(&self.after).ok_or("after")?) };
+        Ok(MailSearch { after, limit: PAGE + 1, ..self.narrow(span)? })
+    }
+
+    /// Reads the fields from whatever says them, by their names; what is empty does not matter.
+    pub(crate) fn read(said: impl Fn(&str) -> String) -> Wanted {
+        Wanted {
+            from: String::new(),
+            until: String::new(),
+            id: said("id"),
+            queue: said("queue"),
+            author: said("author"),
+            sender: said("sender"),
+            recipient: said("recipient"),
+            signer: said("signer"),
+            client: said("client"),
+            helo: said("helo"),
+            spf: said("spf"),
+            dkim: said("dkim"),
+            arc: said("arc"),
+            dmarc: said("dmarc"),
+            verdict: said("verdict"),
+            decision: said("decision"),
+            after: String::new(),
+        }
+    }
+
+    /// Returns a search in a span of time, as narrow as the fields say. Refuses with the name of a field.
+    pub(crate) fn narrow(&self, (from_at, until_at): (i64, i64)) -> Result<MailSearch, &'static str> {
         let some = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
         let domain = |text: &String| some(text).map(|text| text.trim_end_matches('.').to_ascii_lowercase());
-        let until_at = if self.until.trim().is_empty() { now + 1 } else { moment(&self.until, true).ok_or("until")? };
-        let from_at =
-            if self.from.trim().is_empty() { until_at - DAY } else { moment(&self.from, false).ok_or("from")? };
         let is_network =
             |text: &String| text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
         let client = some(&self.client);
@@ -161,9 +192,7 @@ impl Wanted {
             dmarc: some(&self.dmarc),
             verdict: some(&self.verdict),
             decision: some(&self.decision),
-            within: None,
-            after: if self.after.is_empty() { None } else { Some(cursor(&self.after).ok_or("after")?) },
-            limit: PAGE + 1,
+            ..MailSearch::default()
         })
     }
 
@@ -230,6 +259,12 @@ impl Wanted {
             choice("decision", "desk-decision", &self.decision, DECISION),
         ]
     }
+}
+
+/// Returns the span of time that is looked at: a day unless its first moment is said, up to now unless the last one is.
+pub(crate) fn span(from: Option<i64>, until: Option<i64>, now: i64) -> (i64, i64) {
+    let until_at = until.unwrap_or(now.saturating_add(1));
+    (from.unwrap_or(until_at.saturating_sub(DAY)), until_at)
 }
 
 /// Reads a moment in UTC: a day, or a day and a time. A last day is there whole.

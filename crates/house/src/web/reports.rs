@@ -6,8 +6,9 @@ use askama::Template;
 use axum::extract::{Path, Query, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
-use sekisho_core::name::DomainName;
-use sekisho_ledger::{Cursor, Id, OutgoingFilter, ReportFilter, ReportState};
+use sekisho_ledger::{
+    AggregateRead, Cursor, Id, Ledger, Outgoing, OutgoingFilter, Page, Report, ReportFilter, ReportState,
+};
 use serde::Deserialize;
 
 use super::Desk;
@@ -15,11 +16,16 @@ use super::frame::{Frame, Refusal, Shown};
 use super::shown::{self, Moment};
 use super::visitor::Visitor;
 use crate::lake::LakeError;
+use crate::people::Actor;
 use crate::people::access::{Need, Scope};
 use crate::store::Archive;
 
 /// How many reports a page has.
 const PAGE: u16 = 50;
+/// How many rows are looked at at a time, and how often: who may see few of many is not kept waiting for ever.
+const LOOK: u16 = 500;
+/// How often.
+const LOOKS: usize = 20;
 /// How many octets of evidence are shown as text.
 const TEXT: usize = 4_000;
 
@@ -77,11 +83,11 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
     let after = wanted.after.parse::<Cursor>().ok();
     let scope = visitor.scope();
     let found = if is_out {
-        sent(&archive, &scope, after).await
+        sent(&archive, &scope, (after, PAGE)).await.map(|page| Lines::of(&page, Line::sent))
     } else {
-        received(&archive, &scope, is_unreadable, after).await
+        received(&archive, &scope, is_unreadable, (after, PAGE)).await.map(|page| Lines::of(&page, Line::received))
     };
-    let (lines, next) = found.map_err(|why| frame.no_answer(&LakeError(why)))?;
+    let Lines { lines, next } = found.map_err(|why| frame.no_answer(&why))?;
     let mut path = form_urlencoded::Serializer::for_suffix(String::from("/reports?"), "/reports?".len());
     for (name, value) in [("side", &wanted.side), ("state", &wanted.state)] {
         if !value.is_empty() {
@@ -93,47 +99,128 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
 }
 
 /// Lines, and where the next ones begin.
-type Lines = (Vec<Line>, Option<Cursor>);
+struct Lines {
+    /// The lines.
+    lines: Vec<Line>,
+    /// Where the next ones begin.
+    next: Option<Cursor>,
+}
 
-/// Returns reports that came.
-async fn received(
+impl Lines {
+    /// Puts what was found into words.
+    fn of<T>(page: &Page<T>, line: impl Fn(&T) -> Line) -> Lines {
+        Lines { lines: page.rows.iter().map(line).collect(), next: page.next }
+    }
+}
+
+impl Line {
+    /// Puts a report that came into words.
+    fn received(report: &Report) -> Line {
+        Line {
+            id: Some(report.id.to_string()),
+            at: shown::moment(report.received_at),
+            kind: report.read_as.unwrap_or(report.kind).word(),
+            domain: report.domain.as_deref().map(shown::name).unwrap_or_default(),
+            other: report.submitter.as_deref().map(shown::name).unwrap_or_default(),
+            state: report.state.word(),
+            reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
+        }
+    }
+
+    /// Puts a report of our own into words.
+    fn sent(report: &Outgoing) -> Line {
+        Line {
+            id: None,
+            at: shown::moment(report.planned_at),
+            kind: report.kind.word(),
+            domain: shown::name(&report.domain),
+            other: shown::text(&report.destination),
+            state: report.state.word(),
+            reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
+        }
+    }
+}
+
+/// Returns reports that came and that somebody may see, the newest first, from a place on.
+pub(crate) async fn received(
     archive: &Archive,
     scope: &Scope,
     is_unreadable: bool,
-    after: Option<Cursor>,
-) -> Result<Lines, String> {
-    let ledger = archive.ledger().await.map_err(|why| why.to_string())?;
+    (mut after, limit): (Option<Cursor>, u16),
+) -> Result<Page<Report>, LakeError> {
+    let ledger = archive.ledger().await.map_err(|why| LakeError(why.to_string()))?;
     let state = is_unreadable.then_some(ReportState::Unreadable);
     let filter = ReportFilter { state, ..ReportFilter::default() };
-    let page = ledger.reports(&filter, after, PAGE).await.map_err(|why| why.to_string())?;
-    let line = |report: &sekisho_ledger::Report| Line {
-        id: Some(report.id.to_string()),
-        at: shown::moment(report.received_at),
-        kind: report.read_as.unwrap_or(report.kind).word(),
-        domain: report.domain.as_deref().map(shown::name).unwrap_or_default(),
-        other: report.submitter.as_deref().map(shown::name).unwrap_or_default(),
-        state: report.state.word(),
-        reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
-    };
-    let theirs = page.rows.iter().filter(|report| covers(scope, report.domain.as_deref()));
-    Ok((theirs.map(line).collect(), page.next))
+    let (mut gathered, look) = (Gathered::new(limit), look(scope, limit));
+    for _ in 0..LOOKS {
+        let page = ledger.reports(&filter, after, look).await.map_err(|why| LakeError(why.to_string()))?;
+        let place = |report: &Report| Cursor::new(report.received_at, report.id);
+        after = gathered.take(page, |report| scope.covers_text(report.domain.as_deref()), place);
+        if after.is_none() || gathered.is_full() {
+            break;
+        }
+    }
+    Ok(gathered.page(after))
 }
 
-/// Returns reports of our own.
-async fn sent(archive: &Archive, scope: &Scope, after: Option<Cursor>) -> Result<Lines, String> {
-    let ledger = archive.ledger().await.map_err(|why| why.to_string())?;
-    let page = ledger.outgoings(&OutgoingFilter::default(), after, PAGE).await.map_err(|why| why.to_string())?;
-    let line = |report: &sekisho_ledger::Outgoing| Line {
-        id: None,
-        at: shown::moment(report.planned_at),
-        kind: report.kind.word(),
-        domain: shown::name(&report.domain),
-        other: shown::text(&report.destination),
-        state: report.state.word(),
-        reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
-    };
-    let theirs = page.rows.iter().filter(|report| covers(scope, Some(&report.domain)));
-    Ok((theirs.map(line).collect(), page.next))
+/// Returns reports of our own that somebody may see, those first that were planned last, from a place on.
+pub(crate) async fn sent(
+    archive: &Archive,
+    scope: &Scope,
+    (mut after, limit): (Option<Cursor>, u16),
+) -> Result<Page<Outgoing>, LakeError> {
+    let ledger = archive.ledger().await.map_err(|why| LakeError(why.to_string()))?;
+    let (mut gathered, look) = (Gathered::new(limit), look(scope, limit));
+    for _ in 0..LOOKS {
+        let page = ledger.outgoings(&OutgoingFilter::default(), after, look).await;
+        let page = page.map_err(|why| LakeError(why.to_string()))?;
+        let place = |report: &Outgoing| Cursor::new(report.planned_at, report.id);
+        after = gathered.take(page, |report| scope.covers_text(Some(&report.domain)), place);
+        if after.is_none() || gathered.is_full() {
+            break;
+        }
+    }
+    Ok(gathered.page(after))
+}
+
+/// Returns how many rows are looked at at a time: who sees all needs no more than a page.
+fn look(scope: &Scope, limit: u16) -> u16 {
+    if *scope == Scope::All { limit } else { LOOK }
+}
+
+/// What somebody may see of many rows, gathered until a page is full: the rows of neighbours are passed over.
+struct Gathered<T> {
+    /// The rows.
+    rows: Vec<T>,
+    /// How many a page has.
+    limit: usize,
+}
+
+impl<T> Gathered<T> {
+    /// Begins a page.
+    fn new(limit: u16) -> Gathered<T> {
+        Gathered { rows: Vec::new(), limit: limit.into() }
+    }
+
+    /// Tells whether no more rows fit.
+    fn is_full(&self) -> bool {
+        self.rows.len() >= self.limit
+    }
+
+    /// Takes what may be seen, as far as it fits. Returns where more is, if there is more.
+    fn take(&mut self, page: Page<T>, may_see: impl Fn(&T) -> bool, place: impl Fn(&T) -> Cursor) -> Option<Cursor> {
+        let mut rows = page.rows.into_iter().filter(may_see);
+        let fits = self.limit.saturating_sub(self.rows.len());
+        self.rows.extend(rows.by_ref().take(fits));
+        // Somebody may go on behind the last row that they saw, and learns of no other where it is.
+        let is_more = rows.next().is_some() || page.next.is_some();
+        if self.is_full() { self.rows.last().map(place).filter(|_| is_more) } else { page.next }
+    }
+
+    /// Ends the page.
+    fn page(self, next: Option<Cursor>) -> Page<T> {
+        Page { rows: self.rows, next }
+    }
 }
 
 /// *Report*.
@@ -176,11 +263,11 @@ struct Part {
 pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(id): Path<String>) -> Shown {
     let frame = &visitor.frame;
     let archive = desk.archive_of(&visitor);
-    let failed = |why: String| frame.no_answer(&LakeError(why));
-    let ledger = archive.ledger().await.map_err(|why| failed(why.to_string()))?;
-    let report = find(frame, &ledger, &id).await?;
-    let read = ledger.aggregates_of(report.id).await.map_err(|why| failed(why.to_string()))?;
-    let part = |part: &sekisho_ledger::AggregateRead| Part {
+    let failed = |why: LakeError| frame.no_answer(&why);
+    let ledger = archive.ledger().await.map_err(|why| failed(LakeError(why.to_string())))?;
+    let report = find(&ledger, &id).await.map_err(failed)?.ok_or_else(|| no_such(frame))?;
+    let read = ledger.aggregates_of(report.id).await.map_err(|why| failed(LakeError(why.to_string())))?;
+    let part = |part: &AggregateRead| Part {
         org: shown::text(&part.key.org),
         report_id: shown::text(&part.key.report_id),
         domain: shown::name(&part.key.domain),
@@ -192,7 +279,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(i
         return Err(not_yours(frame));
     }
     let looks = visitor.frame.is_sample || visitor.viewer().is_some_and(|viewer| viewer.may(Need::LookAtEvidence));
-    let evidence = if looks { desk.look(&visitor, &archive, &report).await? } else { None };
+    let evidence = if looks { desk.look(visitor.actor(), &archive, &report).await.map_err(failed)? } else { None };
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
     let some = |text: &Option<String>| text.as_deref().map(shown::long);
     let facts = [
@@ -228,13 +315,19 @@ pub(super) async fn evidence(State(desk): State<Arc<Desk>>, visitor: Visitor, Pa
     let frame = &visitor.frame;
     let archive = desk.archive_of(&visitor);
     let ledger = archive.ledger().await.map_err(|why| frame.no_answer(&LakeError(why.to_string())))?;
-    let report = find(frame, &ledger, &id).await?;
+    let report = find(&ledger, &id).await.map_err(|why| frame.no_answer(&why))?.ok_or_else(|| no_such(frame))?;
     if !desk.may_read(&visitor, &report) {
         return Err(not_yours(frame));
     }
-    let Some(octets) = desk.look(&visitor, &archive, &report).await? else {
+    let looked = desk.look(visitor.actor(), &archive, &report).await;
+    let Some(octets) = looked.map_err(|why| frame.no_answer(&why))? else {
         return Err(frame.refuse(StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer", &frame.say("desk-report-gone")));
     };
+    Ok(as_file(&report, octets))
+}
+
+/// Gives evidence as a file that no browser opens.
+pub(crate) fn as_file(report: &Report, octets: Vec<u8>) -> Response {
     let headers = [
         (header::CONTENT_TYPE, HeaderValue::from_static("application/octet-stream")),
         (header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff")),
@@ -245,33 +338,28 @@ pub(super) async fn evidence(State(desk): State<Arc<Desk>>, visitor: Visitor, Pa
     if let Ok(named) = HeaderValue::from_str(&format!("attachment; filename=\"{}.bin\"", report.id)) {
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, named);
     }
-    Ok(answer)
+    answer
 }
 
 impl Desk {
     /// Looks at the evidence of a report, and writes down who does: what cannot be written down is not shown.
-    async fn look(
+    pub(crate) async fn look(
         &self,
-        visitor: &Visitor,
+        actor: Actor,
         archive: &Archive,
-        report: &sekisho_ledger::Report,
-    ) -> Result<Option<Vec<u8>>, Refusal> {
+        report: &Report,
+    ) -> Result<Option<Vec<u8>>, LakeError> {
         let (subject, detail) = (report.id.to_string(), serde_json::json!({}));
-        let noted = self.people.audit(visitor.actor(), "evidence.look", &subject, &detail).await;
-        noted.map_err(|why| visitor.frame.no_answer(&LakeError(why.to_string())))?;
+        let noted = self.people.audit(actor, "evidence.look", &subject, &detail).await;
+        noted.map_err(|why| LakeError(why.to_string()))?;
         Ok(evidence_of(archive, report).await)
     }
 
     /// Tells whether a visitor may read a report: those about a domain of theirs, and of the whole house all.
     #[expect(clippy::unused_self, reason = "rights are asked at the desk")]
-    fn may_read(&self, visitor: &Visitor, report: &sekisho_ledger::Report) -> bool {
-        covers(&visitor.scope(), report.domain.as_deref())
+    fn may_read(&self, visitor: &Visitor, report: &Report) -> bool {
+        visitor.scope().covers_text(report.domain.as_deref())
     }
-}
-
-/// Tells whether something is about a domain that somebody may see. What is about none is the house's.
-fn covers(scope: &Scope, domain: Option<&str>) -> bool {
-    *scope == Scope::All || domain.and_then(|name| DomainName::parse(name).ok()).is_some_and(|name| scope.covers(&name))
 }
 
 /// Refuses what is a neighbour's.
@@ -280,17 +368,18 @@ fn not_yours(frame: &Frame) -> Refusal {
 }
 
 /// Finds a report.
-async fn find(frame: &Frame, ledger: &sekisho_ledger::Ledger, id: &str) -> Result<sekisho_ledger::Report, Refusal> {
-    let found = match id.parse::<Id>() {
-        Ok(id) => ledger.report(id).await.map_err(|why| frame.no_answer(&LakeError(why.to_string())))?,
-        Err(_) => None,
-    };
-    let refuse = || frame.refuse(StatusCode::NOT_FOUND, "desk-no-such-report", &frame.say("desk-no-such-report-says"));
-    found.ok_or_else(refuse)
+pub(crate) async fn find(ledger: &Ledger, id: &str) -> Result<Option<Report>, LakeError> {
+    let Ok(id) = id.parse::<Id>() else { return Ok(None) };
+    ledger.report(id).await.map_err(|why| LakeError(why.to_string()))
+}
+
+/// Says that there is no such report.
+fn no_such(frame: &Frame) -> Refusal {
+    frame.refuse(StatusCode::NOT_FOUND, "desk-no-such-report", &frame.say("desk-no-such-report-says"))
 }
 
 /// Returns the evidence of a report; nothing where it cannot be had, which the log says.
-async fn evidence_of(archive: &Archive, report: &sekisho_ledger::Report) -> Option<Vec<u8>> {
+async fn evidence_of(archive: &Archive, report: &Report) -> Option<Vec<u8>> {
     let vault =
         archive.vault().await.inspect_err(|why| tracing::error!(error = %why, "the vault does not open")).ok()?;
     let got = vault.get(&report.evidence).await;

@@ -74,7 +74,7 @@ impl Desk {
         let records: Vec<String> =
             wanted.records.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
         let asked = Asked::read(domain, &records, days).map_err(|why| why.say(talk))?;
-        if !visitor.scope().covers(&asked.domain) {
+        if !asked.is_within(&visitor.scope()) {
             return Err(visitor.frame.say("desk-not-yours-says"));
         }
         let (lake, source, config) = (self.lake_of(visitor), self.source_of(visitor), self.config_of(visitor));

@@ -33,18 +33,18 @@ use crate::people::session::{Token, form_proof};
 use crate::store::{Archive, DataFolder};
 
 /// Whose scope the scoped have.
-const OURS: &str = "ours.example";
+pub(crate) const OURS: &str = "ours.example";
 /// What stands in everything that is the neighbour's.
-const NEIGHBOUR: &str = "neighbour.example";
+pub(crate) const NEIGHBOUR: &str = "neighbour.example";
 /// The password of whoever has one.
 const PASSWORD: &str = "tortoise kettle";
 
 /// A desk over small books: mails and reports of two customers.
-struct House {
+pub(crate) struct House {
     /// Its folder.
     _folder: TempDir,
     /// The desk.
-    desk: Arc<Desk>,
+    pub(crate) desk: Arc<Desk>,
     /// Who answers.
     router: Router,
 }
@@ -78,7 +78,7 @@ fn now() -> i64 {
 }
 
 /// Returns a mail to people of some domains, in the name of one.
-fn mail(id: &str, author: &str, recipients: &[&str]) -> Event {
+pub(crate) fn mail(id: &str, author: &str, recipients: &[&str]) -> Event {
     let mail = MailEvent {
         at: now() - 60_000_000,
         id: id.to_owned(),
@@ -96,7 +96,7 @@ fn mail(id: &str, author: &str, recipients: &[&str]) -> Event {
 
 impl House {
     /// Opens one.
-    async fn open() -> House {
+    pub(crate) async fn open() -> House {
         House::open_with(&Config::load(None, &[]).unwrap()).await
     }
 
@@ -124,7 +124,7 @@ impl House {
     }
 
     /// Keeps a report about a domain, and returns its id.
-    async fn report(&self, domain: &str) -> Id {
+    pub(crate) async fn report(&self, domain: &str) -> Id {
         let (ledger, vault) = (self.desk.archive.ledger().await.unwrap(), self.desk.archive.vault().await.unwrap());
         let text = format!("From: reporter\r\n\r\nabout {domain}\r\n");
         let size = text.len() as u64;
@@ -163,7 +163,7 @@ impl House {
     }
 
     /// Makes somebody with an account, and no password.
-    async fn person(&self, login: &str, role: Role, scope: &Scope) -> Id {
+    pub(crate) async fn person(&self, login: &str, role: Role, scope: &Scope) -> Id {
         let person = NewPerson {
             id: id(),
             login: login.to_owned(),
@@ -179,7 +179,7 @@ impl House {
     }
 
     /// Signs somebody in by the back door; returns the token, and what forms are proven with.
-    async fn session(&self, person: Id) -> (Token, String) {
+    pub(crate) async fn session(&self, person: Id) -> (Token, String) {
         let ledger = self.desk.people.ledger().await.unwrap();
         let person = ledger.person(person).await.unwrap().unwrap();
         let (token, csrf) = (Token::new().unwrap(), Secret("csrf".repeat(8)));
@@ -253,13 +253,13 @@ impl Answer {
 }
 
 /// Returns a path with something in place of each parameter.
-fn fill(path: &str, id: &str, domain: &str) -> String {
+pub(crate) fn fill(path: &str, id: &str, domain: &str) -> String {
     let path = path.replace("{id}", id).replace("{domain}", domain).replace("{session}", &"0".repeat(64));
     path.replace("{file}", "sources.csv").replace("{login}", "victim")
 }
 
 /// The roles and scopes that there are, each with a name.
-fn everybody() -> Vec<(String, Role, Scope)> {
+pub(crate) fn everybody() -> Vec<(String, Role, Scope)> {
     let scopes = [("all", Scope::All), ("ours", Scope::of([OURS]).unwrap()), ("none", Scope::Domains(Vec::new()))];
     let of = |role: &Role| scopes.clone().map(|(name, scope)| (format!("{role}-{name}"), *role, scope));
     Role::ALL.iter().flat_map(of).collect()

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::State;
 use jiff::Timestamp;
-use sekisho_core::search::{AuthorDomain, MailSearch, Volume};
+use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 
 use super::Desk;
 use super::chart::{self, Bar};
@@ -14,6 +14,7 @@ use super::frame::{Frame, Shown};
 use super::seen::Seen;
 use super::shown;
 use super::visitor::Visitor;
+use crate::lake::{Lake, LakeError};
 
 /// An hour, in microseconds.
 const HOUR: i64 = 3_600_000_000;
@@ -58,28 +59,101 @@ struct Figure {
     path: Option<&'static str>,
 }
 
-/// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
-    let frame = &visitor.frame;
-    let (lake, until_at) = (desk.lake_of(&visitor), Timestamp::now().as_microsecond());
-    let first = until_at.div_euclid(HOUR) - HOURS + 1;
-    let from_at = first * HOUR;
-    let within = visitor.within();
-    let asked = desk.ask(lake, move |lake| {
+/// The last day, hour by hour.
+pub(crate) struct Day {
+    /// When its first hour begins.
+    pub(crate) from_at: i64,
+    /// Now.
+    pub(crate) until_at: i64,
+    /// The hours, the earliest first, also those in which nothing came.
+    pub(crate) hours: Vec<Hour>,
+    /// What they come to.
+    pub(crate) sums: Sums,
+    /// The newest mails that fail DMARC.
+    pub(crate) failures: Vec<MailRow>,
+    /// The busiest author domains.
+    pub(crate) domains: Vec<AuthorDomain>,
+}
+
+/// The mails of an hour, by what DMARC says of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Hour {
+    /// When it begins, in microseconds since 1970.
+    pub(crate) at: i64,
+    /// How many pass.
+    pub(crate) pass: u64,
+    /// How many fail.
+    pub(crate) fail: u64,
+    /// How many do neither.
+    pub(crate) other: u64,
+}
+
+/// How many mails a day has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Sums {
+    /// All of them.
+    pub(crate) mails: u64,
+    /// Those that pass DMARC.
+    pub(crate) pass: u64,
+    /// Those that fail it.
+    pub(crate) fail: u64,
+    /// Those that the house marked or held.
+    pub(crate) quarantined: u64,
+    /// Those that it refused or put off.
+    pub(crate) turned_away: u64,
+}
+
+impl Day {
+    /// Asks for the one that ends now; with `within`, for mails of which every recipient domain is one of these or below.
+    pub(crate) fn ask(lake: &dyn Lake, now: Timestamp, within: Option<&[String]>) -> Result<Day, LakeError> {
+        let until_at = now.as_microsecond();
+        let first = until_at.div_euclid(HOUR) - HOURS + 1;
+        let from_at = first * HOUR;
         let search = MailSearch {
             from_at,
             until_at,
             dmarc: Some("fail".to_owned()),
-            within: within.clone(),
+            within: within.map(<[String]>::to_vec),
             limit: FEW,
             ..MailSearch::default()
         };
-        let volumes = lake.volumes(from_at, until_at, HOUR, within.as_deref())?;
-        Ok((volumes, lake.mails(&search)?, lake.author_domains(from_at, until_at, within.as_deref(), FEW)?))
-    });
-    let (volumes, failures, domains) = asked.await.map_err(|why| frame.no_answer(&why))?;
-    let hours = hours(first, &volumes);
-    let figures = figures(frame, &volumes);
+        let volumes = lake.volumes(from_at, until_at, HOUR, within)?;
+        let (failures, domains) = (lake.mails(&search)?, lake.author_domains(from_at, until_at, within, FEW)?);
+        Ok(Day { from_at, until_at, hours: hours(first, &volumes), sums: Sums::of(&volumes), failures, domains })
+    }
+}
+
+impl Hour {
+    /// Returns it as a bar of a chart.
+    fn bar(&self) -> Bar {
+        let name = format!("{:02}:00", self.at.div_euclid(HOUR).rem_euclid(24));
+        Bar { name, pass: self.pass, fail: self.fail, other: self.other }
+    }
+}
+
+impl Sums {
+    /// Adds volumes up.
+    fn of(volumes: &[Volume]) -> Sums {
+        let sum = |is_meant: &dyn Fn(&Volume) -> bool| {
+            volumes.iter().filter(|volume| is_meant(volume)).fold(0_u64, |sum, volume| sum.saturating_add(volume.mails))
+        };
+        Sums {
+            mails: sum(&|_| true),
+            pass: sum(&|volume| volume.dmarc_result == "pass"),
+            fail: sum(&|volume| volume.dmarc_result == "fail"),
+            quarantined: sum(&|volume| volume.decision.starts_with("quarantine")),
+            turned_away: sum(&|volume| matches!(volume.decision.as_str(), "refuse" | "tempfail")),
+        }
+    }
+}
+
+/// Shows it.
+pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+    let frame = &visitor.frame;
+    let within = visitor.within();
+    let asked = desk.ask(desk.lake_of(&visitor), move |lake| Day::ask(lake, Timestamp::now(), within.as_deref()));
+    let Day { from_at, until_at, hours, sums, failures, domains } = asked.await.map_err(|why| frame.no_answer(&why))?;
+    let (hours, figures): (Vec<Bar>, _) = (hours.iter().map(Hour::bar).collect(), figures(frame, sums));
     let mails = hours.iter().map(Bar::all).sum();
     let chart = chart::bars(&frame.say("desk-by-hour"), &frame.say("desk-mails"), &hours);
     let failures: Vec<Seen> = failures.iter().map(Seen::from).collect();
@@ -89,7 +163,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Sho
 }
 
 /// Returns the hours from the first on, also those in which nothing came.
-fn hours(first: i64, volumes: &[Volume]) -> Vec<Bar> {
+fn hours(first: i64, volumes: &[Volume]) -> Vec<Hour> {
     let mut sums: BTreeMap<i64, [u64; 3]> = BTreeMap::new();
     for volume in volumes {
         let at = match volume.dmarc_result.as_str() {
@@ -100,24 +174,17 @@ fn hours(first: i64, volumes: &[Volume]) -> Vec<Bar> {
         let sum = &mut sums.entry(volume.at.div_euclid(HOUR)).or_default()[at];
         *sum = sum.saturating_add(volume.mails);
     }
-    let bar = |hour: i64| {
+    let of = |hour: i64| {
         let [pass, fail, other] = sums.get(&hour).copied().unwrap_or_default();
-        Bar { name: format!("{:02}:00", hour.rem_euclid(24)), pass, fail, other }
+        Hour { at: hour * HOUR, pass, fail, other }
     };
-    (first..first + HOURS).map(bar).collect()
+    (first..first + HOURS).map(of).collect()
 }
 
 /// Returns the large numbers.
-fn figures(frame: &Frame, volumes: &[Volume]) -> Vec<Figure> {
-    let sum = |is_meant: &dyn Fn(&Volume) -> bool| {
-        volumes.iter().filter(|volume| is_meant(volume)).fold(0_u64, |sum, volume| sum.saturating_add(volume.mails))
-    };
-    let all = sum(&|_| true);
+fn figures(frame: &Frame, sums: Sums) -> Vec<Figure> {
+    let Sums { mails: all, pass, fail, quarantined: held, turned_away: away } = sums;
     let of_all = |part: u64| shown::share(part, all).unwrap_or_default();
-    let pass = sum(&|volume| volume.dmarc_result == "pass");
-    let fail = sum(&|volume| volume.dmarc_result == "fail");
-    let held = sum(&|volume| volume.decision.starts_with("quarantine"));
-    let away = sum(&|volume| matches!(volume.decision.as_str(), "refuse" | "tempfail"));
     let figure = |name: &str, count: u64, note: String, path| Figure {
         name: frame.say(name),
         value: shown::number(count),
@@ -152,6 +219,6 @@ mod tests {
         );
         assert_eq!(hours.len(), 24);
         assert_eq!((hours[0].pass, hours[0].fail, hours[0].other), (2, 0, 4));
-        assert_eq!((hours[23].fail, hours[22].all(), hours[0].name.as_str()), (5, 0, "04:00"));
+        assert_eq!((hours[23].fail, hours[22].bar().all(), hours[0].bar().name.as_str()), (5, 0, "04:00"));
     }
 }

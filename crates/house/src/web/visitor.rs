@@ -14,7 +14,6 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use sekisho_core::name::DomainName;
 use sekisho_core::speech::Lang;
 
 use super::frame::Frame;
@@ -39,10 +38,7 @@ pub(super) struct Visitor {
 impl Visitor {
     /// Returns the domains whose mail may be seen; none is all.
     pub(super) fn within(&self) -> Option<Vec<String>> {
-        match self.scope() {
-            Scope::All => None,
-            Scope::Domains(domains) => Some(domains.iter().map(DomainName::to_string).collect()),
-        }
+        self.scope().names()
     }
 
     /// Returns what may be seen: nothing by who did not come in.
@@ -104,7 +100,7 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
 }
 
 /// Returns where a request comes from, as the listener found out.
-fn peer(extensions: &axum::http::Extensions) -> Peer {
+pub(crate) fn peer(extensions: &axum::http::Extensions) -> Peer {
     let unknown = Peer { address: IpAddr::from([0, 0, 0, 0]), is_tls: false };
     extensions.get::<Peer>().copied().unwrap_or(unknown)
 }
@@ -217,13 +213,13 @@ fn chosen(headers: &HeaderMap) -> Option<Lang> {
 }
 
 /// Returns the first language of ours that the browser names.
-fn accepted(headers: &HeaderMap) -> Option<Lang> {
+pub(crate) fn accepted(headers: &HeaderMap) -> Option<Lang> {
     let accepted = headers.get(header::ACCEPT_LANGUAGE)?.to_str().ok()?;
     accepted.split(',').find_map(|one| Lang::parse(one.split(';').next()?.trim()))
 }
 
 /// Returns a cookie of ours.
-pub(super) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| known.strip_prefix("sekisho-") == Some(name)).map(|(_, value)| value)
@@ -244,7 +240,7 @@ pub(super) async fn same_origin(request: Request, next: Next) -> Response {
 }
 
 /// Tells whether a request changes nothing.
-fn is_safe(method: &Method) -> bool {
+pub(crate) fn is_safe(method: &Method) -> bool {
     matches!(*method, Method::GET | Method::HEAD | Method::OPTIONS)
 }
 

@@ -8,11 +8,11 @@ use std::time::Duration;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A conversation.
-pub(super) struct Mta(TcpStream);
+pub(crate) struct Mta(TcpStream);
 
 impl Mta {
     /// Connects, and agrees on terms.
-    pub(super) fn connect(gate: SocketAddr) -> io::Result<Mta> {
+    pub(crate) fn connect(gate: SocketAddr) -> io::Result<Mta> {
         let mut mta = Mta(TcpStream::connect(gate)?);
         mta.0.set_read_timeout(Some(PATIENCE))?;
         mta.0.set_nodelay(true)?;
@@ -70,7 +70,7 @@ impl Mta {
     }
 
     /// Shows a usual mail, and lets the MTA's next client come after it; returns our field.
-    pub(super) fn mail(&mut self) -> io::Result<String> {
+    pub(crate) fn mail(&mut self) -> io::Result<String> {
         self.begin("out.example.org", &[("From", "alice@example.org"), ("Subject", "x")], b"hello\r\n")?;
         let answer = self.end()?;
         // Another client on the same connection.

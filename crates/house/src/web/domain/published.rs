@@ -66,15 +66,17 @@ pub(super) struct Branch {
 
 /// Asks the DNS what a domain publishes.
 pub(super) async fn published(source: &Asked, domain: &DomainName, policy: &Policy, frame: &Frame) -> Published {
+    match audited(source, domain, policy).await {
+        Some(audited) => drawn(&audited, policy, frame),
+        None => Published { unknown: Some(frame.say("desk-published-unknown")), ..Published::default() },
+    }
+}
+
+/// Asks the DNS what a domain publishes, and finds what is wrong with it; nothing where the DNS cannot be asked.
+pub(crate) async fn audited(source: &Asked, domain: &DomainName, policy: &Policy) -> Option<Audit> {
     let (mut known, mut errand) = (Facts::default(), Errand::new(Errand::DEADLINE, QUESTIONS));
     let audited = source.satisfy(&mut known, &mut errand, |facts| audit(facts, domain, policy)).await;
-    match audited {
-        Ok(audited) => drawn(&audited, policy, frame),
-        Err(why) => {
-            tracing::warn!(error = %why, "what a domain publishes cannot be told");
-            Published { unknown: Some(frame.say("desk-published-unknown")), ..Published::default() }
-        }
-    }
+    audited.inspect_err(|why| tracing::warn!(error = %why, "what a domain publishes cannot be told")).ok()
 }
 
 /// Draws what was found.
