@@ -173,6 +173,11 @@ fault-place = secrets do not travel to `{ $value }`: write `https://…` without
 fault-oidc-scope = `{ $value }` is no scope: words like `email`, without spaces
 fault-oidc-client = the provider of identities cannot be asked
 fault-secret = there is no secret in `{ $path }`
+fault-webhook-twice = `{ $value }` stands in another `[[webhooks]]` already
+fault-webhook-private = `{ $value }` leads to this machine or a private network; where that is meant write `private = true`
+fault-webhook-event = `{ $value }` means no event; there are { $choices }, and `report.*` for all behind a dot
+fault-webhook-secret = there is no secret of a webhook in `{ $path }`: write `whsec_` and the base64 of 24 to 64 octets
+fault-webhook-client = webhooks cannot be called
 fault-certificate = the certificate `{ $path }` cannot be used
 fault-store-ledger = a shared ledger is written `postgres://USER@HOST/DATABASE`
 fault-store-vault = `{ $value }` is not a bucket; write `s3://BUCKET` or `s3://BUCKET/PREFIX`

@@ -163,6 +163,11 @@ fault-place = `{ $value }` には秘密を送れない: `https://…`（利用�
 fault-oidc-scope = `{ $value }` はスコープではない: `email` のような空白のない語を指定
 fault-oidc-client = 認証プロバイダーに問い合わせる準備ができない
 fault-secret = `{ $path }` に秘密の値がない
+fault-webhook-twice = `{ $value }` は別の `[[webhooks]]` にもある
+fault-webhook-private = `{ $value }` はこのマシンか私設ネットワークを指す: 意図したものなら `private = true` を指定
+fault-webhook-event = `{ $value }` に当たるイベントはない: { $choices }、または点より後のすべてを表す `report.*` の形で指定
+fault-webhook-secret = `{ $path }` に webhook の秘密の値がない: `whsec_` に続けて 24～64 オクテットの base64 を書く
+fault-webhook-client = webhook を呼び出す準備ができない
 fault-certificate = 証明書 `{ $path }` を使えない
 fault-store-ledger = 共有する ledger は `postgres://USER@HOST/DATABASE` の形で指定
 fault-store-vault = `{ $value }` はバケットの指定ではない: `s3://BUCKET` か `s3://BUCKET/PREFIX` で指定

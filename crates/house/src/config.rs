@@ -9,6 +9,8 @@ use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
+use sekisho_ask::Source;
+use sekisho_core::facts::Facts;
 use sekisho_mail::policy::Policy;
 
 use self::arc::ArcSection;
@@ -28,12 +30,14 @@ use self::serve::ServeSection;
 pub(crate) use self::sign::SignSection;
 use self::spf::SpfSection;
 pub(crate) use self::store::{LedgerAddress, LocalParts, StoreSection};
+pub(crate) use self::webhooks::Webhook;
 use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
 use crate::gate::Office;
 use crate::lake::Keep;
 use crate::speech::Talk;
 use crate::terminal::Paint;
+use crate::webhooks::Courier;
 use crate::{Exit, Streams, doctor};
 
 mod arc;
@@ -58,6 +62,7 @@ pub(crate) mod show;
 pub(crate) mod sign;
 mod spf;
 mod store;
+mod webhooks;
 
 /// The most octets of a configuration file.
 const FILE_MAX: u64 = 1024 * 1024;
@@ -97,6 +102,8 @@ pub(crate) struct Config {
     pub(crate) reports: ReportsSection,
     /// How sources are named.
     pub(crate) names: NamesSection,
+    /// Who is told of what happens.
+    pub(crate) webhooks: Vec<Webhook>,
     /// Where it was read from; nothing where all is default.
     pub(crate) path: Option<PathBuf>,
     /// The line of each option that the file sets, by `section.option` or `section.list[0].option`.
@@ -146,6 +153,7 @@ impl Config {
             lake: Keep::check(sections.lake, &mut faults),
             reports: ReportsSection::check(sections.reports, &mut faults),
             names: NamesSection::check(sections.names, &mut faults),
+            webhooks: Webhook::check_all(sections.webhooks, &mut faults),
             path: path.map(Path::to_owned),
             lines,
         };
@@ -174,7 +182,15 @@ impl Config {
         faults.extend(refused.map(|fault| self.blame("http.certificate", fault)));
         let refused = crate::oidc::Provider::open(&self.oidc).err();
         faults.extend(refused.map(|fault| self.blame("oidc.client_secret_file", fault)));
+        let refused = self.courier(&Source::Facts(Facts::default())).err();
+        faults.extend(refused);
         if faults.is_empty() { Ok(()) } else { Err(faults) }
+    }
+
+    /// Makes ready to call the webhooks, whose names are asked of `source`.
+    pub(crate) fn courier(&self, source: &Source) -> Result<Courier, Fault> {
+        let opened = Courier::open(&self.webhooks, source);
+        opened.map_err(|(number, fault)| self.blame(&format!("webhooks[{number}].secret_file"), fault))
     }
 
     /// Returns what is in order and yet probably not what was meant, as ids of messages.

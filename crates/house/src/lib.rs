@@ -20,6 +20,7 @@ use crate::speech::Talk;
 use crate::terminal::Paint;
 
 mod api;
+mod careful;
 mod check;
 mod cli;
 mod cluster;
@@ -54,6 +55,7 @@ mod store;
 mod terminal;
 mod tls;
 mod web;
+mod webhooks;
 mod world;
 
 pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};

@@ -15,8 +15,8 @@ use sekisho_mail::verdict::{Action, ArcResult, AuthorResult, DkimResult, DmarcRe
 
 use crate::door::Full;
 use crate::gate::{Act, Broken, Fate, SEALS, Unfit};
-use crate::intake;
 use crate::reports::{BOUNCED, NOTED, RESULTS, Tally};
+use crate::{intake, webhooks};
 
 /// How long a mail waits for its answer, in seconds: from what the cache knows to what no server answers.
 const WAITS: &[f64] = &[0.000_5, 0.001, 0.002_5, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0];
@@ -81,6 +81,8 @@ pub(crate) struct Metrics {
     pub(crate) read: ReadCounts,
     /// What became of the reports that we send.
     pub(crate) reports_out: Words,
+    /// What became of calls of webhooks.
+    pub(crate) webhooks: Words,
     /// What became of mails whose failure is to be told of.
     pub(crate) failed_mails: Words,
     /// What the process takes.
@@ -217,6 +219,12 @@ impl Metrics {
             intake: IntakeCounts::new(&registry),
             read: ReadCounts::new(&registry, reports_out.clone()),
             reports_out,
+            webhooks: words(
+                "sekisho_webhooks_total",
+                "Calls of webhooks, by what became of them.",
+                "result",
+                &mut webhooks::RESULTS.into_iter(),
+            ),
             failed_mails: words(
                 "sekisho_failures_total",
                 "Mails that failed and whose domain asks to be told, by what became of that.",

@@ -27,12 +27,13 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jiff::Timestamp;
 use sekisho_core::speech::Lang;
 use sekisho_ledger::{AuditEntry, Digest, Id, Ledger, OpenError, Person, Session};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use self::access::{Scope, Viewer};
 use self::password::Hasher;
 use self::session::Token;
 use crate::store::Archive;
+use crate::webhooks::{Announcer, News, Topic};
 
 /// A second, in the microseconds of the ledger.
 const SECOND: i64 = 1_000_000;
@@ -46,6 +47,8 @@ pub(crate) struct People {
     secret: Arc<[u8]>,
     /// Makes and compares hashes.
     hasher: Hasher,
+    /// Who is told of changes.
+    announcer: Announcer,
     /// Tells the time.
     clock: fn() -> i64,
 }
@@ -91,7 +94,13 @@ impl Actor {
 impl People {
     /// Names those of an archive.
     pub(crate) fn of(archive: Archive, secret: Arc<[u8]>) -> People {
-        People { archive, secret, hasher: Hasher::new(), clock: || Timestamp::now().as_microsecond() }
+        let announcer = Announcer::default();
+        People { archive, secret, hasher: Hasher::new(), announcer, clock: || Timestamp::now().as_microsecond() }
+    }
+
+    /// Names the same, and lets others be told of what changes about them.
+    pub(crate) fn announced_by(self, announcer: Announcer) -> People {
+        People { announcer, ..self }
     }
 
     /// Returns where they are written down.
@@ -112,6 +121,23 @@ impl People {
             client: actor.client.map(|client| client.to_canonical().to_string()),
         };
         Ok(self.ledger().await?.note_audit(&entry).await?)
+    }
+
+    /// Lets others be told that something changed about somebody: who by id, and no name. It has happened, and does not fail where
+    /// it cannot be told.
+    async fn tell(&self, ledger: &Ledger, id: Id, change: &str) {
+        let told = async {
+            let Some(person) = ledger.person(id).await? else { return Ok(()) };
+            let data = json!({ "person": id.to_string(), "change": change, "role": person.role.word() });
+            let news = News { topic: Topic::PersonChanged, at: self.now(), data, once: None };
+            for job in self.announcer.jobs(&news) {
+                ledger.enqueue(&job).await?;
+            }
+            Ok::<(), sekisho_ledger::Fault>(())
+        };
+        if let Err(why) = told.await {
+            tracing::error!(error = %why, "a webhook will not hear of what changed about somebody");
+        }
     }
 
     /// Returns what only this house makes of a text, for one purpose: base64url of 43 octets.

@@ -9,6 +9,7 @@ pub(crate) mod border;
 mod command;
 mod imap;
 pub(crate) mod import;
+mod news;
 pub(crate) mod omissions;
 mod opening;
 mod out;

@@ -27,6 +27,7 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::net::TcpListener;
 use tokio::runtime::{Builder, Handle};
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, MissedTickBehavior, interval_at, timeout_at};
 use tokio_rustls::TlsAcceptor;
@@ -48,7 +49,8 @@ use crate::reports::Failures;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
 use crate::web::{Desk, DeskBooks};
-use crate::{Exit, Setting, Streams, gate, http, intake, reports};
+use crate::webhooks::{Announcer, Courier};
+use crate::{Exit, Setting, Streams, gate, http, intake, reports, webhooks};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
@@ -71,8 +73,10 @@ impl ServeArguments {
         http::tls::warn_of_doubt(&config.http);
         let provider = Provider::open(&config.oidc)?;
         config.gate.max_sessions = confinement::take_files(config.gate.max_sessions, config.intake.max_sessions);
-        confinement::become_user(&config, &in_work)?;
+        // Secrets and the system's authorities are read before the kernel holds us, too.
         let source = source(self.dns.as_deref(), &config)?;
+        let courier = watch::Sender::new(Arc::new(config.courier(&source)?));
+        confinement::become_user(&config, &in_work)?;
         let metrics = Arc::new(Metrics::new());
         let books = Books::open(&config, &streams.setting, &metrics)?;
         confinement::confine(&config, &places, books.folder.as_deref());
@@ -89,6 +93,7 @@ impl ServeArguments {
         let noting = books.kept.is_some().then(|| (waiting, Arc::clone(&secret)));
         let lasting = Lasting { in_work, metrics, copies, turns, host: host(), events, secret, failures };
         let front = Arc::new(Front::new(Gate::new(&config, source, office, lasting)));
+        let announcer = Announcer::of(&config.webhooks);
         let reading = books.kept.as_ref().map(|(archive, lake)| (archive.clone(), Arc::clone(lake)));
         let (intake, clerk) = match &reading {
             Some((archive, _)) => {
@@ -98,8 +103,8 @@ impl ServeArguments {
             None => (None, None),
         };
         let desk = reading.clone().zip(streams.setting.open_lake).map(|((archive, lake), open)| {
-            let secret = Arc::clone(&books.secret);
-            Arc::new(Desk::new(Arc::clone(&front), DeskBooks { archive, lake, open, secret }))
+            let (secret, announcer) = (Arc::clone(&books.secret), announcer.clone());
+            Arc::new(Desk::new(Arc::clone(&front), DeskBooks { archive, lake, open, secret, announcer }))
         });
         desk.iter().for_each(|desk| desk.trust(provider.clone()));
         let mails_handle = mails.handle().clone();
@@ -112,6 +117,8 @@ impl ServeArguments {
             intake,
             desk,
             secrecy,
+            announcer,
+            courier,
             reading,
             mails: mails_handle,
         };
@@ -246,6 +253,10 @@ struct Daemon {
     desk: Option<Arc<Desk>>,
     /// What begins TLS by HTTP.
     secrecy: Arc<Secrecy>,
+    /// Who is told of what.
+    announcer: Announcer,
+    /// Who tells it.
+    courier: watch::Sender<Arc<Courier>>,
     /// Where reports wait to be read, and where their rows go.
     reading: Option<(Archive, Arc<dyn Lake>)>,
     /// The reactor that moves mails, and asks the DNS.
@@ -315,11 +326,16 @@ impl Daemon {
             let (front, metrics) = (Arc::clone(&self.front), Arc::clone(&self.front.metrics));
             let (books, rows) = (archive.clone(), Arc::clone(&lake));
             let reporter = move || front.gate().reporter();
-            let sending = reports::keep_sending(books, rows, reporter, metrics, no_more_questions.clone());
+            let announcer = self.announcer.clone();
+            let sending = reports::keep_sending(books, rows, reporter, metrics, announcer, no_more_questions.clone());
             watchers.spawn_on(sending, &self.mails);
             let (front, counts) = (Arc::clone(&self.front), self.front.metrics.read.clone());
             let examiner = move || front.gate().examiner();
-            let reading = reports::keep_reading(archive, lake, examiner, counts, no_more_questions.clone());
+            let (calls, courier) = (self.front.metrics.webhooks.clone(), self.courier.subscribe());
+            let calling = webhooks::keep_delivering(archive.clone(), courier, calls, no_more_questions.clone());
+            watchers.spawn_on(calling, &self.mails);
+            let announcer = self.announcer.clone();
+            let reading = reports::keep_reading(archive, lake, examiner, counts, announcer, no_more_questions.clone());
             watchers.spawn_on(reading, &self.mails);
         }
         if let Some(desk) = self.desk.as_ref().filter(|_| !self.config.http.listen.is_empty()) {
@@ -415,6 +431,7 @@ impl Daemon {
         let house_rules = HouseRules::open(&config, &host()).map_err(|fault| vec![fault])?;
         let tls = http::tls::open(&config.http).map_err(|fault| vec![fault])?;
         let provider = Provider::open(&config.oidc).map_err(|fault| vec![fault])?;
+        let courier = config.courier(&source).map_err(|fault| vec![fault])?;
         let (settling, asked) = (Arc::clone(&office), source.clone());
         // The DNS is asked where its connections live.
         let settled = self.mails.spawn(async move {
@@ -423,7 +440,7 @@ impl Daemon {
         });
         let (settled, config) = settled.await.map_err(|_| vec![Fault::new("fault-ours", [])])?;
         settled?;
-        Ok(Prepared { source, office, house_rules: Arc::new(house_rules), tls, provider, config })
+        Ok(Prepared { source, office, house_rules: Arc::new(house_rules), tls, provider, courier, config })
     }
 
     /// Returns where answers come from under a new configuration: with the cache that there is, where that is possible.
@@ -436,7 +453,10 @@ impl Daemon {
 
     /// Puts a configuration in force for all conversations that begin from now on.
     fn put_in_force(&mut self, prepared: Prepared) {
-        let Prepared { source, office, house_rules, tls, provider, config } = prepared;
+        let Prepared { source, office, house_rules, tls, provider, courier, config } = prepared;
+        // First who calls, then who is told: nothing is called that nobody knows.
+        self.courier.send_replace(Arc::new(courier));
+        self.announcer.replace(&config.webhooks);
         self.desk.iter().for_each(|desk| desk.trust(provider.clone()));
         self.intake.iter().for_each(|intake| intake.replace(Arc::clone(&house_rules)));
         http::tls::warn_of_doubt(&config.http);
@@ -492,6 +512,8 @@ struct Prepared {
     tls: Option<TlsAcceptor>,
     /// Who vouches for people.
     provider: Option<Arc<Provider>>,
+    /// Who calls webhooks.
+    courier: Courier,
     /// What was written.
     config: Config,
 }

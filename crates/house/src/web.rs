@@ -47,6 +47,7 @@ use crate::people::People;
 use crate::people::access::Need;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
+use crate::webhooks::Announcer;
 
 /// How many questions to the lake are under way at a time: mails go before readers.
 const QUESTIONS: usize = 2;
@@ -84,8 +85,8 @@ pub(crate) struct Desk {
 impl Desk {
     /// Sets the desk up over the books.
     pub(crate) fn new(front: Arc<Front>, books: DeskBooks) -> Desk {
-        let DeskBooks { archive, lake, open, secret } = books;
-        let people = People::of(archive.clone(), secret);
+        let DeskBooks { archive, lake, open, secret, announcer } = books;
+        let people = People::of(archive.clone(), secret).announced_by(announcer);
         let folder = archive.folder().clone();
         let (questions, speech, sample) = (Semaphore::new(QUESTIONS), frame::Sentences::new(), Default::default());
         let (provider, travelled) = (watch::Sender::new(None), Travelled::default());
@@ -130,6 +131,8 @@ pub(crate) struct DeskBooks {
     pub(crate) open: OpenLake,
     /// What names are hashed with where failures to sign in are counted.
     pub(crate) secret: Arc<[u8]>,
+    /// Who is told of what changes about people.
+    pub(crate) announcer: Announcer,
 }
 
 /// A room: its path, what a visitor needs to enter, and who answers.

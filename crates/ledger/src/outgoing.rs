@@ -62,7 +62,11 @@ impl Ledger {
                 .bind(id.to_string())
                 .execute(turn.on())
                 .await?;
-            turn.end(done.rows_affected() > 0).await
+            let is_marked = done.rows_affected() > 0;
+            for job in mark.jobs.iter().filter(|_| is_marked) {
+                job::insert(turn.on(), job).await?;
+            }
+            turn.end(is_marked).await
         })
         .await
     }
@@ -228,6 +232,8 @@ pub struct OutgoingMark {
     pub attempted: bool,
     /// When this was found.
     pub at: i64,
+    /// What is to be done now that this is known: enqueued with it, or not at all.
+    pub jobs: Vec<NewJob>,
 }
 
 /// Which reports of ours to list; what is none lets all through.

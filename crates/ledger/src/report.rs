@@ -107,6 +107,9 @@ impl Ledger {
                     for counted in &one.counted {
                         aggregate::count_in(turn.on(), one.report, counted).await?;
                     }
+                    for job in &one.jobs {
+                        job::insert(turn.on(), job).await?;
+                    }
                 }
                 held.push(is_held);
             }
@@ -127,6 +130,8 @@ pub struct Conclusion<'l> {
     pub mark: Mark,
     /// What was counted of it.
     pub counted: Vec<Counted>,
+    /// What is to be done now that this is known: enqueued with it, or not at all.
+    pub jobs: Vec<NewJob>,
 }
 
 /// A report that arrives: its row, its first job, and the file it comes from.

@@ -1,7 +1,7 @@
 //! Reports of ours: each planned once, and what became of it
 
 use sekisho_ledger::{
-    Digest, JobFilter, NewOutgoing, OutgoingFilter, OutgoingKind, OutgoingMark, OutgoingState, Planned,
+    Digest, JobFilter, Ledger, NewJob, NewOutgoing, OutgoingFilter, OutgoingKind, OutgoingMark, OutgoingState, Planned,
 };
 
 use crate::books::{NOW, SECOND, id, job, on_both};
@@ -76,6 +76,7 @@ fn attempts_bounces_and_reasons_are_noted() {
             message_id: None,
             attempted,
             at: NOW + SECOND,
+            jobs: Vec::new(),
         };
         assert!(ledger.mark_outgoing(new.id, &mark(OutgoingState::Planned, "451 later", true)).await.unwrap());
         let sent = OutgoingMark {
@@ -115,6 +116,7 @@ fn reports_of_ours_are_listed_page_by_page() {
             message_id: None,
             attempted: false,
             at: NOW,
+            jobs: Vec::new(),
         };
         ledger.mark_outgoing(all[2].id, &skipped).await.unwrap();
         let any = OutgoingFilter::default();
@@ -139,5 +141,31 @@ fn reports_of_ours_are_listed_page_by_page() {
         ] {
             assert_eq!(ledger.outgoings(&filter, None, 10).await.unwrap().rows.len(), count, "{filter:?}");
         }
+    });
+}
+
+#[test]
+fn what_follows_a_mark_is_enqueued_with_it_and_not_where_it_does_not_count() {
+    on_both(async |books| {
+        let (nodes, new) = ([books.open().await, books.open().await], outgoing("example.org"));
+        nodes[0].plan(&new, &job("send")).await.unwrap();
+        let told = |once: &str| OutgoingMark {
+            state: OutgoingState::Sent,
+            reason: None,
+            evidence: None,
+            message_id: None,
+            attempted: true,
+            at: NOW,
+            jobs: vec![NewJob { queue: "tell".to_owned(), once: Some(once.to_owned()), ..job("news") }],
+        };
+        // Two nodes say the same: one of them because its lease was lost.
+        let (here, there) = (told("sent"), told("sent"));
+        let both = tokio::join!(nodes[0].mark_outgoing(new.id, &here), nodes[1].mark_outgoing(new.id, &there));
+        assert!(both.0.unwrap() && both.1.unwrap());
+        let bounced = OutgoingMark { state: OutgoingState::Bounced, jobs: Vec::new(), ..told("") };
+        assert!(nodes[0].mark_outgoing(new.id, &bounced).await.unwrap());
+        assert!(!nodes[0].mark_outgoing(new.id, &told("too late")).await.unwrap());
+        let lease = async |ledger: &Ledger| ledger.lease("tell", "w", 9, NOW, NOW + SECOND).await.unwrap();
+        assert_eq!(lease(&nodes[0]).await.len() + lease(&nodes[1]).await.len(), 1);
     });
 }

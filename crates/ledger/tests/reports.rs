@@ -1,8 +1,8 @@
 //! Reports: once, with their job, or not at all
 
-use sekisho_ledger::{Fault, JobFilter, Mark, ProvenBy, Receipt, ReportKind, ReportState};
+use sekisho_ledger::{Conclusion, Fault, JobFilter, Mark, NewJob, ProvenBy, Receipt, ReportKind, ReportState};
 
-use crate::books::{NOW, SECOND, conclude, id, intake, on_both};
+use crate::books::{NOW, SECOND, conclude, id, intake, job, on_both};
 
 #[test]
 fn a_report_and_its_first_job_are_there_together() {
@@ -164,5 +164,37 @@ fn hostile_text_is_kept_as_far_as_it_goes() {
         assert_eq!(report.envelope.recipient, "$1 ? :x @y");
         assert!(report.envelope.mail_from.unwrap().len() <= 1003);
         assert_eq!(report.size, i64::MAX as u64);
+    });
+}
+
+#[test]
+fn what_follows_a_conclusion_is_enqueued_with_it_and_not_where_the_lease_was_lost() {
+    on_both(async |books| {
+        let (nodes, new) = ([books.open().await, books.open().await], intake(b"told"));
+        nodes[0].receive(&new).await.unwrap();
+        let lost = nodes[0].lease("read", "slow", 1, NOW, NOW + SECOND).await.unwrap().remove(0);
+        let held = nodes[1].lease("read", "quick", 1, NOW + SECOND, NOW + 9 * SECOND).await.unwrap().remove(0);
+        let mark = Mark {
+            state: ReportState::Read,
+            reason: None,
+            read_as: None,
+            domain: None,
+            submitter: None,
+            proven_by: None,
+            at: NOW + 1,
+        };
+        let conclusion = |lease, subject| Conclusion {
+            lease,
+            report: new.report.id,
+            mark: mark.clone(),
+            counted: Vec::new(),
+            jobs: vec![NewJob { queue: "tell".to_owned(), ..job(subject) }],
+        };
+        let (slow, quick) = ([conclusion(&lost, "slow")], [conclusion(&held, "quick")]);
+        let both = tokio::join!(nodes[0].conclude(&slow, NOW + 2), nodes[1].conclude(&quick, NOW + 2));
+        assert_eq!((both.0.unwrap(), both.1.unwrap()), (vec![false], vec![true]));
+        assert_eq!(nodes[1].conclude(&quick, NOW + 3).await.unwrap(), [false], "said again it is lost, too");
+        let told = nodes[0].lease("tell", "w", 9, NOW, NOW + SECOND).await.unwrap();
+        assert_eq!(told.iter().map(|lease| &*lease.job.subject).collect::<Vec<_>>(), ["quick"]);
     });
 }

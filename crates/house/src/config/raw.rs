@@ -27,6 +27,7 @@ use super::serve::RawServe;
 use super::sign::RawSign;
 use super::spf::RawSpf;
 use super::store::RawStore;
+use super::webhooks::RawWebhook;
 use crate::fault::{Fault, shown};
 
 /// What was written.
@@ -76,6 +77,8 @@ pub(super) struct RawSections {
     pub(super) reports: RawReports,
     /// `[names]`
     pub(super) names: RawNames,
+    /// `[[webhooks]]`
+    pub(super) webhooks: Vec<Spanned<RawWebhook>>,
 }
 
 /// Every section with its options; `section.list` stands for the tables that are written `[[section.list]]`.
@@ -103,7 +106,10 @@ const KNOWN: &[(&str, &[&str])] = &[
     ("reports", super::reports::OPTIONS),
     ("names", super::names::OPTIONS),
     ("names.own", super::names::OWN_OPTIONS),
+    ("webhooks", super::webhooks::OPTIONS),
 ];
+/// The sections that are written `[[section]]`: lists of tables, each with these options.
+pub(super) const LISTS: &[&str] = &["webhooks"];
 
 /// Returns the options of a section, or of the tables of a list.
 fn options(path: &str) -> Option<&'static [&'static str]> {
@@ -197,6 +203,7 @@ fn survey(table: &DeTable<'_>, text: &str) -> (BTreeMap<String, usize>, Vec<Line
                 found.stranger("fault-option", None, name, &everywhere, section.span());
             }
             (Some((section, _)), DeValue::Table(content)) => found.table(section, section, content),
+            (Some((section, _)), DeValue::Array(tables)) if LISTS.contains(&section) => found.list(section, tables),
             // The type is wrong; the second reading says so.
             (Some(_), _) => {}
         }

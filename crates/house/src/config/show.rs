@@ -16,7 +16,8 @@ use crate::terminal::{pad, width};
 pub(super) struct Shown {
     /// Its section.
     section: &'static str,
-    /// The list of tables that it belongs to, and which of them, from 0; nothing for an option of the section itself.
+    /// The list of tables that it belongs to, and which of them, from 0; nothing for an option of the section itself. A list
+    /// without a name is the section.
     table: Option<(&'static str, usize)>,
     /// Its name.
     name: &'static str,
@@ -29,6 +30,7 @@ impl Shown {
     pub(super) fn path(&self) -> String {
         match self.table {
             None => format!("{}.{}", self.section, self.name),
+            Some(("", number)) => format!("{}[{number}].{}", self.section, self.name),
             Some((list, number)) => format!("{}.{list}[{number}].{}", self.section, self.name),
         }
     }
@@ -37,6 +39,7 @@ impl Shown {
     fn heading(&self) -> String {
         match self.table {
             None => format!("[{}]", self.section),
+            Some(("", _)) => format!("[[{}]]", self.section),
             Some((list, _)) => format!("[[{}.{list}]]", self.section),
         }
     }
@@ -226,6 +229,14 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     all.extend(tables("names", "own", &names.own, |own| {
         [("domain", own.domain.to_string().into()), ("sources", texts(&own.sources))]
     }));
+    all.extend(tables("webhooks", "", &config.webhooks, |hook| {
+        [
+            ("url", hook.url.to_string().into()),
+            ("secret_file", hook.secret.to_string_lossy().into()),
+            ("events", texts(&hook.events)),
+            ("private", hook.private.into()),
+        ]
+    }));
     all
 }
 
@@ -321,27 +332,34 @@ pub(super) fn json(config: &Config) -> String {
     let mut sections = Map::new();
     for option in options(config) {
         let said = json!({ "value": option.value, "line": config.lines.get(&option.path()) });
-        let section = sections.entry(option.section).or_insert_with(|| json!({}));
+        let section = sections.entry(option.section).or_insert(Value::Null);
         match option.table {
             None => section[option.name] = said,
-            Some((list, number)) => {
-                if section.get(list).is_none() {
-                    section[list] = json!([]);
-                }
-                if let Some(tables) = section[list].as_array_mut() {
-                    tables.resize_with(tables.len().max(number + 1), || json!({}));
-                    tables[number][option.name] = said;
-                }
-            }
+            Some(("", number)) => put(section, number, option.name, said),
+            Some((list, number)) => put(&mut section[list], number, option.name, said),
         }
     }
     for (section, list) in raw::lists() {
-        let section = sections.entry(section).or_insert_with(|| json!({}));
-        if section.get(list).is_none() {
-            section[list] = json!([]);
+        let list = &mut sections.entry(section).or_insert(Value::Null)[list];
+        if list.is_null() {
+            *list = json!([]);
         }
     }
+    for section in raw::LISTS {
+        sections.entry(*section).or_insert(json!([]));
+    }
     format!("{}\n", json!({ "path": config.path.as_deref().map(Path::to_string_lossy), "config": sections }))
+}
+
+/// Puts an option into a table of a list.
+fn put(list: &mut Value, number: usize, name: &'static str, said: Value) {
+    if list.is_null() {
+        *list = json!([]);
+    }
+    if let Some(tables) = list.as_array_mut() {
+        tables.resize_with(tables.len().max(number + 1), || json!({}));
+        tables[number][name] = said;
+    }
 }
 
 /// Writes the faults of a file as JSON.

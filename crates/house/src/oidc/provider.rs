@@ -9,7 +9,6 @@ use std::time::Duration;
 
 use form_urlencoded::{Serializer, byte_serialize};
 use reqwest::header::{ACCEPT, CONTENT_TYPE};
-use reqwest::redirect::Policy;
 use reqwest::{Client, RequestBuilder, StatusCode, Url};
 use serde::de::Error;
 use serde::{Deserialize, Deserializer};
@@ -21,6 +20,7 @@ use super::Unproven;
 use super::claims::{self, Expected, Vouched};
 use super::journey::Journey;
 use super::keys::{Keys, Opened};
+use crate::careful::{self, told};
 use crate::config::OidcSection;
 use crate::config::oidc::{ProviderTable, is_fair, is_here};
 use crate::fault::{Fault, shown};
@@ -30,10 +30,6 @@ use crate::key_file;
 const ABOUT: &str = "/.well-known/openid-configuration";
 /// Where browsers come back to.
 pub(crate) const BACK: &str = "/sign-in/identity/back";
-/// How long an answer may take.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// How long a connection may take.
-const CONNECTING: Duration = Duration::from_secs(5);
 /// The most octets of an answer.
 const MOST: usize = 1 << 20;
 /// The most octets of a file with a secret.
@@ -118,14 +114,7 @@ impl Provider {
         let Some(table) = section.provider.clone() else { return Ok(None) };
         let secret = table.secret.as_deref().map(read_secret).transpose()?;
         let is_at_home = Url::parse(&table.issuer).is_ok_and(|issuer| is_here(&issuer));
-        let client = Client::builder()
-            .redirect(Policy::none())
-            .timeout(PATIENCE)
-            .connect_timeout(CONNECTING)
-            .no_proxy()
-            .https_only(!is_at_home)
-            .user_agent(concat!("Sekisho/", env!("CARGO_PKG_VERSION")))
-            .build();
+        let client = careful::client().https_only(!is_at_home).build();
         let client = client.map_err(|why| Fault::new("fault-oidc-client", []).because(Fault::quote(told(why))))?;
         let scopes = section.scopes.join(" ");
         Ok(Some(Arc::new(Provider { table, scopes, secret, client, known: Mutex::default() })))
@@ -305,13 +294,6 @@ fn read<T: for<'a> Deserialize<'a>>(answer: &[u8]) -> Result<T, Unproven> {
 /// Reads a place that a provider names.
 fn read_place<'de, D: Deserializer<'de>>(written: D) -> Result<Url, D::Error> {
     Url::parse(&String::deserialize(written)?).map_err(D::Error::custom)
-}
-
-/// Says why nobody can be asked, with all causes: the outermost alone says nothing.
-fn told(why: reqwest::Error) -> String {
-    let why = why.without_url();
-    let causes = std::iter::successors(std::error::Error::source(&why), |cause| cause.source());
-    causes.fold(why.to_string(), |said, cause| format!("{said}: {cause}"))
 }
 
 /// Reads a secret from its file, which others must not be able to read.

@@ -117,6 +117,7 @@ impl People {
             Accepted::Taken => return Ok(Welcome::Taken),
             Accepted::Done => {}
         }
+        self.tell(&ledger, person.id, "joined").await;
         let Some(person) = ledger.person(person.id).await? else { return Ok(Welcome::SignIn) };
         Ok(match self.begin(&ledger, &person, false, None, ("link", client)).await? {
             SignIn::Whole(token) => Welcome::Whole(token),
@@ -244,7 +245,12 @@ impl People {
         let before: Value = serde_json::from_str(&person.scope).unwrap_or_default();
         let detail = json!({ "from": [person.role.word(), before], "to": [role.word(), scope.to_value()] });
         self.audit(actor, "person.appoint", &person.login, &detail).await?;
-        Ok(self.ledger().await?.appoint(person.id, role, &scope.to_text(), self.now()).await?)
+        let ledger = self.ledger().await?;
+        let is_appointed = ledger.appoint(person.id, role, &scope.to_text(), self.now()).await?;
+        if is_appointed {
+            self.tell(&ledger, person.id, "appointed").await;
+        }
+        Ok(is_appointed)
     }
 
     /// Locks somebody out, or lets them in again; false where there is no such login. All their sessions end.
@@ -253,7 +259,10 @@ impl People {
         let what = if is_out { "person.disable" } else { "person.enable" };
         self.audit(actor, what, &person.login, &json!({})).await?;
         // Who is out already stays so: that is what was wanted.
-        self.ledger().await?.lock_out(person.id, is_out, self.now()).await?;
+        let ledger = self.ledger().await?;
+        if ledger.lock_out(person.id, is_out, self.now()).await? {
+            self.tell(&ledger, person.id, if is_out { "disabled" } else { "enabled" }).await;
+        }
         Ok(true)
     }
 

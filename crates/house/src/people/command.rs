@@ -15,6 +15,7 @@ use crate::fault::Fault;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
 use crate::terminal::{Paint, Tone};
+use crate::webhooks::Announcer;
 use crate::{Exit, Streams};
 
 /// How many people are fetched at a time.
@@ -27,7 +28,7 @@ impl PeopleArguments {
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
         let secret = folder.secret()?;
         let archive = Archive::of(folder);
-        let people = People::of(archive.clone(), secret);
+        let people = People::of(archive.clone(), secret).announced_by(Announcer::of(&config.webhooks));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let usual = config.http.usual_desk();
         let paint = Paint { on: streams.setting.stdout_colour };

@@ -101,7 +101,10 @@ impl People {
             let actor = Actor { person: None, client: Some(client) };
             self.audit(actor, "person.join", login.as_str(), &json!({ "by": "oidc" })).await?;
             match ledger.accept(&link.digest(), &person).await? {
-                Accepted::Done => return self.enter(vouched, rules, lang, client).await,
+                Accepted::Done => {
+                    self.tell(&ledger, person.id, "joined").await;
+                    return self.enter(vouched, rules, lang, client).await;
+                }
                 Accepted::Refused => return Ok(Welcomed::Gone),
                 Accepted::Taken => {}
             }
@@ -196,6 +199,7 @@ impl People {
         let actor = Actor { person: None, client: Some(client) };
         self.audit(actor, "person.appoint", &person.login, &detail).await?;
         ledger.appoint(person.id, role, &scope.to_text(), self.now()).await?;
+        self.tell(ledger, person.id, "appointed").await;
         Ok(ledger.person(person.id).await?.unwrap_or(person))
     }
 
@@ -216,6 +220,7 @@ impl People {
             if ledger.add_person(&new, role, &scope.to_text()).await? == Added::Taken {
                 continue;
             }
+            self.tell(ledger, new.id, "joined").await;
             let Some(person) = ledger.person(new.id).await? else { break };
             return Ok(match self.begin(ledger, &person, false, None, ("oidc", client)).await? {
                 SignIn::Whole(token) => Welcomed::In(token),

@@ -30,6 +30,7 @@ use crate::lake;
 use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::terminal::{Paint, Tone, pad};
+use crate::webhooks::Announcer;
 use crate::{Exit, Streams, serve};
 
 impl ReportArguments {
@@ -49,7 +50,9 @@ impl ReportArguments {
                     Examiner { source, policy: Arc::new(config.policy()), timeout: config.dns.timeout }
                 };
                 let trusted = &config.intake.trusted_authserv_ids;
-                runtime.block_on(import(&folder, (&wanted, trusted), examiner, self.json, talk, streams))
+                let announcer = Announcer::of(&config.webhooks);
+                let reading = (examiner, announcer);
+                runtime.block_on(import(&folder, (&wanted, trusted), reading, self.json, talk, streams))
             }
             ReportCommand::List { state, limit } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
@@ -171,7 +174,7 @@ impl Wanted {
 async fn import(
     folder: &DataFolder,
     (wanted, trusted): (&Wanted, &[String]),
-    examiner: Examiner,
+    (examiner, announcer): (Examiner, Announcer),
     json: bool,
     talk: &Talk,
     streams: &mut Streams<'_>,
@@ -197,7 +200,8 @@ async fn import(
         Ok(lake) => {
             let worker = format!("import-{}-{}", std::process::id(), Timestamp::now().as_microsecond());
             let stop = CancellationToken::new();
-            let reader = Reader { ledger: ledger.clone(), vault, lake: Arc::clone(&lake), examiner, worker, stop };
+            let (ledger, rows) = (ledger.clone(), Arc::clone(&lake));
+            let reader = Reader { ledger, vault, lake: rows, examiner, worker, announcer, stop };
             let mut held = VecDeque::new();
             loop {
                 match reader.work(&mut held, &mut tally).await {

@@ -39,7 +39,7 @@ fn period(day: Date) -> (i64, i64) {
 }
 
 /// Returns the day of a number.
-fn day_of(number: i64) -> Option<Date> {
+pub(super) fn day_of(number: i64) -> Option<Date> {
     date(1970, 1, 1).checked_add(jiff::Span::new().try_days(number).ok()?).ok()
 }
 

@@ -18,6 +18,7 @@ use super::trouble::Trouble;
 use crate::lake::Lake;
 use crate::metrics::ReadCounts;
 use crate::store::Archive;
+use crate::webhooks::Announcer;
 
 /// The queue of reports that wait to be read.
 pub(crate) const QUEUE: &str = "read-report";
@@ -60,6 +61,8 @@ pub(crate) struct Reader {
     pub(crate) examiner: Examiner,
     /// What this process is called.
     pub(crate) worker: String,
+    /// Who is told of what was read.
+    pub(crate) announcer: Announcer,
     /// Tells that it is time to stop: the job in work is done, and no other is begun.
     pub(crate) stop: CancellationToken,
 }
@@ -89,7 +92,7 @@ pub(crate) struct Tally {
     pub(crate) postponed: u64,
 }
 
-/// Reads every report that waits now, and no other.
+/// Reads every report that waits now, and no other; nobody is told.
 pub(crate) async fn read_all(
     ledger: &Ledger,
     vault: &Vault,
@@ -98,7 +101,7 @@ pub(crate) async fn read_all(
 ) -> Result<Tally, Trouble> {
     let (worker, stop) = (format!("reader-{}", std::process::id()), CancellationToken::new());
     let (ledger, vault, lake) = (ledger.clone(), vault.clone(), Arc::clone(lake));
-    let reader = Reader { ledger, vault, lake, examiner, worker, stop };
+    let reader = Reader { ledger, vault, lake, examiner, worker, announcer: Announcer::default(), stop };
     let (mut held, mut tally) = (VecDeque::new(), Tally::default());
     while reader.work(&mut held, &mut tally).await? {}
     Ok(tally)
@@ -203,7 +206,7 @@ impl Reader {
             let mut reading = aside(move || Reading::open(at, report, bytes, now())).await?;
             reading.is_again = is_again(&job);
             if let Some(notice) = reading.notice() {
-                let returned = returned::note(&self.ledger, &reading.report, notice, now()).await?;
+                let returned = returned::note(&self.ledger, &self.announcer, &reading.report, notice, now()).await?;
                 reading.came_back(returned);
             }
             self.authenticate(&mut reading, job.attempts).await?;
@@ -263,7 +266,8 @@ impl Reader {
 
     /// Writes down what became of the reports, and ends their jobs.
     async fn conclude(&self, leases: &[Lease], readings: &[Reading], tally: &mut Tally) -> Result<(), Trouble> {
-        let conclusions: Vec<_> = readings.iter().map(|reading| reading.conclusion(&leases[reading.at])).collect();
+        let conclusions: Vec<_> =
+            readings.iter().map(|reading| reading.conclusion(&leases[reading.at], &self.announcer)).collect();
         let held = self.ledger.conclude(&conclusions, now()).await?;
         for ((reading, conclusion), is_held) in readings.iter().zip(&conclusions).zip(held) {
             if !is_held {
@@ -334,6 +338,7 @@ pub(crate) async fn keep_reading(
     lake: Arc<dyn Lake>,
     examiner: impl Fn() -> Examiner,
     counts: ReadCounts,
+    announcer: Announcer,
     shutdown: CancellationToken,
 ) {
     let worker = format!("daemon-{}-{}", std::process::id(), now());
@@ -343,8 +348,8 @@ pub(crate) async fn keep_reading(
         let done = match open(&archive).await {
             Ok((ledger, vault)) => {
                 let lake = Arc::clone(&lake);
-                let (worker, stop) = (worker.clone(), shutdown.clone());
-                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker, stop };
+                let (worker, announcer, stop) = (worker.clone(), announcer.clone(), shutdown.clone());
+                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker, announcer, stop };
                 reader.work(&mut held, &mut tally).await.map_err(|why| why.to_string())
             }
             Err(why) => Err(why),

@@ -9,12 +9,14 @@ use sekisho_report::bounce::Bounce;
 use sekisho_report::mail::Kind;
 use sekisho_report::unreadable::Unreadable;
 
+use super::news;
 use super::opening::{self, Found, Opened, What};
 use super::reader::Tally;
 use super::returned::Returned;
 use super::rows::{self, Origin};
 use super::trouble::Trouble;
 use crate::lake::Lake;
+use crate::webhooks::Announcer;
 
 /// How many Events are handed to the lake at a time.
 const BATCH: usize = 4096;
@@ -180,8 +182,8 @@ impl Reading {
         Ok(())
     }
 
-    /// Returns what became of it.
-    pub(super) fn conclusion<'l>(&self, lease: &'l Lease) -> Conclusion<'l> {
+    /// Returns what became of it, and who is told.
+    pub(super) fn conclusion<'l>(&self, lease: &'l Lease, announcer: &Announcer) -> Conclusion<'l> {
         let counted: Vec<Counted> = self.parts.iter().filter_map(|part| part.counted).collect();
         let mut mark = self.mark.clone();
         if let (true, Some(holder)) = (counted.is_empty(), self.holder()) {
@@ -190,7 +192,9 @@ impl Reading {
             mark.state = ReportState::Read;
             mark.reason = (!self.opened.unreadable.is_empty()).then(|| told(&self.opened.unreadable));
         }
-        Conclusion { lease, report: self.report.id, mark, counted }
+        let news = news::of_report(&self.report, &mark, &counted, lease);
+        let jobs = news.iter().flat_map(|news| announcer.jobs(news)).collect();
+        Conclusion { lease, report: self.report.id, mark, counted, jobs }
     }
 
     /// Returns the report with which one of its parts was counted before.

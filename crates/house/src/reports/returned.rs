@@ -9,6 +9,9 @@ use sekisho_ledger::{Fault, Id, Ledger, Outgoing, OutgoingMark, OutgoingState, R
 use sekisho_report::bounce::Bounce;
 use tracing::warn;
 
+use super::news;
+use crate::webhooks::Announcer;
+
 /// What came of a notice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Returned {
@@ -23,13 +26,20 @@ pub(super) enum Returned {
 }
 
 /// Notes what a notice tells with the report of ours that it answers. Noted twice it is as noted once.
-pub(super) async fn note(ledger: &Ledger, report: &Report, notice: &Bounce, now: i64) -> Result<Returned, Fault> {
+pub(super) async fn note(
+    ledger: &Ledger,
+    announcer: &Announcer,
+    report: &Report,
+    notice: &Bounce,
+    now: i64,
+) -> Result<Returned, Fault> {
     // Of a mail that was imported nobody knows the envelope.
     if report.envelope.mail_from.as_deref().is_some_and(|sender| !sender.is_empty()) {
         return Ok(Returned::HasSender);
     }
     let Some(row) = answered(ledger, notice).await? else { return Ok(Returned::Stranger) };
     let Some(why) = notice.failure() else { return Ok(Returned::NoFailure) };
+    let news = news::of_outgoing(&row, OutgoingState::Bounced, row.attempts, now);
     let mark = OutgoingMark {
         state: OutgoingState::Bounced,
         reason: Some(why.clone()),
@@ -37,6 +47,7 @@ pub(super) async fn note(ledger: &Ledger, report: &Report, notice: &Bounce, now:
         message_id: None,
         attempted: false,
         at: now,
+        jobs: news.iter().flat_map(|news| announcer.jobs(news)).collect(),
     };
     if ledger.mark_outgoing(row.id, &mark).await? {
         warn!(domain = %row.domain, report.id = %row.id, reason = %why, "a report of ours came back");

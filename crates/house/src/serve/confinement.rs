@@ -155,6 +155,10 @@ fn readable(config: &Config, places: &[PathBuf]) -> Vec<PathBuf> {
         paths.extend(provider.secret.clone());
         paths.extend(AUTHORITIES.map(PathBuf::from));
     }
+    if !config.webhooks.is_empty() {
+        paths.extend(config.webhooks.iter().map(|hook| hook.secret.clone()));
+        paths.extend(AUTHORITIES.map(PathBuf::from));
+    }
     paths.extend(books_elsewhere(&config.store));
     // systemd hands secrets over in a folder of their own (`LoadCredential=`).
     paths.extend(std::env::var_os("CREDENTIALS_DIRECTORY").map(PathBuf::from));

@@ -31,6 +31,7 @@ use crate::lake::{Lake, LakeError, OpenLake};
 use crate::people::access::{Scope, Viewer};
 use crate::people::session::{Token, form_proof};
 use crate::store::{Archive, DataFolder};
+use crate::webhooks::Announcer;
 
 /// Whose scope the scoped have.
 pub(crate) const OURS: &str = "ours.example";
@@ -117,7 +118,7 @@ impl House {
             mail("0000000000000000000000000000c002", OURS, &[NEIGHBOUR]),
         ]);
         let open = OpenLake { write: no_lake, read: no_lake };
-        let books = DeskBooks { archive: Archive::of(data), lake: Arc::new(puddle), open, secret };
+        let books = DeskBooks { archive: Archive::of(data), lake: Arc::new(puddle), open, secret, announcer: Announcer::default() };
         let desk = Arc::new(Desk::new(Arc::new(Front::new(gate)), books));
         let router = router(&desk);
         House { _folder: folder, desk, router }
@@ -157,7 +158,7 @@ impl House {
             proven_by: None,
             at: now(),
         };
-        let concluded = Conclusion { lease: &lease, report: report_id, mark, counted: Vec::new() };
+        let concluded = Conclusion { lease: &lease, report: report_id, mark, counted: Vec::new(), jobs: Vec::new() };
         assert_eq!(ledger.conclude(&[concluded], now()).await.unwrap(), [true]);
         report_id
     }

@@ -29,6 +29,7 @@ use crate::lake::Lake;
 use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::terminal::{Paint, Tone};
+use crate::webhooks::Announcer;
 use crate::{Exit, Streams, serve};
 
 impl OutArguments {
@@ -60,7 +61,8 @@ impl OutArguments {
             let _inside = runtime.enter();
             self.reporter(config)?
         };
-        let books = Books { folder, lake, reporter };
+        let announcer = Announcer::of(&config.webhooks);
+        let books = Books { folder, lake, reporter, announcer };
         let exit = runtime.block_on(async {
             if self.dry_run {
                 self.show(&books, json, talk, streams).await
@@ -110,7 +112,8 @@ impl OutArguments {
         let (ledger, vault) = (books.folder.ledger().await?, books.folder.vault().await?);
         let worker = format!("report-out-{}-{}", std::process::id(), now());
         let lake = Arc::clone(&books.lake);
-        let sender = Sender { ledger, vault, lake, reporter, worker, metrics: None, clock: Arc::new(now) };
+        let (announcer, clock) = (books.announcer.clone(), Arc::new(now));
+        let sender = Sender { ledger, vault, lake, reporter, worker, metrics: None, announcer, clock };
         sender.plan(self.day(), self.domain.as_ref()).await?;
         let mut tally = Tally::default();
         while sender.work(&mut tally).await? {}
@@ -131,7 +134,7 @@ impl OutArguments {
 
     /// Shows what would be sent.
     async fn show(&self, books: &Books, json: bool, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
-        let Books { folder, lake, reporter } = books;
+        let Books { folder, lake, reporter, .. } = books;
         let (day, ledger) = (self.day(), folder.ledger().await?);
         let proven = reporter.prove(Timestamp::now()).await;
         let all = self.prepare(&ledger, lake, reporter, day).await?;
@@ -214,6 +217,8 @@ struct Books {
     lake: Arc<dyn Lake>,
     /// In whose name.
     reporter: Reporter,
+    /// Who is told.
+    announcer: Announcer,
 }
 
 /// What would become of a domain's report.

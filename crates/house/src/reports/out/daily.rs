@@ -15,6 +15,7 @@ use super::reporter::Reporter;
 use crate::lake::Lake;
 use crate::metrics::Metrics;
 use crate::store::Archive;
+use crate::webhooks::Announcer;
 
 /// How long a day has to be over: Events that are late are in the lake then.
 const OVER: SignedDuration = SignedDuration::from_hours(1);
@@ -33,10 +34,12 @@ pub(crate) async fn keep_sending(
     lake: Arc<dyn Lake>,
     reporter: impl Fn() -> Option<Reporter>,
     metrics: Arc<Metrics>,
+    announcer: Announcer,
     shutdown: CancellationToken,
 ) {
     let worker = format!("daemon-{}-{}", std::process::id(), now());
-    let mut office = Daily { folder, lake, metrics, worker, books: None, planned: None, proven: None, told: None };
+    let (books, planned, proven, told) = (None, None, None, None);
+    let mut office = Daily { folder, lake, metrics, announcer, worker, books, planned, proven, told };
     let closing = async {
         shutdown.cancelled().await;
         tokio::time::sleep(GRACE).await;
@@ -71,6 +74,8 @@ struct Daily {
     lake: Arc<dyn Lake>,
     /// What is counted.
     metrics: Arc<Metrics>,
+    /// Who is told of what was sent.
+    announcer: Announcer,
     /// What this process is called.
     worker: String,
     /// The books, once they are open.
@@ -122,7 +127,8 @@ impl Daily {
             }
         };
         let (lake, worker, metrics) = (Arc::clone(&self.lake), self.worker.clone(), Some(Arc::clone(&self.metrics)));
-        let sender = Sender { ledger, vault, lake, reporter, worker, metrics, clock: Arc::new(now) };
+        let (announcer, clock) = (self.announcer.clone(), Arc::new(now));
+        let sender = Sender { ledger, vault, lake, reporter, worker, metrics, announcer, clock };
         let day = last_day(Timestamp::now());
         if self.planned != Some(day) {
             // Whoever was away for a day catches up; what was planned before is known.

@@ -26,6 +26,7 @@ use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 pub(super) use self::failure::Sample;
+use super::super::news;
 use super::asked::Recipient;
 use super::draft::Names;
 use super::hindrance::Hindrance;
@@ -35,6 +36,7 @@ use super::reporter::Reporter;
 use super::{day_number, day_of};
 use crate::lake::Lake;
 use crate::metrics::Metrics;
+use crate::webhooks::Announcer;
 
 /// What becomes of reports that go out, for counters.
 pub(crate) const RESULTS: [&str; 5] = ["sent", "skipped", "failed", "later", BOUNCED];
@@ -72,6 +74,8 @@ pub(super) struct Sender {
     pub(super) worker: String,
     /// What is counted.
     pub(super) metrics: Option<Arc<Metrics>>,
+    /// Who is told of what was sent.
+    pub(super) announcer: Announcer,
     /// Tells the time.
     pub(super) clock: Clock,
 }
@@ -300,6 +304,7 @@ impl Sender {
             message_id: None,
             attempted: false,
             at: (self.clock)(),
+            jobs: Vec::new(),
         };
         self.ledger.mark_outgoing(id, &mark).await?;
         info!(domain = %row.domain, day = %day, rows = draft.rows, messages = draft.messages, "made a report");
@@ -356,7 +361,8 @@ impl Sender {
             Some(Refusal::Never(why)) => (OutgoingState::Failed, Some(why.clone())),
         };
         let (at, attempted) = ((self.clock)(), true);
-        let mark = OutgoingMark { state, reason, evidence: None, message_id: None, attempted, at };
+        let jobs = self.told(&row, state, row.attempts + 1, at);
+        let mark = OutgoingMark { state, reason, evidence: None, message_id: None, attempted, at, jobs };
         self.ledger.mark_outgoing(id, &mark).await?;
         match refusal {
             None => {
@@ -378,7 +384,8 @@ impl Sender {
         let mail = self.reporter.sign(&mail, Timestamp::from_microsecond(at)?)?;
         let (state, evidence) = (OutgoingState::Planned, Some(self.vault.put(mail.clone()).await?));
         let message_id = Some(name.to_owned());
-        let mark = OutgoingMark { state, reason: None, evidence, message_id, attempted: false, at };
+        let jobs = Vec::new();
+        let mark = OutgoingMark { state, reason: None, evidence, message_id, attempted: false, at, jobs };
         self.ledger.mark_outgoing(row.id, &mark).await?;
         Ok(mail)
     }
@@ -417,8 +424,16 @@ impl Sender {
     /// Says what became of a report, where nothing was handed to a server.
     async fn mark(&self, id: Id, state: OutgoingState, reason: Option<String>) -> Result<(), Fault> {
         let at = (self.clock)();
-        let mark = OutgoingMark { state, reason, evidence: None, message_id: None, attempted: false, at };
+        let row = if state == OutgoingState::Failed { self.ledger.outgoing(id).await? } else { None };
+        let jobs = row.map_or_else(Vec::new, |row| self.told(&row, state, row.attempts, at));
+        let mark = OutgoingMark { state, reason, evidence: None, message_id: None, attempted: false, at, jobs };
         self.ledger.mark_outgoing(id, &mark).await.map(drop)
+    }
+
+    /// Returns the jobs that tell what became of a report of ours.
+    fn told(&self, row: &Outgoing, state: OutgoingState, attempts: u64, at: i64) -> Vec<NewJob> {
+        let news = news::of_outgoing(row, state, attempts, at);
+        news.iter().flat_map(|news| self.announcer.jobs(news)).collect()
     }
 
     /// Counts what became of a job.

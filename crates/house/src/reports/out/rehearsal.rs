@@ -19,6 +19,7 @@ use super::jobs::Sender;
 use super::reporter::{Identity, Reporter};
 use crate::config::ReportsSection;
 use crate::lake::Lake;
+use crate::webhooks::Announcer;
 
 /// The most recipients of a report.
 const RECIPIENTS: usize = 10;
@@ -49,6 +50,7 @@ pub(crate) async fn send(
         reporter,
         worker: "sample".to_owned(),
         metrics: None,
+        announcer: Announcer::default(),
         clock: Arc::new(move || at),
     };
     sender.plan(day, Some(domain)).await?;

@@ -62,6 +62,7 @@ impl Sender {
             message_id: None,
             attempted: false,
             at: (self.clock)(),
+            jobs: Vec::new(),
         };
         self.ledger.mark_outgoing(id, &mark).await?;
         info!(domain = %row.domain, report.id = %id, "made a failure report");

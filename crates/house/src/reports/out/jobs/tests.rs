@@ -57,6 +57,7 @@ async fn sender_with(
         reporter: Reporter::of(&config.reports, office, examiner, "mx.house.example").unwrap(),
         worker: "test".to_owned(),
         metrics: None,
+        announcer: Announcer::default(),
         clock,
     };
     (sender, move || {

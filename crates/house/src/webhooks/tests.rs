@@ -1,0 +1,1 @@
+//! Calls of webhooks, over books in a folder
