@@ -333,9 +333,16 @@ impl Daemon {
             let examiner = move || front.gate().examiner();
             let (calls, courier) = (self.front.metrics.webhooks.clone(), self.courier.subscribe());
             let calling = webhooks::keep_delivering(archive.clone(), courier, calls, no_more_questions.clone());
+            // Whoever reads closes the books, and so ends after all who hand something back to them.
+            let no_more_calls = CancellationToken::new();
+            let guard = no_more_calls.clone().drop_guard();
+            let calling = async move {
+                calling.await;
+                drop(guard);
+            };
             watchers.spawn_on(calling, &self.mails);
             let announcer = self.announcer.clone();
-            let reading = reports::keep_reading(archive, lake, examiner, counts, announcer, no_more_questions.clone());
+            let reading = reports::keep_reading(archive, lake, examiner, counts, announcer, no_more_calls);
             watchers.spawn_on(reading, &self.mails);
         }
         if let Some(desk) = self.desk.as_ref().filter(|_| !self.config.http.listen.is_empty()) {

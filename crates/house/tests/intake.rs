@@ -9,6 +9,7 @@ mod lmtp;
 mod returned;
 mod secret;
 mod through;
+mod told;
 
 use std::path::{Path, PathBuf};
 

@@ -110,7 +110,8 @@ mod tests {
     #[test]
     fn without_events_it_is_told_of_all() {
         let table = "[[webhooks]]\nurl = \"https://hooks.example.org/x\"\nsecret_file = \"s\"\n";
-        let hooks = config_for_testing(&format!("{table}\n{}events = [\"report.*\"]\n", table.replace("/x", "/y"))).webhooks;
+        let hooks =
+            config_for_testing(&format!("{table}\n{}events = [\"report.*\"]\n", table.replace("/x", "/y"))).webhooks;
         assert!(Topic::ALL.into_iter().all(|topic| hooks[0].wants(topic)));
         assert!(hooks[1].wants(Topic::ReportSent) && !hooks[1].wants(Topic::PersonChanged));
         assert!(!hooks[0].private);
@@ -119,15 +120,27 @@ mod tests {
     #[test]
     fn what_leads_inside_is_called_only_where_that_is_meant() {
         let inside = [
-            "https://127.0.0.1/", "https://0x7f.1/", "https://2130706433/", "https://127.1/", "https://localhost/", "https://[::1]/",
-            "https://[::ffff:127.0.0.1]/", "https://169.254.169.254/latest", "https://100.64.0.1/", "https://[fc00::1]/",
-            "https://10.0.0.1./", "http://127.0.0.1:8000/", "http://localhost/",
+            "https://127.0.0.1/",
+            "https://0x7f.1/",
+            "https://2130706433/",
+            "https://127.1/",
+            "https://localhost/",
+            "https://[::1]/",
+            "https://[::ffff:127.0.0.1]/",
+            "https://169.254.169.254/latest",
+            "https://100.64.0.1/",
+            "https://[fc00::1]/",
+            "https://10.0.0.1./",
+            "http://127.0.0.1:8000/",
+            "http://localhost/",
         ];
         for url in inside {
             assert!(read_url(url, false).is_err(), "{url}");
             assert!(read_url(url, true).is_ok(), "{url}");
         }
-        for never in ["http://hooks.example.org/", "http://10.0.0.1/", "ftp://127.0.0.1/", "https://u:p@hooks.example.org/", ""] {
+        for never in
+            ["http://hooks.example.org/", "http://10.0.0.1/", "ftp://127.0.0.1/", "https://u:p@hooks.example.org/", ""]
+        {
             assert!(read_url(never, false).is_err() && read_url(never, true).is_err(), "{never}");
         }
         assert!(read_url("https://hooks.example.org:8443/a?b=c", false).is_ok());

@@ -16,9 +16,10 @@ use super::password::Weak;
 use super::session::{Token, is_form_proof};
 use super::totp::TotpSecret;
 use super::{Actor, People, SignIn};
-use crate::config::StoreSection;
+use crate::config::{StoreSection, config_for_testing};
 use crate::oidc::{Journey, Travelled, Wish};
 use crate::store::{Archive, DataFolder};
+use crate::webhooks::Announcer;
 use crate::{Setting, Streams, run};
 
 /// A password.
@@ -439,4 +440,29 @@ async fn a_journey_to_a_provider_ends_after_ten_minutes_and_is_not_taken_up_by_a
     assert!(resume(&house.people, journey.cookie(), &journey.state).is_none(), "too late");
     let long = Journey::begin(&house.people, Wish::Enter, &"/x".repeat(1000)).unwrap();
     assert!(long.way() == "/" && long.cookie().len() < 4000);
+}
+
+#[tokio::test]
+async fn others_are_told_of_changed_people_by_id_alone() {
+    let mut house = House::new();
+    let hooks = "[[webhooks]]\nurl = 'https://hooks.example/'\nsecret_file = 's'\nevents = ['person.changed']\n";
+    house.people.announcer = Announcer::of(&config_for_testing(hooks).webhooks);
+    let hana = house.join("hana@a.example", Role::Viewer, &Scope::All).await;
+    let (people, shell) = (&house.people, Actor::default());
+    assert!(people.appoint(shell, "hana@a.example", Role::Analyst, &only("b.example")).await.unwrap());
+    for is_out in [true, true, false] {
+        assert!(people.lock_out(shell, "hana@a.example", is_out).await.unwrap());
+    }
+    assert!(!people.lock_out(shell, "nobody", true).await.unwrap());
+    let ledger = people.ledger().await.unwrap();
+    let told = ledger.lease("webhook", "test", 20, now() + SECOND, now() + 9 * SECOND).await.unwrap();
+    let data = told.iter().map(|lease| {
+        let errand: Value = serde_json::from_str(&lease.job.payload).unwrap();
+        assert!(!errand.to_string().contains("hana") && !errand.to_string().contains("example"), "{errand}");
+        serde_json::from_str::<Value>(errand["body"].as_str().unwrap()).unwrap()["data"].take()
+    });
+    let id = hana.person.to_string();
+    let expected = [("joined", "viewer"), ("appointed", "analyst"), ("disabled", "analyst"), ("enabled", "analyst")]
+        .map(|(change, role)| serde_json::json!({ "person": id, "change": change, "role": role }));
+    assert_eq!(data.collect::<Vec<_>>(), expected, "who is out already is not locked out once more");
 }

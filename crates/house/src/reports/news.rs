@@ -11,7 +11,9 @@ pub(super) fn of_report(report: &Report, mark: &Mark, counted: &[Counted], lease
     let (topic, reason) = match mark.state {
         ReportState::Read => (Topic::ReportRead, None),
         // The stable word alone: the sentence behind it may say what stands in the report.
-        ReportState::Unreadable => (Topic::ReportUnreadable, mark.reason.as_deref().and_then(|why| why.split(':').next())),
+        ReportState::Unreadable => {
+            (Topic::ReportUnreadable, mark.reason.as_deref().and_then(|why| why.split(':').next()))
+        }
         _ => return None,
     };
     let submitter = mark.submitter.as_ref().or(report.submitter.as_ref());

@@ -118,7 +118,8 @@ impl House {
             mail("0000000000000000000000000000c002", OURS, &[NEIGHBOUR]),
         ]);
         let open = OpenLake { write: no_lake, read: no_lake };
-        let books = DeskBooks { archive: Archive::of(data), lake: Arc::new(puddle), open, secret, announcer: Announcer::default() };
+        let (archive, announcer) = (Archive::of(data), Announcer::default());
+        let books = DeskBooks { archive, lake: Arc::new(puddle), open, secret, announcer };
         let desk = Arc::new(Desk::new(Arc::new(Front::new(gate)), books));
         let router = router(&desk);
         House { _folder: folder, desk, router }

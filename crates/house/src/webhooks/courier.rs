@@ -144,7 +144,11 @@ impl Resolve for Lookup {
 }
 
 /// Returns the addresses of a name that may be called.
-pub(super) async fn addresses(source: &Source, name: &str, is_private: bool) -> Result<Addrs, Box<dyn Error + Send + Sync>> {
+pub(super) async fn addresses(
+    source: &Source,
+    name: &str,
+    is_private: bool,
+) -> Result<Addrs, Box<dyn Error + Send + Sync>> {
     // RFC 6761 §6.3: this name is asked of nobody.
     if is_private && name.eq_ignore_ascii_case("localhost") {
         return Ok(ports([Ipv4Addr::LOCALHOST.into(), Ipv6Addr::LOCALHOST.into()].into()));

@@ -57,7 +57,14 @@ mod tests {
     #[test]
     fn a_secret_is_neither_short_nor_long_nor_without_its_mark() {
         let written = |octets: usize| format!("whsec_{}", BASE64_STANDARD.encode(vec![7; octets]));
-        assert_eq!([23, 24, 64, 65].map(|octets| Secret::parse(&written(octets)).is_some()), [false, true, true, false]);
-        assert!(["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%%"].iter().all(|text| Secret::parse(text).is_none()));
+        assert_eq!(
+            [23, 24, 64, 65].map(|octets| Secret::parse(&written(octets)).is_some()),
+            [false, true, true, false]
+        );
+        assert!(
+            ["", "whsec_", "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw", "whsec_%%%"]
+                .iter()
+                .all(|text| Secret::parse(text).is_none())
+        );
     }
 }

@@ -49,7 +49,8 @@ fn office() -> Office {
         };
         ledger.plan(&row, &job).await.unwrap();
         let (state, message_id) = (OutgoingState::Sent, Some(NAME.to_owned()));
-        let mark = OutgoingMark { state, reason: None, evidence: None, message_id, attempted: true, at: 2, jobs: Vec::new() };
+        let mark =
+            OutgoingMark { state, reason: None, evidence: None, message_id, attempted: true, at: 2, jobs: Vec::new() };
         assert!(ledger.mark_outgoing(id, &mark).await.unwrap());
         ledger.close().await;
     });

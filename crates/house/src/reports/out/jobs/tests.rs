@@ -304,3 +304,30 @@ async fn where_failure_reports_were_turned_off_none_goes_out_that_waits() {
     assert_eq!(sink.count(), 0);
     sender.ledger.close().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn others_are_told_once_of_what_was_sent_and_of_what_nobody_took() {
+    let hooks = "[[webhooks]]\nurl = 'https://hooks.example/'\nsecret_file = 's'\nevents = ['report.*']\n";
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let sink = Sink::start();
+    for (relay, topic, state) in [(sink.address(), "report.sent", "sent"), (nobody, "report.failed", "failed")] {
+        let folder = tempfile::tempdir().unwrap();
+        let (mut sender, wait) = sender(&folder, relay, ZONE).await;
+        sender.announcer = Announcer::of(&config_for_testing(hooks).webhooks);
+        sender.plan(date(2026, 11, 20), None).await.unwrap();
+        for _ in 0..ATTEMPTS {
+            worked(&sender).await;
+            wait();
+        }
+        let now = (sender.clock)();
+        let told = sender.ledger.lease("webhook", "test", 9, now, now + 1).await.unwrap();
+        let [told] = &told[..] else { panic!("{told:?}") };
+        let errand: serde_json::Value = serde_json::from_str(&told.job.payload).unwrap();
+        let body: serde_json::Value = serde_json::from_str(errand["body"].as_str().unwrap()).unwrap();
+        assert_eq!((&*told.job.subject, &body["type"]), (topic, &topic.into()));
+        let data = ["state", "domain", "recipient_domain", "day"].map(|name| body["data"][name].clone());
+        assert_eq!(data, [state, "sender.example", "sender.example", "2026-11-20"].map(Into::into));
+        assert!(!told.job.payload.contains('@') && !told.job.payload.contains("hooks.example"), "{told:?}");
+        sender.ledger.close().await;
+    }
+}
