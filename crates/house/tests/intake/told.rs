@@ -86,7 +86,7 @@ impl Call {
             octets.extend(&some[..count]);
             let text = String::from_utf8(octets.clone()).unwrap();
             if let Some((head, body)) = text.split_once("\r\n\r\n")
-                && body.len() == field(head, "content-length").parse().unwrap()
+                && body.len() == field(head, "content-length").parse::<usize>().unwrap()
             {
                 return Call { stream, head: head.to_owned(), body: body.to_owned() };
             }

@@ -326,7 +326,7 @@ async fn others_are_told_once_of_what_was_sent_and_of_what_nobody_took() {
         let body: serde_json::Value = serde_json::from_str(errand["body"].as_str().unwrap()).unwrap();
         assert_eq!((&*told.job.subject, &body["type"]), (topic, &topic.into()));
         let data = ["state", "domain", "recipient_domain", "day"].map(|name| body["data"][name].clone());
-        assert_eq!(data, [state, "sender.example", "sender.example", "2026-11-20"].map(Into::into));
+        assert_eq!(data, [state, "sender.example", "sender.example", "2026-11-20"].map(serde_json::Value::from));
         assert!(!told.job.payload.contains('@') && !told.job.payload.contains("hooks.example"), "{told:?}");
         sender.ledger.close().await;
     }
