@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 
 use sekisho_core::zone::Zone;
 use sekisho_testkit::dns::DnsServer;
-use sekisho_testkit::smtp::{Letter, deliver_all};
+use sekisho_testkit::smtp::{Letter, Outcome, deliver_all};
 use serde_json::Value;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
 use tokio_rustls::rustls::pki_types::PrivateKeyDer;
@@ -136,7 +136,7 @@ fn a_report_is_told_under_one_id_though_the_daemon_is_killed_before_it_hears_the
     let dns = DnsServer::start(Zone::parse(&format!("{ZONE}\nhooks.example A 127.0.0.1\n")).unwrap());
     let mut served = Served::start_in(&config, &dns, &[("SSL_CERT_FILE", roots.to_str().unwrap())]);
     let outcomes = deliver_all(served.intake(), &[report(1)], 1, Duration::from_millis(20), STALLED);
-    assert!(outcomes.iter().all(|outcome| outcome.accepted()), "{}", served.log());
+    assert!(outcomes.iter().all(Outcome::accepted), "{}", served.log());
 
     // It is told, and whoever hears it never gets to answer.
     let first = program.wait(&served);
@@ -165,7 +165,7 @@ fn a_report_is_told_under_one_id_though_the_daemon_is_killed_before_it_hears_the
     let mail = "From: r@receiver.example\r\nContent-Type: text/xml; name=\"r!example.org!1!2.xml\"\r\n\r\n<feedback><!DOCTYPE x>\r\n";
     let letter = Letter::new("r@receiver.example", "dmarc-reports@example.org", mail);
     let outcomes = deliver_all(served.intake(), &[letter], 1, Duration::from_millis(20), STALLED);
-    assert!(outcomes.iter().all(|outcome| outcome.accepted()), "{}", served.log());
+    assert!(outcomes.iter().all(Outcome::accepted), "{}", served.log());
     let third = program.wait(&served);
     let said: Value = serde_json::from_str(&third.body).unwrap();
     assert_eq!(said["type"], "report.unreadable", "{said}");
