@@ -3,9 +3,11 @@
 //! Each page is drawn into `target/screens/`, to be looked at.
 
 mod browser;
+mod hostile;
 
 use std::fs;
 use std::io::{BufRead, BufReader};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc;
@@ -24,17 +26,27 @@ struct House {
     desk: String,
     /// The link for the first account.
     link: String,
+    /// Where MTAs connect.
+    gate: SocketAddr,
     /// Its books.
-    _folder: tempfile::TempDir,
+    folder: tempfile::TempDir,
 }
 
 impl House {
     /// Opens a house in which nobody has been yet.
     fn open() -> House {
+        House::open_with(None)
+    }
+
+    /// Opens one that asks a name server; without one nobody answers.
+    fn open_with(dns: Option<SocketAddr>) -> House {
         let folder = tempfile::tempdir().unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
-        let config = "[gate]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
-                      [dns]\nupstreams = [\"127.0.0.1:9\"]\ntimeout_seconds = 1\n";
+        let dns = dns.unwrap_or_else(|| SocketAddr::from(([127, 0, 0, 1], 9)));
+        let config = format!(
+            "[gate]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
+             [dns]\nupstreams = [\"{dns}\"]\ntimeout_seconds = 1\n"
+        );
         fs::write(folder.path().join("daemon.toml"), config).unwrap();
         let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
         command.args(["serve", "--config", "daemon.toml"]).current_dir(folder.path()).env("LC_ALL", "C");
@@ -45,11 +57,14 @@ impl House {
         let (tell, told) = mpsc::channel();
         // The rest is read, so that it never waits for us.
         std::thread::spawn(move || said.map_while(Result::ok).for_each(|line| drop(tell.send(line))));
-        let (mut desk, mut link) = (None, None);
-        while desk.is_none() || link.is_none() {
+        let (mut desk, mut link, mut gate) = (None, None, None);
+        while desk.is_none() || link.is_none() || gate.is_none() {
             let line = told.recv_timeout(Duration::from_secs(60)).expect("the daemon says where it is");
             let address = line.split_whitespace().find(|word| word.contains("/join/"));
             link = link.or_else(|| address.map(|address| address.rsplit_once("/join/").unwrap().1.to_owned()));
+            if line.contains("(milter)") {
+                gate = line.split_whitespace().find_map(|word| word.parse().ok());
+            }
             if line.contains("HTTP") {
                 desk = line
                     .split_whitespace()
@@ -57,12 +72,21 @@ impl House {
                     .map(|place| format!("http://{place}"));
             }
         }
-        House { child, desk: desk.unwrap(), link: link.unwrap(), _folder: folder }
+        House { child, desk: desk.unwrap(), link: link.unwrap(), gate: gate.unwrap(), folder }
     }
 
     /// Returns the address of a page.
     fn at(&self, path: &str) -> String {
         format!("{}{path}", self.desk)
+    }
+
+    /// Calls the program on its books, and returns what it prints.
+    fn call(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
+        command.args(arguments).current_dir(self.folder.path()).env("LC_ALL", "C").env("HOME", self.folder.path());
+        let said = command.env("STATE_DIRECTORY", self.folder.path().join("data")).output().unwrap();
+        assert_ne!(said.status.code(), Some(2), "{}", String::from_utf8_lossy(&said.stderr));
+        String::from_utf8_lossy(&said.stdout).into_owned()
     }
 
     /// Lets the first admin in.
@@ -107,10 +131,31 @@ fn is_calm(browser: &Browser, house: &House) {
     assert!(away.is_empty(), "{}: {away:#?}", browser.place());
 }
 
+/// What finds faults that shut people out: axe-core, as `./x` installed it.
+const AXE: &str = "../../target/tools/axe/node_modules/axe-core/axe.min.js";
+
+/// Looks whether everybody can use the page that is open: contrast, names of fields, headings, landmarks (WCAG AA).
+fn is_open_to_all(browser: &Browser) {
+    let place = Path::new(env!("CARGO_MANIFEST_DIR")).join(AXE);
+    let axe = fs::read_to_string(&place).unwrap_or_else(|why| {
+        panic!(
+            "axe-core is not at {}: {why}. Run: npm install --prefix target/tools/axe axe-core (`./x test` does)",
+            place.display()
+        )
+    });
+    let found = browser.run(&format!(
+        "{axe}; return axe.run(document, {{ resultTypes: ['violations'] }}).then(found => found.violations
+            .filter(fault => ['serious', 'critical'].includes(fault.impact))
+            .map(fault => fault.id + ': ' + fault.nodes.map(node => node.html.slice(0, 200) + ' ' + node.failureSummary).join(' | ')))"
+    ));
+    assert_eq!(found, serde_json::json!([]), "{}", browser.place());
+}
+
 /// Opens a page, draws it and looks at it.
 fn visit(browser: &Browser, house: &House, path: &str, name: &str) {
     browser.open(&house.at(path));
     browser.draw(&screen(name));
+    is_open_to_all(browser);
     is_calm(browser, house);
 }
 
@@ -147,6 +192,13 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
         ("/domains", "domains"),
         ("/reports", "reports"),
         ("/reports?side=out", "reports-out"),
+        ("/simulator", "simulator-empty"),
+        ("/drop", "drop-empty"),
+        ("/settings", "settings"),
+        ("/health", "health"),
+        ("/account", "account"),
+        ("/people", "people"),
+        ("/audit", "audit"),
     ] {
         visit(&browser, &house, path, name);
     }
@@ -155,6 +207,7 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
     browser.click("table.rows tbody tr:first-child a");
     browser.await_page("#what-if");
     browser.draw(&screen("message"));
+    is_open_to_all(&browser);
     is_calm(&browser, &house);
     assert!(browser.count(".steps li.fail") > 0, "the failing place is lit");
     let message = browser.place();
@@ -162,9 +215,12 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
     browser.open(&house.at("/domains"));
     let first = browser.attribute("table.rows tbody tr:first-child a", "href").unwrap();
     visit(&browser, &house, &first, "domain");
+    visit(&browser, &house, &format!("{}/omissions", first.split('?').next().unwrap()), "omissions");
+    browser.open(&house.at(&first));
     browser.click("main a.button.first");
     browser.await_page("a[href='/simulator'][aria-current]");
     browser.draw(&screen("simulator"));
+    is_open_to_all(&browser);
     is_calm(&browser, &house);
     assert!(browser.text("main").contains("DMARC"), "{}", browser.text("main"));
     // The same at night, on a phone, in Japanese.
@@ -188,6 +244,11 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
         ("/reports", "reports"),
         ("/drop", "drop"),
         ("/start", "start"),
+        ("/settings", "settings"),
+        ("/health", "health"),
+        ("/account", "account"),
+        ("/people", "people"),
+        ("/audit", "audit"),
     ] {
         visit(&phone, &house, path, &format!("phone-ja-{name}"));
         let (page, window) = (phone.run("return document.documentElement.scrollWidth"), phone.run("return innerWidth"));
