@@ -116,6 +116,14 @@ impl Drop for House {
     }
 }
 
+/// Keeps a drawing for the README, where somebody asked for that (`./x pictures`): as wide as it is shown there, and not longer.
+fn picture(browser: &Browser, name: &str) {
+    if let Some(folder) = std::env::var_os("SEKISHO_PICTURES") {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../..").join(folder);
+        browser.draw_window(&folder.join(format!("{name}.png")));
+    }
+}
+
 /// Returns where a drawing goes.
 fn screen(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/screens").join(format!("{name}.png"))
@@ -201,12 +209,16 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
         ("/audit", "audit"),
     ] {
         visit(&browser, &house, path, name);
+        if name == "today" {
+            picture(&browser, name);
+        }
     }
     // A failing mail, and why.
     browser.open(&house.at("/messages?dmarc=fail"));
     browser.click("table.rows tbody tr:first-child a");
     browser.await_page("#what-if");
     browser.draw(&screen("message"));
+    picture(&browser, "message");
     is_open_to_all(&browser);
     is_calm(&browser, &house);
     assert!(browser.count(".steps li.fail") > 0, "the failing place is lit");
@@ -215,11 +227,13 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
     browser.open(&house.at("/domains"));
     let first = browser.attribute("table.rows tbody tr:first-child a", "href").unwrap();
     visit(&browser, &house, &first, "domain");
+    picture(&browser, "domain");
     visit(&browser, &house, &format!("{}/omissions", first.split('?').next().unwrap()), "omissions");
     browser.open(&house.at(&first));
     browser.click("main a.button.first");
     browser.await_page("a[href='/simulator'][aria-current]");
     browser.draw(&screen("simulator"));
+    picture(&browser, "simulator");
     is_open_to_all(&browser);
     is_calm(&browser, &house);
     assert!(browser.text("main").contains("DMARC"), "{}", browser.text("main"));
@@ -254,6 +268,58 @@ fn an_operator_finds_a_failing_mail_and_why_and_sees_what_a_stricter_policy_brea
         let (page, window) = (phone.run("return document.documentElement.scrollWidth"), phone.run("return innerWidth"));
         assert!(page.as_u64() <= window.as_u64(), "{path}: {page} is wider than {window}");
     }
+}
+
+/// The keys, as WebDriver writes them.
+const TAB: &str = "\u{e004}";
+/// The same.
+const ENTER: &str = "\u{e007}";
+
+#[test]
+fn everything_can_be_reached_with_the_keyboard_alone() {
+    let house = House::open();
+    let browser = Browser::start(Setup::default());
+    // The door: the first stop skips the bar, and the form is sent with Enter.
+    browser.open(&house.at(&format!("/join/{}", house.link)));
+    browser.press(TAB);
+    assert_eq!(browser.here("here.getAttribute('href')"), "#main");
+    browser.press(ENTER);
+    while browser.here("here.id") != "login" {
+        browser.press(TAB);
+    }
+    browser.press("aoi");
+    while browser.here("here.id") != "password" {
+        browser.press(TAB);
+    }
+    browser.press(PASSWORD);
+    browser.press(ENTER);
+    browser.await_page("a[href='/start'][aria-current]");
+    while browser.here("here.form?.getAttribute('action') ?? ''") != "/sample" {
+        browser.press(TAB);
+        // Whoever is somewhere sees where that is.
+        let seen = browser.here("getComputedStyle(here).outlineStyle !== 'none' || here === document.body");
+        assert_eq!(seen, true, "{}", browser.here("here.outerHTML"));
+    }
+    browser.press(ENTER);
+    browser.await_page("a[href='/'][aria-current]");
+    // A list: "/" leads to the search, "j" to a row, Enter into it.
+    browser.open(&house.at("/messages?dmarc=fail"));
+    browser.press("/");
+    assert_eq!(browser.here("here.tagName"), "INPUT");
+    browser.run("document.activeElement.blur()");
+    browser.press("j");
+    browser.press("j");
+    browser.press("k");
+    let link = browser.here("here.getAttribute('href')");
+    assert_eq!(browser.attribute("table.rows tbody tr:first-child a", "href").as_deref(), link.as_str());
+    browser.press(ENTER);
+    browser.await_page("#what-if");
+    is_calm(&browser, &house);
+    // On paper only what is said stands, dark on light.
+    browser.print_media();
+    assert_eq!(browser.run("return getComputedStyle(document.querySelector('.bar nav')).display"), "none");
+    assert_eq!(browser.run("return getComputedStyle(document.documentElement).backgroundColor"), "rgb(255, 255, 255)");
+    browser.draw(&screen("message-on-paper"));
 }
 
 /// A mail that nobody signed, whose subject and sender would like to be more than text.
