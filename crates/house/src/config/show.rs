@@ -248,6 +248,13 @@ pub(crate) struct InForce {
     pub(crate) options: Vec<(&'static str, String, String)>,
 }
 
+/// Lists the options that the file sets: path, value, and where it stands.
+pub(crate) fn written(config: &Config, talk: &Talk) -> Vec<(String, String, String)> {
+    let options = options(config);
+    let options = options.iter().filter(|option| config.lines.contains_key(&option.path()));
+    options.map(|option| (option.path(), option.value.to_string(), origin(config, option, talk))).collect()
+}
+
 /// Lists what is in force, by section.
 pub(crate) fn in_force(config: &Config, talk: &Talk) -> Vec<InForce> {
     let mut sections: Vec<InForce> = Vec::new();

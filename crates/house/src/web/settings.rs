@@ -12,7 +12,7 @@ use super::Desk;
 use super::frame::{Frame, Shown};
 use super::visitor::Visitor;
 use crate::config::privacy::{Field, Privacy};
-use crate::config::show::{InForce, in_force};
+use crate::config::show::{InForce, in_force, written};
 use crate::config::{Config, LocalParts};
 
 /// *Settings*.
@@ -25,6 +25,8 @@ struct SettingsPage<'a> {
     file: Option<String>,
     /// What is kept of everybody's mail, and what otherwise.
     kept: Vec<Keeping>,
+    /// The options that the file sets: path, value, and where it stands.
+    written: Vec<(String, String, String)>,
     /// Every option.
     sections: Vec<InForce>,
 }
@@ -54,6 +56,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Sho
         frame,
         file: config.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
         kept: std::iter::once(Keeping::usual(frame, config)).chain(otherwise).collect(),
+        written: written(config, &frame.talk),
         sections: in_force(config, &frame.talk),
     };
     Ok(frame.show(&page))

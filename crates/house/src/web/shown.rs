@@ -41,7 +41,8 @@ pub(super) fn octets(octets: u64) -> String {
     match octets {
         0..=1023 => format!("{octets} B"),
         1024..=1_048_575 => format!("{} KB", octets / 1024),
-        _ => format!("{}.{} MB", octets >> 20, ((octets % (1 << 20)) * 10) >> 20),
+        1_048_576..=1_073_741_823 => format!("{}.{} MB", octets >> 20, ((octets % (1 << 20)) * 10) >> 20),
+        _ => format!("{}.{} GB", octets >> 30, ((octets % (1 << 30)) * 10) >> 30),
     }
 }
 

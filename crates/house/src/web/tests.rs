@@ -379,6 +379,15 @@ async fn nobody_reads_a_neighbours_mail_or_reports() {
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert!(answer.page.contains(OURS) || answer.page.contains("sender.example"), "{path}: {}", answer.page);
     }
+    // Nor does a record that is proposed for a neighbour open their mail.
+    let proposal =
+        format!("/simulator?domain={OURS}&records=_dmarc.{NEIGHBOUR}.%20TXT%20%22v%3DDMARC1%3B%20p%3Dreject%22");
+    let answer = house.ask(&Method::GET, &proposal, Some(&token), "").await;
+    assert!(
+        answer.status == StatusCode::UNPROCESSABLE_ENTITY && answer.page.contains("does not reach this far"),
+        "{}",
+        answer.page
+    );
     let answer = house.ask(&Method::GET, &format!("/report/{ours}/evidence"), Some(&token), "").await;
     assert!(answer.page.contains("about ours.example"));
     let looks = AuditFilter { person: Some(analyst.id), what: Some("evidence.look".to_owned()) };

@@ -192,6 +192,18 @@ impl Browser {
             .unwrap_or_else(|why| panic!("{css}: {why}"));
     }
 
+    /// Presses a key where the reader is.
+    pub(super) fn press(&self, key: &str) {
+        self.runtime
+            .block_on(async { self.client().active_element().await?.send_keys(key).await })
+            .unwrap_or_else(|why| panic!("{key:?}: {why}"));
+    }
+
+    /// Returns what the element where the reader is answers to a short script, in which it is called `here`.
+    pub(super) fn here(&self, script: &str) -> Value {
+        self.run(&format!("const here = document.activeElement; return {script}"))
+    }
+
     /// Chooses a file in a form's field.
     pub(super) fn choose(&self, css: &str, file: &Path) {
         let found = self.find(css);
@@ -208,13 +220,28 @@ impl Browser {
 
     /// Draws the whole page into a file, whatever the window shows of it.
     pub(super) fn draw(&self, file: &Path) {
+        self.capture(file, true);
+    }
+
+    /// Draws what the window shows.
+    pub(super) fn draw_window(&self, file: &Path) {
+        self.capture(file, false);
+    }
+
+    /// Draws into a file, also what lies beyond the window where that is wanted.
+    fn capture(&self, file: &Path, beyond: bool) {
         let command =
-            Own::devtools("Page.captureScreenshot", &json!({ "captureBeyondViewport": true, "format": "png" }));
+            Own::devtools("Page.captureScreenshot", &json!({ "captureBeyondViewport": beyond, "format": "png" }));
         let drawn = self.own(command);
         let data = drawn.get("data").and_then(Value::as_str).expect("a drawing has data");
         let png = base64(data).expect("the driver writes base64");
         fs::create_dir_all(file.parent().expect("a file lies in a folder")).expect("the folder can be made");
         fs::write(file, png).expect("the drawing can be kept");
+    }
+
+    /// Shows pages as they are printed.
+    pub(super) fn print_media(&self) {
+        self.own(Own::devtools("Emulation.setEmulatedMedia", &json!({ "media": "print" })));
     }
 
     /// Returns what the console said since it was last asked: refusals of the page's own policy are among it.
