@@ -157,7 +157,7 @@ async fn conclude(ledger: &Ledger, now: i64) {
                 at: now,
             };
             let report = lease.job.subject.parse().expect("a job names its report");
-            Conclusion { lease, report, mark, counted: Vec::new() }
+            Conclusion { lease, report, mark, counted: Vec::new(), jobs: Vec::new() }
         })
         .collect();
     ledger.conclude(&conclusions, now).await.expect("concluded");
