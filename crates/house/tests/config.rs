@@ -335,3 +335,33 @@ fn a_provider_of_identities_is_whole_and_its_secret_nobody_elses() {
     allow(&folder, 0o600);
     assert!(check(&whole).contains("x.toml:5: there is no secret in `DIR/key.pem`"), "{}", check(&whole));
 }
+
+#[test]
+fn webhooks_are_shown_so_that_they_can_be_read_again_and_their_faults_have_lines() {
+    let folder = Folder::new();
+    let table = "[[webhooks]]\nurl = \"https://hooks.example.org/x\"\nsecret_file = \"/nowhere/secret\"\n";
+    let other = table.replace("/x", "/y");
+    folder.write("x.toml", format!("{table}events = [\"report.*\"]\n\n{other}private = true\n"));
+    let said = folder.call("config show --config @x.toml");
+    assert_eq!((said.exit, said.stdout.matches("[[webhooks]]").count()), (0, 2), "{}{}", said.stdout, said.stderr);
+    folder.write("again.toml", &said.stdout);
+    let shown = |file: &str| {
+        let all = folder.call(&format!("config show --config @{file} --json")).json()["config"]["webhooks"].take();
+        ["url", "secret_file", "events", "private"].map(|name| [0, 1].map(|number| all[number][name]["value"].clone()))
+    };
+    assert_eq!(shown("x.toml"), shown("again.toml"));
+    assert_eq!(serde_json::json!(shown("x.toml")[2..]), serde_json::json!([[["report.*"], []], [false, true]]));
+    assert_eq!(folder.call("config show --json").json()["config"]["webhooks"], serde_json::json!([]));
+    let said = folder.call("config check --config @x.toml");
+    assert!(said.exit == 1 && said.stderr.contains("x.toml:3: "), "{}", said.stderr);
+
+    let inside = table.replace("hooks.example.org", "0x7f.1");
+    folder.write("bad.toml", format!("{inside}evens = []\n\n{other}events = [\"report\"]\n\n{other}\n[[webhooks]]\n"));
+    let said = folder.call("config check --config @bad.toml").stderr;
+    let lines: Vec<&str> = said.lines().filter_map(|line| line.split(':').nth(2)).collect();
+    assert_eq!(lines, ["2", "4", "9", "11", "15", "15"], "{said}");
+    assert!(said.contains("did you mean `events`?") && said.contains("`private = true`"), "{said}");
+    folder.write("flat.toml", "[webhooks]\nurl = \"https://hooks.example.org/\"\n");
+    let said = folder.call("config check --config @flat.toml").stderr;
+    assert!(said.contains("a list in square brackets is expected"), "{said}");
+}
