@@ -7,6 +7,7 @@
 
 pub(crate) mod border;
 mod command;
+pub(crate) mod glance;
 mod imap;
 pub(crate) mod import;
 pub(crate) mod omissions;
@@ -14,6 +15,7 @@ mod opening;
 mod out;
 mod reader;
 mod reading;
+pub(crate) mod reason;
 mod returned;
 mod rows;
 pub(crate) mod show;
@@ -26,5 +28,7 @@ pub(crate) use self::out::{
     BOUNCED, FailedMail, Failures, NOTED, RESULTS, Reporter, Waiting, is_public_suffix, keep_noting, keep_sending,
     rehearsal,
 };
+#[cfg(test)]
+pub(crate) use self::reader::QUEUE;
 pub(crate) use self::reader::{Tally, keep_reading, read_all};
 pub(crate) use self::submitter::Examiner;
