@@ -2,7 +2,7 @@
 //!
 //! A report is kept before it is understood. [`import`] takes files in, and mailboxes ([`imap`]); [`reader`] does the jobs: it opens what is kept
 //! ([`opening`], [`reading`]), finds out who sent it ([`submitter`], [`border`]), claims the right to count it, and makes Events of its rows
-//! ([`rows`]). Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`]; a notice that one of
+//! ([`rows`]). What their jobs have in common with those of our own reports is in [`job`]. Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`]; a notice that one of
 //! them came back is noted with it ([`returned`]).
 
 pub(crate) mod border;
@@ -10,6 +10,7 @@ mod command;
 pub(crate) mod glance;
 mod imap;
 pub(crate) mod import;
+mod job;
 pub(crate) mod omissions;
 mod opening;
 mod out;
