@@ -9,7 +9,7 @@ use std::convert::Infallible;
 use std::net::IpAddr;
 
 use sekisho_report::bounce::Bounce;
-use sekisho_report::dmarc::aggregate::{self, Evaluated, Row};
+use sekisho_report::dmarc::aggregate::{self, Disposition, Evaluated, Row};
 use sekisho_report::dmarc::failure::{self, FailureReport};
 use sekisho_report::mail::{Kind, ReportMail};
 use sekisho_report::tls::TlsReport;
@@ -153,7 +153,7 @@ impl Source {
 
     /// Notes in whose names a row's mails were, and what was done with them.
     fn note(&mut self, row: &Row) {
-        self.dispositions.extend(row.disposition.map(|disposition| disposition.word()));
+        self.dispositions.extend(row.disposition.map(Disposition::word));
         let signers = row.dkim_results.iter().map(|dkim| &dkim.domain);
         let asked = row.spf_results.iter().map(|spf| &spf.domain);
         for domain in std::iter::once(&row.header_from).chain(signers).chain(asked) {

@@ -162,7 +162,7 @@ async fn what_is_hostile_in_a_report_ends_in_a_page_that_says_why() {
         (gzip(&gzip(&gzip(&gzip(&gzip(REPORT.as_bytes()))))), "layers"),
         (doctype.into_bytes(), "doctype"),
         (deep.into_bytes(), "depth"),
-        (REPORT[..REPORT.len() / 3].as_bytes().to_vec(), "truncated"),
+        (REPORT.as_bytes()[..REPORT.len() / 3].to_vec(), "truncated"),
         (b"{\"policies\": [".to_vec(), "truncated"),
         (gzip(REPORT.as_bytes())[..40].to_vec(), "truncated"),
     ] {
