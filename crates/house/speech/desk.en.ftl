@@ -157,11 +157,33 @@ desk-change-nothing = Nothing changes.
 
 ## Drop
 
-desk-drop-says = Drag a mail here, choose its file or paste it with its whole header. It is judged and not kept.
+desk-drop-says = Drag a mail or a report here, choose its file, or paste it: a mail with its whole header. It is judged or read, and not kept.
 desk-drop-file = File
-desk-drop-paste = or the mail as text
+desk-drop-paste = or the mail or report as text
 desk-drop-empty = There is nothing in it.
-desk-drop-no-mail = This does not look like a mail: it should begin with header fields like “From: …”.
+desk-drop-no-mail = This is neither a mail, which begins with header fields like “From: …”, nor a report.
+desk-dropped-aggregate = DMARC aggregate report
+desk-dropped-tls = TLS report
+desk-dropped-failure = DMARC failure report
+desk-dropped-notice = Notice about a mail
+desk-dropped-unreadable = What cannot be read
+desk-dropped-mended = What was mended
+desk-dropped-contact = Contact
+desk-dropped-program = Program
+desk-dropped-errors = Errors told
+desk-dropped-done = Done
+desk-dropped-original = The mail that it is about
+desk-dropped-policy-kind = Kind of policy
+desk-dropped-policies = Policies
+desk-dropped-sessions = Sessions
+desk-dropped-successful = Successful
+desk-dropped-failed = Failed
+desk-dropped-failures = What failed
+desk-dropped-way = Result
+desk-dropped-sender = Sending host
+desk-dropped-receiver = Receiving host
+desk-dropped-nothing = It reports nothing.
+desk-dropped-around = The mail that brought it
 desk-drop-client = `{ $text }` is not an address
 desk-judge = Judge
 desk-check = Check

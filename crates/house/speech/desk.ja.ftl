@@ -156,11 +156,33 @@ desk-change-nothing = 変わりません。
 
 ## 判定してみる
 
-desk-drop-says = メールをここにドラッグするか、ファイルを選ぶか、ヘッダー全体を含めて貼り付けてください。判定するだけで、保存しません。
+desk-drop-says = メールまたはレポートをここにドラッグするか、ファイルを選ぶか、貼り付けてください（メールはヘッダー全体を含めて）。判定または読み取りだけを行い、保存しません。
 desk-drop-file = ファイル
-desk-drop-paste = またはメール本文（テキスト）
+desk-drop-paste = またはメールかレポート（テキスト）
 desk-drop-empty = 中身がありません。
-desk-drop-no-mail = メールではないようです。「From: …」のようなヘッダーで始まるはずです。
+desk-drop-no-mail = メールでもレポートでもないようです。メールは「From: …」のようなヘッダーで始まります。
+desk-dropped-aggregate = DMARC 集約レポート
+desk-dropped-tls = TLS レポート
+desk-dropped-failure = DMARC 失敗レポート
+desk-dropped-notice = メールについての通知
+desk-dropped-unreadable = 読めなかったもの
+desk-dropped-mended = 補って読んだところ
+desk-dropped-contact = 連絡先
+desk-dropped-program = プログラム
+desk-dropped-errors = 報告されたエラー
+desk-dropped-done = 処理
+desk-dropped-original = 対象のメール
+desk-dropped-policy-kind = ポリシーの種類
+desk-dropped-policies = ポリシー
+desk-dropped-sessions = セッション
+desk-dropped-successful = 成功
+desk-dropped-failed = 失敗
+desk-dropped-failures = 失敗の内訳
+desk-dropped-way = 結果
+desk-dropped-sender = 送信ホスト
+desk-dropped-receiver = 受信ホスト
+desk-dropped-nothing = 報告の中身がありません。
+desk-dropped-around = レポートを運んだメール
 desk-drop-client = `{ $text }` はアドレスではありません
 desk-judge = 判定する
 desk-check = 検査

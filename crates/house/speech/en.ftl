@@ -55,6 +55,7 @@ what-if-nothing = nothing would change
 note-stuck = `{ $path }`: a judge asked again for what it was told, so its mail is not judged to the end; this is a fault in Sekisho, please report it
 note-unasked = { $path }: no judge asked `{ $question }`, so --what-if changes nothing there
 
+note-key-open = warning: the key `{ $path }` is no secret
 note-unaligned = the mail is from `{ $author }`, so DMARC will not count a signature of `{ $domain }`; sign with --domain { $author } too
 note-offline = the answers come from `{ $path }`, and nobody else is asked
 
@@ -222,6 +223,7 @@ refusal-choice = `{ $value }` is no choice for `{ $argument }`{ $known ->
    *[no] ; write one of { $choices }
 }
 refusal-value = `{ $value }` cannot be used for `{ $argument }`
+refusal-no-more = `{ $argument }` takes no value, and `{ $value }` was given
 refusal-missing = this is missing: { $arguments }
 refusal-twice = `{ $argument }` can be given only once
 refusal-conflict = `{ $argument }` cannot be combined with `{ $other }`
@@ -259,6 +261,7 @@ why-not-address = write an IP address, such as 192.0.2.1 or 2001:db8::1
 why-not-path = write one address, such as bounce@example.org, or '' for the null path
 why-not-seconds = write a number of seconds from 0.001 to 600
 why-not-time = write a time as RFC 3339 has it, such as 2026-05-01T12:00:00Z
+why-not-within = write a whole number from { $low } to { $high }
 why-not-days = write a number of days from 1 to 36500
 why-not-lang = write `ja` or `en`
 why-not-state = write `received`, `read`, `unreadable`, `ignored` or `duplicate`
@@ -452,6 +455,7 @@ list-id = id
 list-kind = kind
 list-domain = domain
 list-state = state
+list-from = from
 list-reason = reason
 report-read = read: { $reports ->
     [one] 1 report
@@ -628,3 +632,56 @@ signal-signatures-alone = signatures are valid where SPF fails
 signal-many-signers = it hands on the signatures of unrelated domains
 signal-mailbox-provider = it gives mailboxes to people, who forward mail
 signal-low-volume = few mails
+
+## Why a report cannot be read, or does not count
+
+unreadable-empty = There is nothing in it.
+unreadable-not-a-report = It is no report of a kind that is read here.
+unreadable-missing = Something is missing without which the report means nothing.
+unreadable-truncated = It ends too early.
+unreadable-ill-formed = It is not well-formed.
+unreadable-doctype = It declares a document type, which no report needs and attacks do.
+unreadable-depth = Its elements lie too deep in each other.
+unreadable-attributes = An element has too many attributes.
+unreadable-long = A name, tag or comment is too long.
+unreadable-size = It is larger than it may be, or unpacks to more than it may.
+unreadable-ratio = It unpacks to more than a hundred times its size, as no report does.
+unreadable-entries = The archive has too many entries.
+unreadable-layers = Too many archives lie in each other.
+unreadable-overlap = Entries of the archive overlap, or lie where none can be.
+unreadable-encrypted = The archive is encrypted.
+unreadable-method = The archive is compressed in a way that no report is.
+unreadable-corrupt = What is packed is damaged.
+unreadable-mail-structure = The mail has too many parts, or they lie too deep in each other.
+unreadable-plain-text = The mail tells it in prose: no part of it is a report.
+reason-place = { $reason } Line { $line }, octet { $octet }.
+reason-feedback = Feedback is kept, and not counted.
+reason-unsigned = Its sender has not signed it validly (RFC 8460 §3).
+reason-no-failure = The mail that it is about did not fail.
+reason-stranger = It names no mail of ours.
+reason-has-sender = It has a sender, and a notice has none (RFC 5321 §4.5.5).
+reason-came-back = Our report { $report } came back: { $why }
+reason-untold = no reason is told
+reason-counted = It was counted with { $report }.
+mended-place = { $mended } Line { $line }; { $times ->
+    [one] once
+   *[other] { $times } times
+}.
+mended-truncated = It ends too early: what is complete is told.
+mended-invalid-text = Octets that are no text were replaced.
+mended-other-encoding = The text is in another encoding than it says.
+mended-unknown-word = A result or policy has a word that nobody defined.
+mended-upper-case = A result or policy is in upper case.
+mended-old-word = A word of an old draft was taken for the one in its place.
+mended-unknown-element = An element was passed over that reports do not have.
+mended-unknown-entity = An entity that XML does not define was left as it is.
+mended-missing = Something is missing that a report must have.
+mended-bad-count = A count is no number that can be: 1 was taken, or the largest there is.
+mended-bad-address = An address is none.
+mended-bad-date = A date is none, or in another unit.
+mended-swapped-dates = The period ended before it began: both were exchanged.
+mended-bad-number = A number is none.
+mended-long-value = A long value was cut.
+mended-long-list = A long list was cut.
+mended-no-rows = Nothing is reported.
+mended-trailing = Something stands behind the end.

@@ -1,5 +1,6 @@
 //! The command line: every option in one plain sentence
 
+mod number;
 mod people;
 mod report;
 
@@ -14,6 +15,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 use jiff::Timestamp;
 use sekisho_core::speech::Lang;
 
+use self::number::whole;
 use crate::cluster::HostPort;
 use crate::fault::Fault;
 use crate::received::Hop;
@@ -335,7 +337,7 @@ pub(crate) enum ClusterCommand {
         listen: SocketAddr,
 
         /// Give an executor's tasks to others when it was silent for so many seconds. One that is busy speaks every five.
-        #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = clap::value_parser!(u16).range(10..=3_600))]
+        #[arg(long, value_name = "SECONDS", default_value_t = 15, value_parser = whole::<u16>(10, 3_600), allow_negative_numbers = true)]
         executor_timeout: u16,
     },
     /// Do tasks. As many for a cluster as there are machines.
@@ -357,7 +359,7 @@ pub(crate) enum ClusterCommand {
         work: Option<PathBuf>,
 
         /// Do so many tasks at once [default: one for each processor].
-        #[arg(long, value_name = "NUMBER", value_parser = clap::value_parser!(u16).range(1..=1_024))]
+        #[arg(long, value_name = "NUMBER", value_parser = whole::<u16>(1, 1_024), allow_negative_numbers = true)]
         slots: Option<u16>,
     },
 }

@@ -324,6 +324,34 @@ mod tests {
     /// The file that shows every option.
     const EXAMPLE: &str = include_str!("../../../etc/sekisho.toml");
 
+    /// Returns the example with every option in force.
+    fn opened() -> String {
+        EXAMPLE
+            .lines()
+            .map(|line| match line.strip_prefix('#') {
+                Some(option) if option.starts_with("[[") => format!("{option}\n"),
+                Some(option) if option.contains(" = ") && !option.starts_with(' ') => format!("{option}\n"),
+                _ => format!("{line}\n"),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn of_many_values_of_a_wrong_type_each_is_named_with_its_line_and_nothing_else() {
+        let opened = opened();
+        let wrong = |line: &str| match line.split_once(" = ") {
+            Some((option, _)) if !line.starts_with('#') => format!("{option} = {{}}\n"),
+            _ => format!("{line}\n"),
+        };
+        let text: String = opened.lines().map(wrong).collect();
+        let lines = (1..).zip(text.lines()).filter(|(_, line)| line.ends_with(" = {}"));
+        let expected: Vec<String> = lines.map(|(at, _)| format!("sekisho.toml:{at}")).collect();
+        let faults = Config::parse(None, &text).unwrap_err();
+        let named: Vec<String> = faults.iter().map(|fault| fault.to_string().split(": ").take(1).collect()).collect();
+        assert_eq!(named, expected, "{faults:?}");
+        assert!(expected.len() > 100, "{}", expected.len());
+    }
+
     #[test]
     fn the_example_is_read_and_changes_nothing() {
         let mut example = Config::parse(Some(Path::new("x")), EXAMPLE).unwrap();
@@ -334,16 +362,8 @@ mod tests {
 
     #[test]
     fn the_example_shows_every_option_with_its_default() {
-        let open: String = EXAMPLE
-            .lines()
-            .map(|line| match line.strip_prefix('#') {
-                Some(option) if option.starts_with("[[") => format!("{option}\n"),
-                Some(option) if option.contains(" = ") && !option.starts_with(' ') => format!("{option}\n"),
-                _ => format!("{line}\n"),
-            })
-            .collect();
         let example =
-            Config::parse(None, &open).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>());
+            Config::parse(None, &opened()).map_err(|faults| faults.iter().map(ToString::to_string).collect::<String>());
         let example = example.unwrap();
         let shown: Vec<String> = show::options(&example).into_iter().map(|option| option.path()).collect();
         assert_eq!(

@@ -1,6 +1,6 @@
 //! Files with secrets: keys of signatures and of TLS, secrets that we share with others. Nobody else may read them
 
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -23,10 +23,14 @@ pub(crate) fn open(path: &Path) -> Result<File, Fault> {
         _ => Fault::io("fault-read", path, &error),
     };
     let file = File::open(path).map_err(refused)?;
-    let mode = file.metadata().map_err(refused)?.permissions().mode() & 0o777;
-    if mode & TOO_OPEN != 0 {
-        let why = Fault::new("why-key-open", [("mode", format!("{mode:04o}").into())]);
-        return Err(Fault::new("fault-key", [("path", shown(path))]).because(why));
+    match too_open(&file.metadata().map_err(refused)?) {
+        Some(why) => Err(Fault::new("fault-key", [("path", shown(path))]).because(why)),
+        None => Ok(file),
     }
-    Ok(file)
+}
+
+/// Says how open a file is, where others can read it, or anybody but its owner can change it.
+pub(crate) fn too_open(about: &Metadata) -> Option<Fault> {
+    let mode = about.permissions().mode() & 0o777;
+    (mode & TOO_OPEN != 0).then(|| Fault::new("why-key-open", [("mode", format!("{mode:04o}").into())]))
 }

@@ -61,6 +61,10 @@ fn fault(refusal: &clap::Error) -> Option<Fault> {
                 None => said.because(Fault::quote(source.to_string())),
             }
         }
+        ErrorKind::TooManyValues => {
+            let value = text(refusal, ContextKind::InvalidValue)?;
+            Fault::new("refusal-no-more", [("value", value.into()), ("argument", argument()?)])
+        }
         ErrorKind::MissingRequiredArgument => Fault::new("refusal-missing", [("arguments", argument()?)]),
         ErrorKind::ArgumentConflict => {
             let (argument, other) = (text(refusal, ContextKind::InvalidArg)?, text(refusal, ContextKind::PriorArg)?);

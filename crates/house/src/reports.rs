@@ -2,19 +2,22 @@
 //!
 //! A report is kept before it is understood. [`import`] takes files in, and mailboxes ([`imap`]); [`reader`] does the jobs: it opens what is kept
 //! ([`opening`], [`reading`]), finds out who sent it ([`submitter`], [`border`]), claims the right to count it, and makes Events of its rows
-//! ([`rows`]). Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`]; a notice that one of
+//! ([`rows`]). What their jobs have in common with those of our own reports is in [`job`]. Everything behind the intake may be done twice and leaves one result. Our own reports go [`out`]; a notice that one of
 //! them came back is noted with it ([`returned`]).
 
 pub(crate) mod border;
 mod command;
+pub(crate) mod glance;
 mod imap;
 pub(crate) mod import;
+mod job;
 mod news;
 pub(crate) mod omissions;
 mod opening;
 mod out;
 mod reader;
 mod reading;
+pub(crate) mod reason;
 mod returned;
 mod rows;
 pub(crate) mod show;
@@ -27,5 +30,7 @@ pub(crate) use self::out::{
     BOUNCED, FailedMail, Failures, NOTED, RESULTS, Reporter, Waiting, is_public_suffix, keep_noting, keep_sending,
     rehearsal,
 };
+#[cfg(test)]
+pub(crate) use self::reader::QUEUE;
 pub(crate) use self::reader::{Tally, keep_reading, read_all};
 pub(crate) use self::submitter::Examiner;

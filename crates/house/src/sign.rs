@@ -22,7 +22,7 @@ use crate::check::mbox::is_from_line;
 use crate::cli::{KeyKind, SignArguments};
 use crate::fault::{Fault, shown};
 use crate::speech::Talk;
-use crate::{Exit, Streams};
+use crate::{Exit, Streams, key_file};
 
 /// The most octets of a mail that is signed.
 const MAIL_MAX: u64 = 128 * 1024 * 1024;
@@ -92,6 +92,7 @@ impl SignArguments {
         streams: &mut Streams<'_>,
     ) -> Result<Vec<u8>, Fault> {
         let mut signers = self.signers(domain, selectors)?;
+        self.warn_of_open_keys(talk, streams)?;
         let raw = read_mail(file, streams.stdin)?;
         let refused = |why: Fault| Fault::new("fault-sign", [("path", shown(file))]).because(why);
         if is_from_line(&raw) {
@@ -124,6 +125,18 @@ impl SignArguments {
             let _ = writeln!(streams.stderr, "sekisho: {}", talk.say("note-unaligned", &named));
         }
         Ok([with_line_ends_of(&raw, fields), raw].concat())
+    }
+
+    /// Warns of keys that are no secret; the mail is signed all the same, since whoever calls knows what the key is for.
+    fn warn_of_open_keys(&self, talk: &Talk, streams: &mut Streams<'_>) -> Result<(), Fault> {
+        for path in &self.key {
+            let about = fs::metadata(path).map_err(|error| Fault::io("fault-read", path, &error))?;
+            if let Some(why) = key_file::too_open(&about).filter(|_| about.is_file()) {
+                let note = Fault::new("note-key-open", [("path", shown(path))]).because(why);
+                streams.tell(&format!("sekisho: {}", note.say(talk)));
+            }
+        }
+        Ok(())
     }
 
     /// Returns a signer for each pair of selector and key.

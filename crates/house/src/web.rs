@@ -51,7 +51,7 @@ use crate::webhooks::Announcer;
 
 /// How many questions to the lake are under way at a time: mails go before readers.
 const QUESTIONS: usize = 2;
-/// The longest request body, in octets; a mail that is dropped may be longer ([`mod@drop`]).
+/// The longest request body, in octets; what is dropped may be longer ([`mod@drop`]).
 pub(crate) const BODY: usize = 64 << 10;
 
 /// What every page is made of.
@@ -115,9 +115,16 @@ impl Desk {
         lake: Arc<dyn Lake>,
         question: impl FnOnce(&dyn Lake) -> Result<T, LakeError> + Send + 'static,
     ) -> Result<T, LakeError> {
+        self.aside(move || question(&*lake)).await?
+    }
+
+    /// Does something that takes a while on a thread that may wait; as with questions, few at a time.
+    pub(crate) async fn aside<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, LakeError> {
         let _turn = self.questions.acquire().await.map_err(|closed| LakeError(closed.to_string()))?;
-        let asked = tokio::task::spawn_blocking(move || question(&*lake)).await;
-        asked.unwrap_or_else(|broken| Err(LakeError(broken.to_string())))
+        tokio::task::spawn_blocking(work).await.map_err(|broken| LakeError(broken.to_string()))
     }
 }
 

@@ -395,3 +395,32 @@ fn a_closed_pipe_is_no_error() {
     assert_eq!(sekisho_house::run(args, streams), 0);
     assert_eq!(stderr, b"");
 }
+
+#[test]
+fn a_value_that_cannot_be_is_refused_in_the_readers_language() {
+    let folder = Folder::new();
+    for command in [
+        "report show example.org --days -1",
+        "report show example.org --days=0",
+        "report spf-omissions example.org --days many",
+        "simulate example.org --record v=DMARC1 --days 1.5",
+        "report list --limit -1",
+        "report list --limit 99999999999999999999999",
+        "report out --list --limit 0",
+        "report out --day yesterday",
+        "cluster executor --scheduler a.example:1 --slots -3",
+        "cluster scheduler --executor-timeout 1",
+        "sign @mail.eml --domain example.org --selector s --key k --expire -1",
+        "check @mail.eml --timeout -1",
+        "report list --json=yes",
+    ] {
+        let said = folder.call(&format!("{command} --lang ja"));
+        assert_eq!((said.exit, said.stdout.as_str()), (2, ""), "{command}: {}", said.stderr);
+        let first = said.stderr.lines().next().unwrap();
+        assert!(["指定", "値を取らない"].iter().any(|word| first.contains(word)), "{command}: {first}");
+        assert!(!first.contains(" is ") && !first.contains(" not "), "{command}: {first}");
+    }
+    let said = folder.call("report show example.org --days -1").stderr;
+    let expected = "sekisho: `-1` cannot be used for `--days <DAYS>`: write a whole number from 1 to 3660\n";
+    assert!(said.starts_with(expected), "{said}");
+}

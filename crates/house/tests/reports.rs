@@ -231,3 +231,50 @@ fn nonsense_is_refused_with_a_sentence() {
         );
     }
 }
+
+#[test]
+fn the_list_says_in_which_file_a_report_was_found_and_why_it_does_not_count() {
+    let folder = Folder::new();
+    let broken = REPORT.replace("<?xml version=\"1.0\"?>", "<!DOCTYPE x>");
+    let first = folder.write("reports/a.xml", REPORT);
+    let again = folder.write("reports/b.xml", REPORT);
+    let other = folder.write("reports/copy.xml", REPORT.replace("<count>7", "<count>8"));
+    let odd = folder.write("reports/\u{1b}[2J.xml", &broken);
+    let mail = |id: &str| format!("From a@b.example x\nFrom: a@b.example\nSubject: {id}\nContent-Type: text/xml\n\n");
+    let mbox = folder.write("mbox", mail("1") + &REPORT.replace("<report_id>1<", "<report_id>2<") + "\n");
+    let reports = folder.path("reports").to_str().unwrap().to_owned();
+    said(&folder, &["report", "import", &reports, &mbox, "--dns", "127.0.0.1:9"]);
+    let (_, listed, _) = said(&folder, &["report", "list", "--json"]);
+    let rows: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of =
+        |path: &str| rows.iter().find(|row| row["sources"][0] == path).unwrap_or_else(|| panic!("{path} {listed}"));
+    assert_eq!((of(&first)["state"].as_str(), &of(&first)["sources"][1]), (Some("read"), &again.clone().into()));
+    assert_eq!((of(&other)["state"].as_str(), of(&mbox)["channel"].as_str()), (Some("duplicate"), Some("mbox")));
+    assert!(of(&odd.replace('\u{1b}', "\\x1b"))["reason"].as_str().unwrap().starts_with("doctype: line 1"), "{listed}");
+    let (_, listed, _) = said(&folder, &["report", "list"]);
+    assert!(
+        listed.contains(&format!("[{first}]")) && !listed.contains(&again) && !listed.contains('\u{1b}'),
+        "{listed}"
+    );
+    assert!(listed.contains("doctype: line 1") && listed.contains("it was counted with"), "{listed}");
+    let (_, listed, _) = said(&folder, &["report", "list", "--lang", "ja"]);
+    assert!(
+        listed.contains("文書型宣言がある") && listed.contains("1 行目") && listed.contains("で集計済み"),
+        "{listed}"
+    );
+    assert!(!listed.contains("declares") && !listed.contains("counted"), "{listed}");
+}
+
+#[test]
+fn an_import_of_what_is_not_there_makes_no_books() {
+    let folder = Folder::new();
+    let there = folder.write("a.xml", REPORT);
+    let missing = folder.path("nowhere").to_str().unwrap().to_owned();
+    for paths in [vec![&missing], vec![&there, &missing]] {
+        let import: Vec<&str> = ["report", "import"].into_iter().chain(paths.into_iter().map(String::as_str)).collect();
+        let (exit, told, talk) = said(&folder, &import);
+        assert_eq!((exit, told.as_str(), talk.lines().count()), (2, "", 1), "{talk}");
+        assert!(talk.contains("nowhere"), "{talk}");
+        assert!(!folder.path("data").exists());
+    }
+}

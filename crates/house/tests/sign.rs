@@ -185,3 +185,24 @@ fn fields_are_signed_as_they_are_listed() {
     assert_eq!(listed("Subject:from:From"), "from:from:subject");
     assert_eq!(listed("subject"), "from:subject");
 }
+
+#[test]
+fn a_key_that_others_can_read_signs_with_a_warning() {
+    let folder = Folder::new();
+    folder.call("sign --new-key ed25519 --domain example.org --selector s --out @s.pem");
+    let mode = |mode| std::fs::set_permissions(folder.path("s.pem"), std::fs::Permissions::from_mode(mode)).unwrap();
+    let sign = || folder.call("sign @mail.eml --domain example.org --selector s --key @s.pem");
+    for (open, warns) in [(0o600, false), (0o640, false), (0o644, true), (0o660, true)] {
+        mode(open);
+        let said = sign();
+        assert!(said.exit == 0 && said.stdout.starts_with("DKIM-Signature: "), "{}", said.stderr);
+        assert_eq!(!said.stderr.is_empty(), warns, "{open:o}: {}", said.stderr);
+    }
+    mode(0o644);
+    assert_eq!(
+        sign().stderr,
+        "sekisho: warning: the key `DIR/s.pem` is no secret: others can read or change it (its mode is 0644); `chmod 640` takes that away\n"
+    );
+    let said = folder.call("sign @mail.eml --domain example.org --selector s --key @s.pem --lang ja");
+    assert!(said.stderr.contains("警告") && said.stderr.contains("chmod 640"), "{}", said.stderr);
+}

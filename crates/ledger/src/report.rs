@@ -1,5 +1,7 @@
 //! Reports: what was submitted to us, and what became of it
 
+use std::collections::BTreeMap;
+
 use sqlx::AnyConnection;
 use sqlx::any::AnyRow;
 
@@ -14,6 +16,9 @@ use crate::page::{Cursor, Page};
 use crate::source::{self, Source};
 use crate::turn::in_time;
 use crate::words::words;
+
+/// The most paths of files and mailboxes that are told at a time.
+const PATHS: i64 = 50_000;
 
 impl Ledger {
     /// Notes a report together with its first job, in one transaction; both are on the disk when this returns.
@@ -90,6 +95,37 @@ impl Ledger {
                 id: report.id,
             }))
             .await
+        })
+        .await
+    }
+
+    /// Returns the paths of the files and mailboxes in which imports found the reports that the filter lets through, by report; what
+    /// was found first stands first. Reports that came by another way have none.
+    pub async fn sources_of_reports(&self, filter: &ReportFilter) -> Result<BTreeMap<Id, Vec<String>>, Fault> {
+        /// The filter is that of the list of reports; a filter that is null lets all through.
+        const FOUND: &str = "SELECT reports.id AS id, imported_sources.path AS path FROM reports \
+            JOIN imported_sources ON imported_sources.evidence = reports.evidence \
+            WHERE (CAST($1 AS TEXT) IS NULL OR reports.state = $1) \
+            AND (CAST($2 AS TEXT) IS NULL OR COALESCE(reports.read_as, reports.kind) = $2) \
+            AND (CAST($3 AS TEXT) IS NULL OR reports.domain = $3) \
+            AND reports.received_at >= $4 AND reports.received_at < $5 \
+            ORDER BY imported_sources.imported_at, imported_sources.source LIMIT $6";
+        in_time(async {
+            let mut turn = self.reading().await?;
+            let rows = sqlx::query(FOUND)
+                .bind(filter.state.map(ReportState::word))
+                .bind(filter.kind.map(ReportKind::word))
+                .bind(filter.domain.as_deref().map(|domain| text(domain).into_owned()))
+                .bind(filter.from.unwrap_or(i64::MIN))
+                .bind(filter.before.unwrap_or(i64::MAX))
+                .bind(PATHS)
+                .fetch_all(turn.on())
+                .await?;
+            let mut paths: BTreeMap<Id, Vec<String>> = BTreeMap::new();
+            for row in &rows {
+                paths.entry(parse(row, "id")?).or_default().push(get(row, "path")?);
+            }
+            turn.end(paths).await
         })
         .await
     }

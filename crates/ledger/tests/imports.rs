@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use sekisho_ledger::{Digest, Receipt, Source};
+use sekisho_ledger::{Digest, Intake, Receipt, ReportFilter, ReportState, Source};
 
 use crate::books::{NOW, intake, on_both};
 
@@ -35,5 +35,26 @@ fn an_import_knows_what_it_has_behind_it() {
         ] {
             assert!(!ledger.is_imported(&other).await.unwrap(), "{other:?}");
         }
+    });
+}
+
+#[test]
+fn a_report_knows_every_file_that_it_was_found_in_and_others_know_none() {
+    on_both(async |books| {
+        let ledger = books.open().await;
+        let source = |path: &str| Some(Source { path: path.to_owned(), size: 1, modified_at: NOW });
+        let (mut first, posted) = (intake(b"first"), intake(b"posted"));
+        first.source = source("/mail/a");
+        let again = Intake { source: source("/mail/b"), ..intake(b"first") };
+        ledger.receive_all(&[first.clone(), again, posted.clone()]).await.unwrap();
+        ledger.note_imported(first.source.as_ref().unwrap(), NOW).await.unwrap();
+        let found = ledger.sources_of_reports(&ReportFilter::default()).await.unwrap();
+        let mut paths = found[&first.report.id].clone();
+        paths.sort();
+        assert_eq!((paths, found.len()), (vec!["/mail/a".to_owned(), "/mail/b".to_owned()], 1));
+        let none = ReportFilter { state: Some(ReportState::Read), ..ReportFilter::default() };
+        assert!(ledger.sources_of_reports(&none).await.unwrap().is_empty());
+        let before = ReportFilter { before: Some(first.report.received_at), ..ReportFilter::default() };
+        assert!(ledger.sources_of_reports(&before).await.unwrap().is_empty());
     });
 }

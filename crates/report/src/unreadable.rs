@@ -90,6 +90,29 @@ pub enum Fault {
 }
 
 impl Fault {
+    /// All of them.
+    pub const ALL: [Fault; 19] = [
+        Fault::Empty,
+        Fault::NotAReport,
+        Fault::Missing,
+        Fault::Truncated,
+        Fault::IllFormed,
+        Fault::Doctype,
+        Fault::Depth,
+        Fault::Attributes,
+        Fault::Long,
+        Fault::Size,
+        Fault::Ratio,
+        Fault::Entries,
+        Fault::Layers,
+        Fault::Overlap,
+        Fault::Encrypted,
+        Fault::Method,
+        Fault::Corrupt,
+        Fault::MailStructure,
+        Fault::PlainText,
+    ];
+
     /// Returns the word for it, which stays the same in all versions.
     pub fn word(self) -> &'static str {
         match self {

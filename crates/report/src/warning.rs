@@ -58,6 +58,28 @@ pub enum Mend {
 }
 
 impl Mend {
+    /// All of them.
+    pub const ALL: [Mend; 18] = [
+        Mend::Truncated,
+        Mend::InvalidText,
+        Mend::OtherEncoding,
+        Mend::UnknownWord,
+        Mend::UpperCase,
+        Mend::OldWord,
+        Mend::UnknownElement,
+        Mend::UnknownEntity,
+        Mend::Missing,
+        Mend::BadCount,
+        Mend::BadAddress,
+        Mend::BadDate,
+        Mend::SwappedDates,
+        Mend::BadNumber,
+        Mend::LongValue,
+        Mend::LongList,
+        Mend::NoRows,
+        Mend::Trailing,
+    ];
+
     /// Returns the word for it, which stays the same in all versions.
     pub fn word(self) -> &'static str {
         match self {

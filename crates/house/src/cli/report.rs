@@ -7,6 +7,7 @@ use jiff::civil::{Date, date};
 use sekisho_core::name::DomainName;
 use sekisho_ledger::ReportState;
 
+use super::number::whole;
 use crate::config::OwnSource;
 use crate::fault::Fault;
 
@@ -75,7 +76,7 @@ pub(crate) enum ReportCommand {
         state: Option<ReportState>,
 
         /// At most so many.
-        #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = clap::value_parser!(u16).range(1..=10_000))]
+        #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = whole::<u16>(1, 10_000), allow_negative_numbers = true)]
         limit: u16,
     },
     /// Show who sends in the name of a domain, as receivers tell, and what passes.
@@ -85,7 +86,7 @@ pub(crate) enum ReportCommand {
         domain: DomainName,
 
         /// So many days back from today.
-        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+        #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = whole::<u32>(1, 3_660), allow_negative_numbers = true)]
         days: u32,
 
         /// Count also what reports tell that nobody vouches for.
@@ -118,7 +119,7 @@ pub(crate) struct OmissionsArguments {
     pub(crate) own: Vec<OwnSource>,
 
     /// So many days back from today.
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = whole::<u32>(1, 3_660), allow_negative_numbers = true)]
     pub(crate) days: u32,
 
     /// Count also what reports tell that nobody vouches for.
@@ -158,7 +159,7 @@ pub(crate) struct SimulateArguments {
     pub(crate) record: Vec<String>,
 
     /// So many days back from today.
-    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3_660))]
+    #[arg(long, value_name = "DAYS", default_value_t = 30, value_parser = whole::<u32>(1, 3_660), allow_negative_numbers = true)]
     pub(crate) days: u32,
 
     /// Count also what reports tell that nobody vouches for.
@@ -218,7 +219,7 @@ pub(crate) struct OutArguments {
     pub(crate) folder: Option<PathBuf>,
 
     /// List at most so many.
-    #[arg(long, value_name = "NUMBER", default_value_t = 50, requires = "list", value_parser = clap::value_parser!(u16).range(1..=10_000))]
+    #[arg(long, value_name = "NUMBER", default_value_t = 50, requires = "list", value_parser = whole::<u16>(1, 10_000), allow_negative_numbers = true)]
     pub(crate) limit: u16,
 
     /// Ask this server: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.

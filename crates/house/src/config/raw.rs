@@ -153,8 +153,8 @@ impl LineFault {
 }
 
 impl RawConfig {
-    /// Reads a file's text, and what is not known in it. Of values of the wrong type the first one is named, beside
-    /// everything that is not known.
+    /// Reads a file's text, and what is not known in it. Where values are of the wrong type, each is named, beside everything
+    /// that is not known.
     pub(super) fn parse(text: &str) -> Result<RawConfig, Vec<LineFault>> {
         let refused = |message, error: &toml::de::Error| {
             let why = Fault::new(message, []).because(why(error.message()));
@@ -164,12 +164,45 @@ impl RawConfig {
         let (lines, mut unknown) = survey(table.get_ref(), text);
         match toml::from_str(text) {
             Ok(sections) => Ok(RawConfig { sections, lines, unknown }),
-            Err(error) => {
-                unknown.push(refused("fault-type", &error));
+            Err(first) => {
+                let mut errors = mistyped(table);
+                if errors.is_empty() {
+                    errors.push(first);
+                }
+                unknown.extend(errors.iter().map(|error| refused("fault-type", error)));
                 unknown.sort_by_key(|fault| fault.line);
                 Err(unknown)
             }
         }
+    }
+}
+
+/// Finds every value of the wrong type. The reader stops at the first one of a document, so each value is read in a document
+/// of its own.
+fn mistyped(table: Spanned<DeTable<'_>>) -> Vec<toml::de::Error> {
+    let at = table.span();
+    let mut errors: Vec<toml::de::Error> = Vec::new();
+    for one in alone(&Spanned::new(at.clone(), DeValue::Table(table.into_inner()))) {
+        let DeValue::Table(document) = one.into_inner() else { continue };
+        let read = RawSections::deserialize(toml::Deserializer::from(Spanned::new(at.clone(), document)));
+        // A list where one value is expected is one fault, however many values it has.
+        errors.extend(read.err().filter(|error| errors.iter().all(|other| other.span() != error.span())));
+    }
+    errors
+}
+
+/// Takes what was written apart: each value alone, within the tables and lists that it stands in.
+fn alone<'t>(written: &Spanned<DeValue<'t>>) -> Vec<Spanned<DeValue<'t>>> {
+    let around = |value: DeValue<'t>| Spanned::new(written.span(), value);
+    match written.get_ref() {
+        DeValue::Table(table) if !table.is_empty() => {
+            let each = table.iter().flat_map(|(key, value)| alone(value).into_iter().map(move |one| (key, one)));
+            each.map(|(key, one)| around(DeValue::Table(DeTable::from_iter([(key.clone(), one)])))).collect()
+        }
+        DeValue::Array(list) if !list.is_empty() => {
+            list.iter().flat_map(alone).map(|one| around(DeValue::Array(DeArray::from_iter([one])))).collect()
+        }
+        other => vec![around(other.clone())],
     }
 }
 
@@ -415,6 +448,16 @@ mod tests {
         assert!(refusals("[dns]\n[sign.keys]\ndomain = \"a\"\n")[0].starts_with("x.toml:2: "));
         assert!(refusals("[[sign.keys]]\n[[sign.keys]]\ndomain = 3\n")[0].starts_with("x.toml:3: "));
         assert!(refusals("\n[[sign]]\n")[0].starts_with("x.toml:2: "));
+        let every = refusals(
+            "[check]\nmax_signatures = \"three\"\nlang = 1\n[dns]\nupstreams = [1, \"192.0.2.1\", 2]\n[serve]\nconfine = [1,\n 2]\n\
+             [[sign.keys]]\ndomain = \"a\"\n[[sign.keys]]\ndomain = 3\nselector = true\n",
+        );
+        let lines: Vec<_> = every.iter().map(|fault| fault.split(": ").next().unwrap()).collect();
+        assert_eq!(
+            lines,
+            ["x.toml:2", "x.toml:3", "x.toml:5", "x.toml:5", "x.toml:7", "x.toml:12", "x.toml:13"],
+            "{every:?}"
+        );
         let both = refusals("[check]\nmax_signatures = \"three\"\nmax_signature = 3\n[dsn]\n");
         assert_eq!(both.iter().map(|fault| &fault[..9]).collect::<Vec<_>>(), ["x.toml:2:", "x.toml:3:", "x.toml:4:"]);
     }

@@ -1,6 +1,7 @@
 //! `sekisho report`: import, list, show
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use jiff::Timestamp;
 use sekisho_ask::Source;
 use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
-use sekisho_ledger::{ProvenBy, Report, ReportFilter, ReportState};
+use sekisho_ledger::{Id, Page, ProvenBy, Report, ReportFilter, ReportState};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -18,6 +19,7 @@ use super::imap::{Entry, Place};
 use super::import::{Importer, Taken};
 use super::omissions;
 use super::reader::{Reader, Tally};
+use super::reason;
 use super::show;
 use super::submitter::Examiner;
 use super::told::{Told, name_sources, namer, reported, with_parents};
@@ -57,20 +59,7 @@ impl ReportArguments {
             ReportCommand::List { state, limit } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
                 let filter = ReportFilter { state: *state, ..ReportFilter::default() };
-                let page = runtime.block_on(async {
-                    folder.ledger().await?.reports(&filter, None, *limit).await.map_err(anyhow::Error::from)
-                })?;
-                let paint = Paint { on: streams.setting.stdout_colour };
-                if !self.json {
-                    let head = if page.rows.is_empty() { talk.word("list-nothing") } else { list_head(talk, paint) };
-                    writeln!(streams.stdout, "{head}")?;
-                }
-                for report in &page.rows {
-                    let line = if self.json { listed_json(report) } else { listed(report, paint) };
-                    writeln!(streams.stdout, "{line}")?;
-                }
-                streams.stdout.flush()?;
-                Ok(Exit::Clean)
+                list(&runtime.block_on(Listed::find(&folder, filter, *limit))?, self.json, talk, streams)
             }
             ReportCommand::SpfOmissions(wanted) => wanted.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
@@ -160,7 +149,11 @@ impl Wanted {
         for path in named {
             match path.to_str().filter(|path| Place::is_meant(path)) {
                 Some(place) => wanted.mailboxes.push(Place::read(place)?),
-                None => wanted.paths.push(path.clone()),
+                None => {
+                    // Nothing is made for what is not there.
+                    fs::metadata(path).map_err(|why| Fault::io("fault-read", path, &why))?;
+                    wanted.paths.push(path.clone());
+                }
             }
         }
         if !wanted.mailboxes.is_empty() {
@@ -291,18 +284,59 @@ fn spinner(on_terminal: bool) -> ProgressBar {
     }
 }
 
+/// The newest reports, and the files and mailboxes that they were taken from.
+struct Listed {
+    /// The reports.
+    rows: Vec<Report>,
+    /// Where an import found them.
+    sources: BTreeMap<Id, Vec<String>>,
+}
+
+impl Listed {
+    /// Finds them.
+    async fn find(folder: &DataFolder, filter: ReportFilter, limit: u16) -> anyhow::Result<Listed> {
+        let ledger = folder.ledger().await?;
+        let Page { rows, .. } = ledger.reports(&filter, None, limit).await?;
+        let (newest, oldest) = (rows.first().map(|row| row.received_at + 1), rows.last().map(|row| row.received_at));
+        let sources = ledger.sources_of_reports(&ReportFilter { from: oldest, before: newest, ..filter }).await?;
+        Ok(Listed { rows, sources })
+    }
+
+    /// Returns where an import found a report.
+    fn sources(&self, report: &Report) -> &[String] {
+        self.sources.get(&report.id).map(Vec::as_slice).unwrap_or_default()
+    }
+}
+
+/// Lists reports.
+fn list(found: &Listed, json: bool, talk: &Talk, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+    let paint = Paint { on: streams.setting.stdout_colour };
+    if !json {
+        let head = if found.rows.is_empty() { talk.word("list-nothing") } else { list_head(talk, paint) };
+        writeln!(streams.stdout, "{head}")?;
+    }
+    for report in &found.rows {
+        let sources = found.sources(report);
+        let line = if json { listed_json(report, sources) } else { listed(report, sources, talk, paint) };
+        writeln!(streams.stdout, "{line}")?;
+    }
+    streams.stdout.flush()?;
+    Ok(Exit::Clean)
+}
+
 /// Writes the heads of the list's columns.
 fn list_head(talk: &Talk, paint: Paint) -> String {
-    let [at, id, kind, domain, state, reason] =
-        ["list-received", "list-id", "list-kind", "list-domain", "list-state", "list-reason"]
+    let [at, id, kind, domain, state, reason, from] =
+        ["list-received", "list-id", "list-kind", "list-domain", "list-state", "list-reason", "list-from"]
             .map(|word| talk.word(word));
     let padded = [(at, 16), (id, 32), (kind, 15), (domain, 24), (state, 10)].map(|(head, columns)| pad(&head, columns));
     let [at, id, kind, domain, state] = padded;
-    paint.tone(Tone::Dim, &format!("{at}  {id}  {kind} {domain} {state}  {reason}"))
+    paint.tone(Tone::Dim, &format!("{at}  {id}  {kind} {domain} {state}  {reason} [{from}]"))
 }
 
-/// Writes a report of the list as a line: when, what, about whom, from whom, what became of it.
-fn listed(report: &Report, paint: Paint) -> String {
+/// Writes a report of the list as a line: when, what, about whom, from whom, what became of it, and in which file or mailbox an
+/// import found it first.
+fn listed(report: &Report, sources: &[String], talk: &Talk, paint: Paint) -> String {
     let at = Timestamp::from_microsecond(report.received_at).unwrap_or_default();
     let tone = match report.state {
         ReportState::Read => Tone::Good,
@@ -311,7 +345,9 @@ fn listed(report: &Report, paint: Paint) -> String {
     };
     let kind = report.read_as.unwrap_or(report.kind);
     let domain = report.domain.as_deref().unwrap_or("-");
-    let reason = report.reason.as_deref().unwrap_or_default();
+    let reason = report.reason.as_deref().map(|why| reason::say(why, talk));
+    let source = sources.first().map(|source| format!("[{source}]"));
+    let last: Vec<String> = reason.into_iter().chain(source).collect();
     format!(
         "{}  {}  {:<15} {:<24} {}  {}",
         at.strftime("%Y-%m-%d %H:%M"),
@@ -319,14 +355,14 @@ fn listed(report: &Report, paint: Paint) -> String {
         kind.word(),
         Visible(domain.as_bytes()).to_string(),
         paint.tone(tone, &format!("{:<10}", report.state.word())),
-        Visible(reason.as_bytes())
+        last.iter().map(|text| Visible(text.as_bytes()).to_string()).collect::<Vec<_>>().join(" ")
     )
     .trim_end()
     .to_owned()
 }
 
 /// Writes a report of the list as an object.
-fn listed_json(report: &Report) -> String {
+fn listed_json(report: &Report, sources: &[String]) -> String {
     json!({
         "id": report.id.to_string(),
         "received_at": Timestamp::from_microsecond(report.received_at).unwrap_or_default().to_string(),
@@ -339,6 +375,7 @@ fn listed_json(report: &Report) -> String {
         "size": report.size,
         "state": report.state.word(),
         "reason": report.reason,
+        "sources": sources,
     })
     .to_string()
 }

@@ -9,12 +9,12 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
-use aws_lc_rs::rand;
 use sekisho_ledger::{
-    Channel, Digest, Envelope, FirstJob, Id, Intake, Ledger, NewReport, Receipt, ReportKind, Source, Vault,
+    Channel, Digest, Envelope, FirstJob, Intake, Ledger, NewReport, Receipt, ReportKind, Source, Vault,
 };
 
 use super::border;
+use super::job::new_id;
 use super::opening::{is_mail, is_ordinary};
 use super::reader::{QUEUE, now};
 use crate::check::mbox::Mbox;
@@ -118,7 +118,7 @@ impl Importer<'_> {
             if is_ordinary(&bytes) {
                 self.taken.ordinary += 1;
             } else {
-                let intake = self.keep(bytes, place.channel, None).await?;
+                let intake = self.keep(bytes, place.channel, Some(source.clone())).await?;
                 self.note(&[intake]).await?;
             }
         }
@@ -163,17 +163,10 @@ pub(crate) fn intake(
 ) -> io::Result<Intake> {
     let received_at = now();
     let report =
-        NewReport { id: id(received_at)?, kind, channel, received_at, evidence, size, envelope, submitter: None };
+        NewReport { id: new_id(received_at)?, kind, channel, received_at, evidence, size, envelope, submitter: None };
     let job =
-        FirstJob { id: id(received_at)?, queue: QUEUE.to_owned(), payload: String::new(), max_attempts: ATTEMPTS };
+        FirstJob { id: new_id(received_at)?, queue: QUEUE.to_owned(), payload: String::new(), max_attempts: ATTEMPTS };
     Ok(Intake { report, job, source })
-}
-
-/// Makes an id.
-fn id(now: i64) -> io::Result<Id> {
-    let mut random = [0; 10];
-    rand::fill(&mut random).map_err(|_| io::Error::other("no randomness"))?;
-    Ok(Id::new(now, random))
 }
 
 /// Finds the files below a path, in an order that does not change.

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use aws_lc_rs::rand;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use sekisho_ledger::{Backoff, Fault, Id, Job, Lease, LeaseError, Ledger, Mark, ReportState, Vault};
+use sekisho_ledger::{Backoff, Fault, Id, Job, Lease, Ledger, Mark, ReportState, Vault};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
+use super::job::{self, LOST, settle};
 use super::reading::{Reading, Teller};
 use super::returned;
 use super::submitter::{self, Examiner, Proof};
@@ -35,8 +35,6 @@ const TOGETHER: usize = 16;
 const OCTETS: usize = 16 * 1024 * 1024;
 /// How many reports are opened at once.
 const AT_ONCE: usize = 4;
-/// What is said of a lease that ran out.
-const LOST: &str = "a job took longer than its lease, and another one does it now";
 /// How often the DNS is asked who sent a report before nobody has.
 const PATIENCE: u32 = 6;
 /// How often somebody looks for new reports.
@@ -288,7 +286,7 @@ impl Reader {
         tally.failed += 1;
         warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
         let now = now();
-        let again = now + BACKOFF.wait(lease.job.attempts, chance());
+        let again = job::again(&BACKOFF, lease.job.attempts, now);
         settle(self.ledger.fail(lease, &trouble.to_string(), now, again).await.map(drop))
     }
 
@@ -386,26 +384,7 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
     tokio::task::spawn_blocking(work).await.map_err(|why| Trouble::Ours(format!("the reader failed: {why}")))
 }
 
-/// Passes over a lease that was lost meanwhile: whoever has it now does the job.
-fn settle(ended: Result<(), LeaseError>) -> Result<(), Fault> {
-    match ended {
-        Ok(()) => Ok(()),
-        Err(LeaseError::Lost) => {
-            warn!("{LOST}");
-            Ok(())
-        }
-        Err(LeaseError::Ledger(fault)) => Err(fault),
-    }
-}
-
 /// Returns the time in microseconds since 1970.
 pub(super) fn now() -> i64 {
     Timestamp::now().as_microsecond()
-}
-
-/// Returns a random number; where the system has none, jobs that failed together come back together.
-fn chance() -> u32 {
-    let mut octets = [0; 4];
-    let _ = rand::fill(&mut octets);
-    u32::from_ne_bytes(octets)
 }

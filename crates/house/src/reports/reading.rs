@@ -7,11 +7,11 @@ use sekisho_ledger::{
 use sekisho_mail::policy::Service;
 use sekisho_report::bounce::Bounce;
 use sekisho_report::mail::Kind;
-use sekisho_report::unreadable::Unreadable;
 
 use super::news;
 use super::opening::{self, Found, Opened, What};
 use super::reader::Tally;
+use super::reason;
 use super::returned::Returned;
 use super::rows::{self, Origin};
 use super::trouble::Trouble;
@@ -127,11 +127,11 @@ impl Reading {
                 Some(_) => ReportKind::Abuse,
                 None => self.report.kind,
             });
-            self.leave_out(ReportState::Ignored, "feedback is kept, and not counted".to_owned());
+            self.leave_out(ReportState::Ignored, reason::FEEDBACK.to_owned());
             return;
         }
         if self.opened.found.is_empty() {
-            self.leave_out(ReportState::Unreadable, told(&self.opened.unreadable));
+            self.leave_out(ReportState::Unreadable, reason::write(&self.opened.unreadable));
             return;
         }
         for (at, found) in (0..).zip(&self.opened.found) {
@@ -143,7 +143,7 @@ impl Reading {
             if is_tls && self.opened.mail.is_some() && submitter.is_none() {
                 // RFC 8460 §3: a report by mail has to be signed, all of it, or is not taken.
                 self.mark.state = ReportState::Ignored;
-                self.mark.reason = Some("no valid signature of its sender: RFC 8460 §3".to_owned());
+                self.mark.reason = Some(reason::UNSIGNED.to_owned());
             } else {
                 self.parts.push(Part { at, key, claim: None, counted: None });
             }
@@ -187,10 +187,10 @@ impl Reading {
         let counted: Vec<Counted> = self.parts.iter().filter_map(|part| part.counted).collect();
         let mut mark = self.mark.clone();
         if let (true, Some(holder)) = (counted.is_empty(), self.holder()) {
-            (mark.state, mark.reason) = (ReportState::Duplicate, Some(format!("it was counted with {holder}")));
+            (mark.state, mark.reason) = (ReportState::Duplicate, Some(reason::write_counted(&holder.to_string())));
         } else if !counted.is_empty() {
             mark.state = ReportState::Read;
-            mark.reason = (!self.opened.unreadable.is_empty()).then(|| told(&self.opened.unreadable));
+            mark.reason = (!self.opened.unreadable.is_empty()).then(|| reason::write(&self.opened.unreadable));
         }
         let news = news::of_report(&self.report, &mark, &counted, lease);
         let jobs = news.iter().flat_map(|news| announcer.jobs(news)).collect();
@@ -307,10 +307,4 @@ fn key(found: &Found, submitter: Option<String>, received_at: i64) -> AggregateK
             end: report.end.unwrap_or(received_at),
         },
     }
-}
-
-/// Says why something cannot be read, the stable word first.
-fn told(reasons: &[Unreadable]) -> String {
-    let one = |why: &Unreadable| format!("{}: {why}", why.fault.word());
-    reasons.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
 }

@@ -10,6 +10,7 @@ use sekisho_report::bounce::Bounce;
 use tracing::warn;
 
 use super::news;
+use super::reason;
 use crate::webhooks::Announcer;
 
 /// What came of a notice.
@@ -80,10 +81,10 @@ impl Returned {
 impl fmt::Display for Returned {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Returned::Noted(id, _, why) => write!(f, "our report {id} came back: {why}"),
-            Returned::NoFailure => f.write_str("the mail that it is about did not fail"),
-            Returned::Stranger => f.write_str("it names no mail of ours"),
-            Returned::HasSender => f.write_str("a notice has no sender: RFC 5321 §4.5.5"),
+            Returned::Noted(id, _, why) => f.write_str(&reason::write_came_back(&id.to_string(), why)),
+            Returned::NoFailure => f.write_str(reason::NO_FAILURE),
+            Returned::Stranger => f.write_str(reason::STRANGER),
+            Returned::HasSender => f.write_str(reason::HAS_SENDER),
         }
     }
 }

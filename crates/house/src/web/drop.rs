@@ -1,9 +1,15 @@
-//! *Drop*: a mail dragged onto the desk, or pasted, and judged there as `sekisho check` does. It is not kept
+//! *Drop*: a mail dragged onto the desk, or pasted, and judged there as `sekisho check` does; or a report, and read. Nothing is kept
+//!
+//! What it is, its octets say and never its name: a mail is judged, a report is read ([`report`]), and of a mail that brings one both is
+//! done.
+
+mod report;
 
 use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
+use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::http::StatusCode;
@@ -15,6 +21,7 @@ use sekisho_mail::message::Message;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::Verdict;
 
+use self::report::Read;
 use super::Desk;
 use super::drawing::{self, Drawn, DrawnFact};
 use super::frame::{Frame, Refusal, Shown};
@@ -24,15 +31,16 @@ use crate::check::judge::{Heard, Judge, Layers};
 use crate::check::what_if;
 use crate::fault::Fault;
 use crate::people::session::is_form_proof;
+use crate::reports::glance;
 
-/// The longest request, in octets: a mail of 25 MB and the form around it.
+/// The longest request, in octets: a mail or a report of 25 MB and the form around it.
 pub(crate) const LONGEST: usize = 26 << 20;
 
 /// What is dropped, and what is known of how it came.
 #[derive(Default)]
 struct Dropped {
-    /// The mail.
-    mail: Vec<u8>,
+    /// The mail or the report.
+    octets: Bytes,
     /// The client's address.
     client: String,
     /// What it called itself.
@@ -55,7 +63,9 @@ struct DropPage<'a> {
     dropped: &'a Dropped,
     /// The mail as text, harmless to show.
     pasted: String,
-    /// What was found.
+    /// What its reports say.
+    read: Option<Read>,
+    /// What was found of the mail.
     found: Option<Found>,
 }
 
@@ -80,10 +90,10 @@ struct Found {
 /// Shows the form.
 pub(super) async fn show(visitor: Visitor) -> Shown {
     let frame = &visitor.frame;
-    Ok(frame.show(&DropPage { frame, dropped: &Dropped::default(), pasted: String::new(), found: None }))
+    Ok(frame.show(&DropPage { frame, dropped: &Dropped::default(), pasted: String::new(), read: None, found: None }))
 }
 
-/// Judges what was dropped.
+/// Judges or reads what was dropped.
 pub(super) async fn judge(State(desk): State<Arc<Desk>>, visitor: Visitor, form: Multipart) -> Shown {
     let frame = &visitor.frame;
     let dropped = Dropped::read(form).await.map_err(|why| {
@@ -94,44 +104,30 @@ pub(super) async fn judge(State(desk): State<Arc<Desk>>, visitor: Visitor, form:
     if !csrf.is_some_and(|csrf| is_form_proof(csrf, &dropped.proof)) {
         return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-stale-form", &frame.say("desk-stale-form-says")));
     }
-    if dropped.mail.is_empty() {
+    if dropped.octets.is_empty() {
         return Err(frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &frame.say("desk-drop-empty")));
     }
-    let refuse =
-        |why: &Fault| -> Refusal { frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &why.say(&frame.talk)) };
-    let envelope = dropped.envelope().map_err(|why| refuse(&why))?;
-    let proposals: Vec<String> =
-        dropped.what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    let proposed = what_if::parse(&proposals).map_err(|why| refuse(&why))?;
-    let judge = Judge::over(desk.source_of(&visitor), desk.front.gate().timeout());
-    let message = Message::parse(&dropped.mail);
-    if !message.is_plausible() {
-        return Err(frame.refuse(StatusCode::UNPROCESSABLE_ENTITY, "desk-not-taken", &frame.say("desk-drop-no-mail")));
-    }
-    let (policy, now) = (Arc::new(Policy::default()), Timestamp::now());
-    let first = judge.prepare(&message, &envelope, &policy, now).hear(Layers::default()).await;
-    let found = if proposals.is_empty() {
-        Found::of(frame, &first, &[], false)
-    } else {
-        let layers = Layers { over: Some(&proposed), under: Some(&first.facts) };
-        let second = judge.prepare(&message, &envelope, &policy, now).hear(layers).await;
-        Found::of(frame, &second, &what_if::changes(&first.verdict, &second.verdict), true)
-    };
-    let pasted = String::from_utf8(dropped.mail.clone()).unwrap_or_default();
-    Ok(frame.show(&DropPage { frame, dropped: &dropped, pasted, found: Some(found) }))
+    let octets = dropped.octets.clone();
+    // What unpacks, and what has many rows, keeps a thread busy that no mail waits for.
+    let glance = desk.aside(move || glance::look(&octets)).await.map_err(|why| frame.no_answer(&why))?;
+    let is_mail = glance.as_ref().is_none_or(|glance| glance.is_mail);
+    let found = if is_mail { Some(dropped.judged(&desk, &visitor).await?) } else { None };
+    let read = glance.map(|glance| Read::of(frame, &glance));
+    let pasted = if is_mail { String::from_utf8(dropped.octets.to_vec()).unwrap_or_default() } else { String::new() };
+    Ok(frame.show(&DropPage { frame, dropped: &dropped, pasted, read, found }))
 }
 
 impl Dropped {
     /// Reads the form. A file goes before what is pasted.
     async fn read(mut form: Multipart) -> Result<Dropped, MultipartError> {
-        let (mut dropped, mut pasted) = (Dropped::default(), Vec::new());
+        let (mut dropped, mut pasted) = (Dropped::default(), Bytes::new());
         while let Some(field) = form.next_field().await? {
             let name = field.name().unwrap_or_default().to_owned();
             let octets = field.bytes().await?;
             let text = || String::from_utf8_lossy(&octets).trim().to_owned();
             match name.as_str() {
-                "file" => dropped.mail = octets.to_vec(),
-                "mail" => pasted = octets.to_vec(),
+                "file" => dropped.octets = octets,
+                "mail" => pasted = octets,
                 "client" => dropped.client = text(),
                 "helo" => dropped.helo = text(),
                 "sender" => dropped.sender = text(),
@@ -140,10 +136,35 @@ impl Dropped {
                 _ => {}
             }
         }
-        if dropped.mail.is_empty() {
-            dropped.mail = pasted;
+        if dropped.octets.is_empty() {
+            dropped.octets = pasted;
         }
         Ok(dropped)
+    }
+
+    /// Judges the mail, and once more with other records where some are proposed.
+    async fn judged(&self, desk: &Desk, visitor: &Visitor) -> Result<Found, Refusal> {
+        let frame = &visitor.frame;
+        let refuse =
+            |why: &Fault| -> Refusal { frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &why.say(&frame.talk)) };
+        let envelope = self.envelope().map_err(|why| refuse(&why))?;
+        let proposals: Vec<String> =
+            self.what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
+        let proposed = what_if::parse(&proposals).map_err(|why| refuse(&why))?;
+        let judge = Judge::over(desk.source_of(visitor), desk.front.gate().timeout());
+        let message = Message::parse(&self.octets);
+        if !message.is_plausible() {
+            let because = frame.say("desk-drop-no-mail");
+            return Err(frame.refuse(StatusCode::UNPROCESSABLE_ENTITY, "desk-not-taken", &because));
+        }
+        let (policy, now) = (Arc::new(Policy::default()), Timestamp::now());
+        let first = judge.prepare(&message, &envelope, &policy, now).hear(Layers::default()).await;
+        if proposals.is_empty() {
+            return Ok(Found::of(frame, &first, &[], false));
+        }
+        let layers = Layers { over: Some(&proposed), under: Some(&first.facts) };
+        let second = judge.prepare(&message, &envelope, &policy, now).hear(layers).await;
+        Ok(Found::of(frame, &second, &what_if::changes(&first.verdict, &second.verdict), true))
     }
 
     /// Returns the envelope, as far as it is known.

@@ -18,6 +18,7 @@ use super::visitor::Visitor;
 use crate::lake::LakeError;
 use crate::people::Actor;
 use crate::people::access::{Need, Scope};
+use crate::reports::reason;
 use crate::store::Archive;
 
 /// How many reports a page has.
@@ -85,7 +86,9 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
     let found = if is_out {
         sent(&archive, &scope, (after, PAGE)).await.map(|page| Lines::of(&page, Line::sent))
     } else {
-        received(&archive, &scope, is_unreadable, (after, PAGE)).await.map(|page| Lines::of(&page, Line::received))
+        received(&archive, &scope, is_unreadable, (after, PAGE))
+            .await
+            .map(|page| Lines::of(&page, |report| Line::received(frame, report)))
     };
     let Lines { lines, next } = found.map_err(|why| frame.no_answer(&why))?;
     let mut path = form_urlencoded::Serializer::for_suffix(String::from("/reports?"), "/reports?".len());
@@ -115,7 +118,7 @@ impl Lines {
 
 impl Line {
     /// Puts a report that came into words.
-    fn received(report: &Report) -> Line {
+    fn received(frame: &Frame, report: &Report) -> Line {
         Line {
             id: Some(report.id.to_string()),
             at: shown::moment(report.received_at),
@@ -123,7 +126,7 @@ impl Line {
             domain: report.domain.as_deref().map(shown::name).unwrap_or_default(),
             other: report.submitter.as_deref().map(shown::name).unwrap_or_default(),
             state: report.state.word(),
-            reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
+            reason: report.reason.as_deref().map(|why| shown::long(&reason::say(why, &frame.talk))).unwrap_or_default(),
         }
     }
 
@@ -285,7 +288,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(i
     let facts = [
         ("desk-report-kind", Some(report.read_as.unwrap_or(report.kind).word().to_owned())),
         ("desk-report-state", Some(report.state.word().to_owned())),
-        ("desk-reason", some(&report.reason)),
+        ("desk-reason", some(&report.reason.as_deref().map(|why| reason::say(why, &frame.talk)))),
         ("desk-report-about", report.domain.as_deref().map(shown::name)),
         (
             "desk-report-from",
@@ -387,7 +390,7 @@ async fn evidence_of(archive: &Archive, report: &Report) -> Option<Vec<u8>> {
 }
 
 /// Returns the first lines of what is text.
-fn excerpt(octets: &[u8]) -> Option<String> {
+pub(super) fn excerpt(octets: &[u8]) -> Option<String> {
     let start = octets.get(..octets.len().min(TEXT))?;
     let text = String::from_utf8_lossy(start);
     let odd = text.chars().filter(|c| (c.is_control() && !matches!(c, '\r' | '\n' | '\t')) || *c == '\u{fffd}').count();

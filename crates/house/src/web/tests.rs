@@ -1,5 +1,6 @@
 //! Every room, for every role, every scope and whoever else knocks; and that nobody sees a neighbour
 
+mod drop;
 mod identity;
 mod idp;
 
@@ -214,6 +215,18 @@ impl House {
         form: &str,
         headers: &[(&str, &str)],
     ) -> Answer {
+        self.ask_with(method, path, token, Body::from(form.to_owned()), headers).await
+    }
+
+    /// Asks for something, with a header and whatever body.
+    async fn ask_with(
+        &self,
+        method: &Method,
+        path: &str,
+        token: Option<&Token>,
+        body: Body,
+        headers: &[(&str, &str)],
+    ) -> Answer {
         let mut request = Request::builder().method(method).uri(path).header(header::HOST, "desk.example");
         for (name, value) in headers {
             request = request.header(*name, *value);
@@ -221,7 +234,7 @@ impl House {
         if let Some(token) = token {
             request = request.header(header::COOKIE, format!("sekisho-session={}", token.as_str()));
         }
-        let mut request = request.body(Body::from(form.to_owned())).unwrap();
+        let mut request = request.body(body).unwrap();
         request.extensions_mut().insert(Peer { address: [192, 0, 2, 50].into(), is_tls: true });
         let answer = TowerToHyperService::new(self.router.clone()).call(request).await.unwrap();
         let (parts, body) = answer.into_parts();

@@ -19,9 +19,10 @@ use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
+use super::super::job::new_id;
 use super::super::reader::now;
 use super::day_number;
-use super::jobs::{FAILURE, Sample, first_job, new_id};
+use super::jobs::{FAILURE, Sample, first_job};
 use crate::metrics::Words;
 use crate::store::Archive;
 

@@ -12,20 +12,20 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, anyhow};
-use aws_lc_rs::rand;
 use jiff::Timestamp;
 use jiff::civil::Date;
 use lettre::Address;
 use sekisho_core::name::DomainName;
 use sekisho_ledger::{
-    Backoff, Digest, Failed, Fault, Id, Lease, LeaseError, Ledger, NewJob, NewOutgoing, Outgoing, OutgoingKind,
-    OutgoingMark, OutgoingState, Planned, Vault,
+    Backoff, Digest, Failed, Fault, Id, Lease, Ledger, NewJob, NewOutgoing, Outgoing, OutgoingKind, OutgoingMark,
+    OutgoingState, Planned, Vault,
 };
 use sekisho_report::dmarc::aggregate::letter::Letter;
 use serde::{Deserialize, Serialize};
 use tracing::{info, warn};
 
 pub(super) use self::failure::Sample;
+use super::super::job::{self, new_id, settle};
 use super::super::news;
 use super::asked::Recipient;
 use super::draft::Names;
@@ -259,7 +259,7 @@ impl Sender {
     async fn put_off(&self, lease: &Lease, error: &str, now: i64, tally: &mut Tally) -> Result<(), Fault> {
         let attempts = lease.job.attempts;
         warn!(report.id = %lease.job.subject, attempts, error, "a report of ours cannot go out now");
-        match self.ledger.fail(lease, error, now, now + BACKOFF.wait(attempts, chance())).await {
+        match self.ledger.fail(lease, error, now, job::again(&BACKOFF, attempts, now)).await {
             Ok(Failed::Again(_)) => self.count("later", &mut tally.later),
             Ok(Failed::Dead) => {
                 self.count("failed", &mut tally.failed);
@@ -443,18 +443,6 @@ impl Sender {
     }
 }
 
-/// Passes over a lease that was lost meanwhile: whoever has it now does the job.
-fn settle(ended: Result<(), LeaseError>) -> Result<(), Fault> {
-    match ended {
-        Ok(()) => Ok(()),
-        Err(LeaseError::Lost) => {
-            warn!("a job took longer than its lease, and another one does it now");
-            Ok(())
-        }
-        Err(LeaseError::Ledger(fault)) => Err(fault),
-    }
-}
-
 /// Returns the first job of a row.
 pub(super) fn first_job(row: &NewOutgoing, queue: &str, payload: String) -> anyhow::Result<NewJob> {
     Ok(NewJob {
@@ -467,18 +455,4 @@ pub(super) fn first_job(row: &NewOutgoing, queue: &str, payload: String) -> anyh
         made_at: row.planned_at,
         max_attempts: ATTEMPTS,
     })
-}
-
-/// Returns a new id.
-pub(super) fn new_id(now: i64) -> anyhow::Result<Id> {
-    let mut random = [0; 10];
-    rand::fill(&mut random).map_err(|_| anyhow!("the system has no randomness"))?;
-    Ok(Id::new(now, random))
-}
-
-/// Returns a random number; where the system has none, jobs that failed together come back together.
-fn chance() -> u32 {
-    let mut octets = [0; 4];
-    let _ = rand::fill(&mut octets);
-    u32::from_ne_bytes(octets)
 }
