@@ -90,7 +90,7 @@ fn what_is_in_force_is_shown_with_its_origin_and_can_be_read_again() {
 fn what_is_kept_of_some_mail_is_said_and_refused_where_nobody_agreed() {
     let folder = Folder::new();
     let rule = "[[store.privacy]]\nrecipients = [\"city.example.jp\"]\nomit = [\"facts\", \"client_ip\"]\nlocal_parts = \"keep\"\ndays = 30\n";
-    folder.write("x.toml", &format!("{rule}consent = \"contract of 2026-04-01\"\n"));
+    folder.write("x.toml", format!("{rule}consent = \"contract of 2026-04-01\"\n"));
     let shown = folder.call("config show --config @x.toml --json").json()["config"]["store"]["privacy"][0].take();
     let values = ["omit", "local_parts", "days", "events"].map(|option| shown[option]["value"].clone());
     assert_eq!(serde_json::json!(values), serde_json::json!([["client_ip", "facts"], "keep", 30, true]));

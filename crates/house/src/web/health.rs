@@ -113,7 +113,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Sho
         reloads(frame, &counted),
     ];
     let start = counted.get("sekisho_start_time_seconds");
-    let (since, jobs) = (shown::moment(start as i64 * 1_000_000), jobs.unwrap_or_default());
+    let (since, jobs) = (shown::moment(whole(start).saturating_mul(1_000_000).cast_signed()), jobs.unwrap_or_default());
     let jobs = jobs.into_iter().filter(|count| count.state != JobState::Done).map(Waiting::of).collect();
     Ok(frame.show(&HealthPage { frame, since, vitals, tables: tables.unwrap_or_default(), jobs }))
 }
@@ -244,7 +244,7 @@ fn disk(frame: &Frame, folder: &std::path::Path) -> Vital {
 
 /// Tells what the process takes.
 fn process(frame: &Frame, counted: &Counted<'_>) -> Vital {
-    let memory = shown::octets(counted.get("process_resident_memory_bytes") as u64);
+    let memory = shown::octets(whole(counted.get("process_resident_memory_bytes")));
     let files = number(counted.get("process_open_fds"));
     vital(frame, ("process", "says"), Condition::Well, memory, &[("files", files.into())])
 }
@@ -291,9 +291,14 @@ impl<'a> Counted<'a> {
 }
 
 /// Writes a count.
-#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole and small")]
 fn number(count: f64) -> String {
-    shown::number(count as u64)
+    shown::number(whole(count))
+}
+
+/// Returns a count as the whole number that it is.
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "counts are whole and not negative")]
+fn whole(count: f64) -> u64 {
+    count as u64
 }
 
 #[cfg(test)]
