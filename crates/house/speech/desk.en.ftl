@@ -245,8 +245,8 @@ desk-findings = What to mend
 desk-severity-fault = fault
 desk-severity-warning = warning
 desk-severity-note = note
-desk-spf-cost = It costs { $lookups } of { $limit } lookups ({ $voids } find nothing) and lets { $addresses } IPv4 { $addresses ->
-    [1] address
+desk-spf-cost = It costs { $lookups } of { $limit } lookups ({ $voids } find nothing) and lets { $addresses } IPv4 { $count ->
+    [one] address
    *[other] addresses
 } pass.
 desk-spf-lookup = lookup { $number }

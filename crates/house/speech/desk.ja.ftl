@@ -237,7 +237,9 @@ desk-findings = 直すところ
 desk-severity-fault = 誤り
 desk-severity-warning = 注意
 desk-severity-note = 参考
-desk-spf-cost = 参照は { $limit } 回のうち { $lookups } 回、空振り { $voids } 回。送信できる IPv4 アドレスは { $addresses } 個。
+desk-spf-cost = 参照は { $limit } 回のうち { $lookups } 回、空振り { $voids } 回。送信できる IPv4 アドレスは { $count ->
+   *[other] { $addresses }
+} 個。
 desk-spf-lookup = 参照 { $number }
 desk-spf-lookup-beyond = 参照 { $number }（上限超過）
 desk-spf-networks = ほか { $number } ネットワーク

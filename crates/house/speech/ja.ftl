@@ -511,7 +511,7 @@ doubt-author = 作成者ドメインが、レポートに書かれていませ�
 doubt-dns = DNS がいま応答しません。
 advice-relax = → { $tag }=r にして公開する:
 advice-keep-key = → 署名に使われなくなるまで、鍵 { $name } をそのまま残す
-advice-spf = → 送信元を { $domain } の SPF レコードに書く（検索 { $lookups }/10）:
+advice-spf = → 送信元を { $domain } の SPF レコードに書く（参照 { $lookups }/10）:
 advice-sign = → この送信元に d={ $domain } で DKIM 署名させる
 advice-unconfirmed = → この送信元が自分のものだと示すものがないため、提案しません。自分のものなら [[names.own]] に書いてください（`report spf-omissions` が書き方を示します）
 advice-none = → これらのレコードをどう変えても救えません
@@ -525,11 +525,11 @@ omissions-unconfirmed = SPF になく、自分のものと確認されていな�
 omissions-relayed = ほかから受けたメールを渡している送信元。SPF に書いてはいけません
 omissions-volume = { $mails } 通、SPF { $spf }
 omissions-more = … ほか { $number } 件（--json ですべて表示）
-omissions-publish = 次のレコードを公開してください（検索 { $lookups }/10）:
+omissions-publish = 次のレコードを公開してください（参照 { $lookups }/10）:
 omissions-keep = 確認した送信元を残すには、sekisho.toml に次のように書きます:
 omissions-hopeless-dns = レコードを提案できません。DNS がいま応答しません。
 omissions-hopeless-several-records = レコードを提案できません。SPF レコードが複数あり、誤りです。1 つだけにしてください。
-omissions-hopeless-unusable = レコードを提案できません。検索が 10 回を超えるか、いまのレコードに誤りがあります。まず項目を減らしてください。
+omissions-hopeless-unusable = レコードを提案できません。参照が 10 回を超えるか、いまのレコードに誤りがあります。まず項目を減らしてください。
 signal-signatures-alone = SPF が fail でも署名は有効
 signal-many-signers = 無関係なドメインの署名をそのまま渡している
 signal-mailbox-provider = 転送されることのあるメールボックスの事業者

@@ -518,6 +518,9 @@ fn of_mails_for_some_recipients_less_is_kept_or_nothing_and_a_reload_changes_tha
     assert_eq!((&told.client_ip, &*told.mail_from_local, told.facts.len()), (&None, "", 0));
     assert_eq!((&*told.mail_from_domain, &*told.dmarc_result), ("example.org", "pass"));
     assert_eq!(told.recipient_domains, ["example.net"]);
+    // The log tells no more than the books.
+    let line = daemon.told("judged a mail");
+    assert!(line.contains("example.org") && !line.contains("192.0.2.1"), "{line}");
 
     folder.write("config.toml", rule("events = false"));
     daemon.signal(Signal::SIGHUP);
@@ -526,6 +529,8 @@ fn of_mails_for_some_recipients_less_is_kept_or_nothing_and_a_reload_changes_tha
     daemon.signal(Signal::SIGTERM);
     assert!(daemon.ended());
     assert_eq!(Notebook::read(data).len(), 1);
+    let lines = daemon.said.lock().unwrap().iter().filter(|line| line.contains("judged a mail")).count();
+    assert_eq!(lines, 1, "of the second mail the log says nothing");
 }
 
 #[test]

@@ -257,7 +257,7 @@ impl IntakeSection {
     }
 
     /// Lists the kinds of recipients with the names of their options.
-    pub(super) fn kinds(&self) -> impl Iterator<Item = (&'static str, &[AddressPattern])> {
+    pub(crate) fn kinds(&self) -> impl Iterator<Item = (&'static str, &[AddressPattern])> {
         KINDS.iter().zip(&self.recipients).map(|((option, ..), (_, patterns))| (*option, patterns.as_slice()))
     }
 

@@ -185,14 +185,22 @@ impl Kept {
         kept
     }
 
-    /// Tells whether what the DNS told is kept.
+    /// Tells whether something is kept.
+    pub(crate) fn has(&self, field: Field) -> bool {
+        !self.omit.contains(&field)
+    }
+
+    /// Tells whether what the DNS told is kept: what was asked names the HELO and MAIL FROM domains, and with macros the client.
     pub(crate) fn has_facts(&self) -> bool {
-        !self.omit.contains(&Field::Facts)
+        [Field::Facts, Field::Helo, Field::MailFrom, Field::ClientIp].iter().all(|field| self.has(*field))
     }
 
     /// Takes out of an Event what is not kept.
     pub(crate) fn apply(&self, mail: &mut MailEvent) {
         self.omit.iter().for_each(|field| field.leave_out(mail));
+        if !self.has_facts() {
+            mail.facts.clear();
+        }
     }
 }
 

@@ -97,7 +97,8 @@ struct Noted {
 /// Writes down what was found and what is done, for those who watch and for the books. Returns the verdict's id.
 fn write_down(gate: &Gate, session: &Session, judged: &Judged, header: &Header<'_>, noted: Noted) -> String {
     let Noted { decision, copies, forged } = noted;
-    let id = record(&gate.metrics, session, judged, decision, copies, forged);
+    let kept = gate.clerk.kept(&session.envelope().recipients);
+    let id = record(&gate.metrics, session, judged, &kept, decision, (copies, forged));
     let delivery = Delivery {
         id: &id,
         queue_id: session.macros().get("i").unwrap_or_default(),
@@ -108,7 +109,7 @@ fn write_down(gate: &Gate, session: &Session, judged: &Judged, header: &Header<'
     };
     gate.clerk.tell(judged, &delivery);
     // Whoever wants nothing kept wants nobody told.
-    if gate.reports.failures && gate.clerk.kept(&delivery).events {
+    if gate.reports.failures && kept.events {
         leave_failed(gate, session, judged, header, decision.act);
     }
     id

@@ -79,7 +79,7 @@ impl Clerk {
         if !self.events.are_kept() {
             return;
         }
-        let kept = self.kept(delivery);
+        let kept = self.kept(delivery.recipients);
         if !kept.events {
             return;
         }
@@ -100,12 +100,12 @@ impl Clerk {
     }
 
     /// Finds what is kept of a mail.
-    pub(super) fn kept(&self, delivery: &Delivery<'_>) -> Kept {
+    pub(super) fn kept(&self, recipients: &[Box<[u8]>]) -> Kept {
         let none: [DomainName; 0] = [];
         if self.privacy.is_empty() {
             return Kept::of(&[], self.local_parts, none.iter());
         }
-        let domains = recipient_domains(delivery.recipients);
+        let domains = recipient_domains(recipients);
         Kept::of(&self.privacy, self.local_parts, domains.iter().flatten())
     }
 

@@ -12,6 +12,7 @@ use tracing::{info, warn};
 
 use super::decision::{Act, Decision, Override};
 use super::hearing::{Judged, Unjudged};
+use crate::config::privacy::{Field, Kept};
 use crate::metrics::Metrics;
 
 /// The most signatures that a line tells of.
@@ -24,9 +25,9 @@ pub(super) fn record(
     metrics: &Metrics,
     session: &Session,
     judged: &Judged,
+    kept: &Kept,
     decision: Decision,
-    copies: Option<(u32, u64)>,
-    forged: usize,
+    (copies, forged): (Option<(u32, u64)>, usize),
 ) -> String {
     let (verdict, Decision { act, departs }, id) = (&judged.verdict, decision, verdict_id());
     metrics.judged(verdict);
@@ -35,12 +36,17 @@ pub(super) fn record(
         metrics.replays.inc();
     }
     metrics.wait.observe(judged.waited.as_secs_f64());
+    // What the books may not keep is not in the log either.
+    if !kept.events {
+        return id;
+    }
+    let told = |field: Field, said: Option<&'_ [u8]>| said.filter(|_| kept.has(field)).unwrap_or_default().to_vec();
     info!(
         verdict.id = %id,
-        queue.id = %Visible(session.macros().get("i").unwrap_or_default()),
-        client.ip = judged.envelope.client_ip.map(tracing::field::display),
-        helo = %Visible(judged.envelope.helo.as_deref().unwrap_or_default()),
-        sender.domain = %Visible(domain(judged.envelope.mail_from.as_deref().unwrap_or_default())),
+        queue.id = %Visible(&told(Field::QueueId, session.macros().get("i"))),
+        client.ip = judged.envelope.client_ip.filter(|_| kept.has(Field::ClientIp)).map(tracing::field::display),
+        helo = %Visible(&told(Field::Helo, judged.envelope.helo.as_deref())),
+        sender.domain = %Visible(&told(Field::MailFrom, judged.envelope.mail_from.as_deref().map(domain))),
         author.domain = verdict.author.domain.as_ref().map(tracing::field::display),
         author.result = verdict.author.result.as_str(),
         spf.result = verdict.spf.as_ref().map(|spf| spf.result.as_str()),

@@ -92,7 +92,7 @@ fn sentence(fault: Fault, place: Option<Place>, talk: &Talk) -> String {
     talk.say("reason-place", &[("reason", said.into()), ("line", line.into()), ("octet", octet.into())])
 }
 
-/// Finds the faults of a reason that [`write`] wrote. What was seen may have semicolons, too.
+/// Finds the faults of a reason that [`write()`] wrote. What was seen may have semicolons, too.
 fn faults(reason: &str) -> Vec<(Fault, Option<Place>)> {
     let fault = |piece: &str| {
         let (word, rest) = piece.split_once(": ")?;

@@ -13,6 +13,7 @@ use serde::Deserialize;
 use super::Desk;
 use super::frame::{Frame, Refusal, Shown, local};
 use super::visitor::{Visitor, value};
+use crate::people::access::Need;
 use crate::people::accounts::Welcome;
 use crate::people::command::address;
 use crate::people::session::Token;
@@ -193,7 +194,12 @@ pub(super) async fn join(
         desk.people.accept(&link, who, &joins.password, frame.talk.lang(), visitor.client).await
     };
     let refused = match welcome.map_err(|why| closed(frame, &why))? {
-        Welcome::Whole(token) => return Ok(let_in(&visitor, &token, if is_reset { "/" } else { "/start" })),
+        Welcome::Whole(token) => {
+            // Who looks after the house sees first what is connected; others cannot enter there.
+            let came = desk.people.who(&token).await.map_err(|why| closed(frame, &why))?;
+            let is_keeper = came.is_some_and(|came| came.viewer.may(Need::LookAtHouse));
+            return Ok(let_in(&visitor, &token, if is_keeper && !is_reset { "/start" } else { "/" }));
+        }
         Welcome::SignIn => return Ok(Redirect::to("/sign-in").into_response()),
         Welcome::Refused => return Err(gone(frame)),
         Welcome::BadLogin => "desk-join-bad-login",

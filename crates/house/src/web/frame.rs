@@ -121,6 +121,21 @@ impl Frame {
         self.viewer.as_ref().is_some_and(|viewer| viewer.may(need))
     }
 
+    /// Tells whether the reader may ask what other records would change.
+    pub(super) fn may_simulate(&self) -> bool {
+        self.may(Need::Simulate)
+    }
+
+    /// Tells whether the reader may take exports away.
+    pub(super) fn may_export(&self) -> bool {
+        self.may(Need::Export)
+    }
+
+    /// Tells whether the reader may change what everybody sees.
+    pub(super) fn may_change_settings(&self) -> bool {
+        self.may(Need::ChangeSettings)
+    }
+
     /// Returns the rooms that the reader may enter.
     pub(super) fn rooms(&self) -> Vec<Room> {
         let path = self.path.split('?').next().unwrap_or_default();

@@ -36,7 +36,7 @@ pub(super) async fn join(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(l
     if is_reset {
         return Err(gone(&visitor.frame));
     }
-    let (place, cookie) = desk.begin_journey(&visitor, Wish::Join(link.as_str().to_owned()), "/start").await?;
+    let (place, cookie) = desk.begin_journey(&visitor, Wish::Join(link.as_str().to_owned()), "/").await?;
     Ok(sent(Redirect::to(&place).into_response(), cookie))
 }
 

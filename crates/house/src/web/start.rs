@@ -1,5 +1,6 @@
 //! *Start*: what is connected and what is not, the lines that connect it, and a sample day to look around in
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use askama::Template;
@@ -11,6 +12,7 @@ use jiff::Timestamp;
 use super::Desk;
 use super::frame::{Frame, Refusal, Shown};
 use super::visitor::{Visitor, cookie};
+use crate::config::Config;
 use crate::sample::Sample;
 
 /// How long a browser stays in the sample, in seconds: until it is closed, and a day at most.
@@ -61,14 +63,15 @@ fn links(frame: &Frame, desk: &Desk) -> Vec<Link> {
     let seen = |count: u64| frame.tell("desk-seen-since-start", &[("count", count.into())]);
     let mut links = Vec::new();
     if let Some(milter) = milter {
-        let lines = format!("# /etc/postfix/main.cf\nsmtpd_milters = {milter}\nmilter_default_action = tempfail\n");
+        let lines = format!(
+            "# /etc/postfix/main.cf\nsmtpd_milters = {milter}\nmilter_default_action = tempfail\nsmtpd_forbid_bare_newline = normalize\n"
+        );
         links.push(link("desk-link-gate", judged > 0, seen(judged), lines));
     }
     if let Some(address) = reports {
+        let (place, rua, tls) = (postfix(*address), mailbox(config, "rua", host), mailbox(config, "tlsrpt", host));
         let lines = format!(
-            "# /etc/postfix/transport\nreports@{host}  smtp:[{}]:{}\n\n; DNS\n_dmarc.example.org.  TXT  \"v=DMARC1; p=none; rua=mailto:reports@{host}\"\nexample.org._report._dmarc.{host}.  TXT  \"v=DMARC1\"\n_smtp._tls.example.org.  TXT  \"v=TLSRPTv1; rua=mailto:reports@{host}\"\n",
-            address.ip(),
-            address.port()
+            "# /etc/postfix/transport\n{rua}  {place}\n{tls}  {place}\n\n; DNS\n_dmarc.example.org.  TXT  \"v=DMARC1; p=none; rua=mailto:{rua}\"\nexample.org._report._dmarc.{host}.  TXT  \"v=DMARC1\"\n_smtp._tls.example.org.  TXT  \"v=TLSRPTv1; rua=mailto:{tls}\"\n"
         );
         let count = metrics.intake.sessions_begun.get();
         links.push(link("desk-link-reports", count > 0, seen(count), lines));
@@ -85,9 +88,29 @@ fn links(frame: &Frame, desk: &Desk) -> Vec<Link> {
         "desk-link-out",
         is_reporting,
         String::new(),
-        format!("# /etc/sekisho/sekisho.toml\n[reports]\nfrom = \"reports@{host}\"\nrelay = \"127.0.0.1:25\"\n"),
+        format!(
+            "# /etc/sekisho/sekisho.toml\n[reports]\nfrom = \"{}\"\nrelay = \"127.0.0.1:25\"\n",
+            mailbox(config, "rua", host)
+        ),
     ));
     links
+}
+
+/// Returns a mailbox of a host that the intake takes reports of a kind for.
+fn mailbox(config: &Config, kind: &str, host: &str) -> String {
+    let patterns = config.intake.kinds().find(|(known, _)| *known == kind).map(|(_, patterns)| patterns);
+    match patterns.and_then(<[_]>::first).map(ToString::to_string) {
+        Some(pattern) if pattern.starts_with('@') => format!("reports{pattern}"),
+        Some(pattern) if pattern.ends_with('@') => pattern + host,
+        Some(whole) => whole,
+        None => format!("reports@{host}"),
+    }
+}
+
+/// Names a listener as Postfix's transport table does.
+fn postfix(address: SocketAddr) -> String {
+    let ip = if address.is_ipv6() { format!("ipv6:{}", address.ip()) } else { address.ip().to_string() };
+    format!("smtp:[{ip}]:{}", address.port())
 }
 
 /// Makes the sample day, and goes into it.

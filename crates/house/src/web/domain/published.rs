@@ -8,7 +8,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::spf::outline::{Outline, Standing, Sums, Term, Trouble};
-use sekisho_mail::verdict::SpfResult;
+use sekisho_mail::verdict::{Disposition, SpfResult};
 use sekisho_watch::audit::{Audit, audit};
 
 use crate::web::frame::Frame;
@@ -16,6 +16,8 @@ use crate::web::shown;
 
 /// The most questions: a record that costs far too much is followed for a while.
 const QUESTIONS: usize = 400;
+/// What is proposed where there is no policy yet.
+const REJECT: &str = "v=DMARC1; p=reject";
 /// The most lines that are drawn.
 const LINES: usize = 200;
 /// From so many networks in a row on they are one line.
@@ -34,6 +36,8 @@ pub(super) struct Published {
     pub(super) cost: String,
     /// Where the policy stands, and what it says.
     pub(super) dmarc: Option<(String, String)>,
+    /// The policy with `p=reject` in it and all else as it is; nothing where it has that already.
+    pub(super) proposal: Option<String>,
     /// Why nothing is known.
     pub(super) unknown: Option<String>,
 }
@@ -68,7 +72,11 @@ pub(super) struct Branch {
 pub(super) async fn published(source: &Asked, domain: &DomainName, policy: &Policy, frame: &Frame) -> Published {
     match audited(source, domain, policy).await {
         Some(audited) => drawn(&audited, policy, frame),
-        None => Published { unknown: Some(frame.say("desk-published-unknown")), ..Published::default() },
+        None => Published {
+            proposal: Some(REJECT.to_owned()),
+            unknown: Some(frame.say("desk-published-unknown")),
+            ..Published::default()
+        },
     }
 }
 
@@ -98,8 +106,24 @@ fn drawn(audited: &Audit, policy: &Policy, frame: &Frame) -> Published {
         spf,
         cost: cost(&audited.spf, &audited.sums, policy, frame),
         dmarc: audited.dmarc.as_ref().map(record),
+        proposal: proposal(audited),
         unknown: None,
     }
+}
+
+/// Proposes the domain's policy with `p=reject`, so that its other tags are not lost on the way.
+fn proposal(audited: &Audit) -> Option<String> {
+    let own = audited.dmarc.as_ref().filter(|(at, _)| *at == audited.spf.domain);
+    let Some((_, record)) = own else { return Some(REJECT.to_owned()) };
+    let text = std::str::from_utf8(&record.text).ok()?;
+    let is_policy = |tag: &&str| tag.split('=').next().is_some_and(|name| name.trim() == "p");
+    let tags: Vec<&str> = text.split(';').map(str::trim).filter(|tag| !tag.is_empty()).collect();
+    let with = |tag: &str| if is_policy(&tag) { "p=reject".to_owned() } else { tag.to_owned() };
+    let proposed: Vec<String> = match tags.iter().any(is_policy) {
+        true => tags.iter().map(|tag| with(tag)).collect(),
+        false => [*tags.first()?, "p=reject"].iter().chain(tags.get(1..)?).map(ToString::to_string).collect(),
+    };
+    (record.p != Some(Disposition::Reject)).then(|| proposed.join("; "))
 }
 
 /// Says what a record costs and lets pass; nothing where there is none.
@@ -112,6 +136,7 @@ fn cost(outline: &Outline, sums: &Sums, policy: &Policy, frame: &Frame) -> Strin
         ("limit", u64::from(policy.spf_lookups).into()),
         ("voids", sums.voids.into()),
         ("addresses", shown::number(sums.ipv4).into()),
+        ("count", sums.ipv4.into()),
     ];
     frame.tell("desk-spf-cost", &told)
 }
@@ -229,5 +254,27 @@ fn word(trouble: Trouble) -> &'static str {
         Trouble::NoRecord => "no-record",
         Trouble::Unavailable => "unavailable",
         Trouble::Macros => "macros",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use sekisho_core::zone::Zone;
+
+    #[test]
+    fn what_is_proposed_keeps_the_other_tags() {
+        for (published, proposed) in [
+            ("v=DMARC1; p=none; rua=mailto:d@a.example", Some("v=DMARC1; p=reject; rua=mailto:d@a.example")),
+            ("v=DMARC1;p = quarantine;adkim=s;", Some("v=DMARC1; p=reject; adkim=s")),
+            ("v=DMARC1; rua=mailto:d@a.example", Some("v=DMARC1; p=reject; rua=mailto:d@a.example")),
+            ("v=DMARC1; p=reject; adkim=s", None),
+            ("nothing of the kind", Some(REJECT)),
+        ] {
+            let zone = Zone::parse(&format!("_dmarc.a.example TXT \"{published}\"\n")).unwrap();
+            let (domain, policy) = (DomainName::parse("a.example").unwrap(), Policy::default());
+            let audited = zone.satisfy(&mut Facts::default(), |facts| audit(facts, &domain, &policy));
+            assert_eq!(proposal(&audited).as_deref(), proposed, "{published}");
+        }
     }
 }

@@ -428,7 +428,7 @@ async fn an_invitation_is_taken_by_an_identity_once() {
         scene.come_back(&scene.query(&code, &state), &left.cookie, None).await
     };
     let joined = come(&two[0], &of_group("x")).await;
-    assert_eq!(joined.leads_to(), "/start", "{}", joined.page);
+    assert_eq!(joined.leads_to(), "/", "{}", joined.page);
     let viewer = scene.who(&joined.gives().unwrap()).await;
     assert_eq!((&*viewer.login, viewer.role), ("hana", Role::Analyst));
     let late = come(&two[1], &json!({ "sub": "2" })).await;
