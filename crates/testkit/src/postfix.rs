@@ -17,6 +17,7 @@
 mod folder;
 mod guard;
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, Read};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -108,7 +109,10 @@ impl Postfix {
 
     /// Returns the queue ids of all mails that wait, be it for an attempt, for the next one, or for somebody to decide.
     pub fn waiting(&self) -> Vec<String> {
-        ["maildrop", "incoming", "active", "deferred", "hold"].iter().flat_map(|queue| self.queued(queue)).collect()
+        let queues = ["maildrop", "incoming", "active", "deferred", "hold"];
+        // A mail that moves on while we look may be seen in two of them: it is one all the same.
+        let waiting: BTreeSet<String> = queues.iter().flat_map(|queue| self.queued(queue)).collect();
+        waiting.into_iter().collect()
     }
 
     /// Waits until the queues are empty, at most for `limit`; tells whether they are.
