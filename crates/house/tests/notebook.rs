@@ -1,4 +1,4 @@
-//! A lake for tests: one JSON object a line in a file, and failures at will
+//! A lake for tests: what was kept at once is one line of JSON in a file, and failures at will
 
 use std::collections::BTreeMap;
 use std::fs::{self, File, OpenOptions};
@@ -65,6 +65,7 @@ impl Notebook {
         let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
         let lock = opened.map_err(|why| LakeError(why.to_string()))?;
         lock.try_lock().map_err(|why| LakeError(why.to_string()))?;
+        drop_torn_line(&folder.join("events.jsonl")).map_err(|why| LakeError(why.to_string()))?;
         Ok(Arc::new(Notebook(folder.to_owned(), Some(lock))))
     }
 
@@ -78,10 +79,11 @@ impl Notebook {
         Notebook(data.join("lake"), None).events()
     }
 
-    /// Reads what was kept.
+    /// Reads what was kept: a line without its end is still being written, or its writer was killed.
     fn events(&self) -> Vec<Event> {
-        let text = fs::read_to_string(self.0.join("events.jsonl")).unwrap_or_default();
-        text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+        let text = fs::read(self.0.join("events.jsonl")).unwrap_or_default();
+        let whole = text.split_inclusive(|octet| *octet == b'\n').filter(|line| line.ends_with(b"\n"));
+        whole.flat_map(|line| serde_json::from_slice::<Vec<Event>>(line).unwrap()).collect()
     }
 
     /// Says whether the lake of a data folder fails.
@@ -92,15 +94,25 @@ impl Notebook {
     }
 }
 
+/// Cuts off what a killed writer left of its last line, so that all of what was kept at once is there, or nothing.
+fn drop_torn_line(lines: &Path) -> std::io::Result<()> {
+    let kept = match fs::read(lines) {
+        Ok(text) => text.iter().rposition(|octet| *octet == b'\n').map_or(0, |end| end + 1),
+        Err(why) if why.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(why) => return Err(why),
+    };
+    OpenOptions::new().write(true).open(lines)?.set_len(kept as u64)
+}
+
 impl Lake for Notebook {
     fn append(&self, events: &[Event]) -> Result<(), LakeError> {
         assert!(self.1.is_some(), "who only reads keeps nothing");
         if self.0.join("fails").exists() {
             return Err(LakeError("a test wants to see a lake fail".to_owned()));
         }
-        let lines: String = events.iter().map(|event| serde_json::to_string(event).unwrap() + "\n").collect();
+        let line = serde_json::to_string(events).unwrap() + "\n";
         let file = OpenOptions::new().create(true).append(true).open(self.0.join("events.jsonl"));
-        file.and_then(|mut file| file.write_all(lines.as_bytes())).map_err(|why| LakeError(why.to_string()))
+        file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|why| LakeError(why.to_string()))
     }
 
     fn settle(&self) -> Result<(), LakeError> {
