@@ -14,7 +14,7 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use sekisho_core::visible::Visible;
 
 pub(crate) use self::budget::reason;
-use self::budget::{Budget, Metered};
+use self::budget::{Budget, Drawn, Metered};
 use self::gzip::Members;
 use self::sniff::{Kind, sniff};
 use crate::unreadable::{Fault, Unreadable};
@@ -29,7 +29,7 @@ const KEPT: u64 = 8 * 1024 * 1024;
 pub struct Limits {
     /// How many octets, all documents and layers together.
     pub octets: u64,
-    /// How many times the size of what came in.
+    /// How many times the size of what came in, and at any moment of what was unpacked so far.
     pub ratio: u64,
     /// How many octets may always come out, whatever the ratio.
     pub floor: u64,
@@ -95,7 +95,10 @@ impl Opening<'_> {
                 (self.take)(Document { name, content, octets: &mut &*bytes });
                 Ok(())
             }
-            Kind::Gzip => self.open_stream(&mut Members::new(bytes), name, self.deeper(layer)?),
+            Kind::Gzip => {
+                let packed = Drawn::new(bytes, self.budget);
+                self.open_stream(&mut Members::new(packed), name, self.deeper(layer)?)
+            }
             Kind::Base64 => {
                 let layer = self.deeper(layer)?;
                 let decoded = base64::decode(bytes)?;
@@ -106,7 +109,7 @@ impl Opening<'_> {
                 let layer = self.deeper(layer)?;
                 for entry in zip::entries(bytes, self.limits)? {
                     let name = Some(Visible(entry.name).to_string());
-                    self.open_stream(&mut entry.open(), name, layer)?;
+                    self.open_stream(&mut entry.open(self.budget), name, layer)?;
                 }
                 Ok(())
             }

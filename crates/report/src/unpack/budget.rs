@@ -1,7 +1,7 @@
 //! How much may still come out of an archive and all that is in it
 
 use std::cell::{Cell, RefCell};
-use std::io::{self, Read};
+use std::io::{self, BufRead, Read};
 
 use super::Limits;
 use crate::unreadable::{Fault, Unreadable};
@@ -14,6 +14,14 @@ pub(super) struct Budget {
     most: u64,
     /// What to say when there are more.
     excess: Unreadable,
+    /// How many of them came out of streams.
+    unpacked: Cell<u64>,
+    /// How many packed octets were used up for these.
+    drawn: Cell<u64>,
+    /// How many times as many may have come out at any moment, so that a bomb is known by its first megabyte.
+    ratio: u64,
+    /// How many may come out whatever the ratio.
+    floor: u64,
     /// Why a stream broke, other than by its end.
     broken: RefCell<Option<Unreadable>>,
 }
@@ -27,13 +35,37 @@ impl Budget {
         } else {
             Unreadable::new(Fault::Size, format!("{input} octets unpack to more than {}", limits.octets))
         };
-        Budget { spent: Cell::new(0), most: by_ratio.min(limits.octets), excess, broken: RefCell::new(None) }
+        Budget {
+            spent: Cell::new(0),
+            most: by_ratio.min(limits.octets),
+            excess,
+            unpacked: Cell::new(0),
+            drawn: Cell::new(0),
+            ratio: limits.ratio,
+            floor: limits.floor,
+            broken: RefCell::new(None),
+        }
     }
 
     /// Takes note of octets that came out.
     pub(super) fn spend(&self, octets: u64) -> Result<(), Unreadable> {
         self.spent.set(self.spent.get().saturating_add(octets));
         self.check()
+    }
+
+    /// Takes note of octets that came out of a stream, for those that were drawn.
+    fn unpack(&self, octets: u64) -> Result<(), Unreadable> {
+        self.spend(octets)?;
+        self.unpacked.update(|unpacked| unpacked.saturating_add(octets));
+        let (drawn, ratio) = (self.drawn.get(), self.ratio);
+        if self.unpacked.get() <= drawn.saturating_mul(ratio).max(self.floor) {
+            return Ok(());
+        }
+        let reason = Unreadable::new(
+            Fault::Ratio,
+            format!("the first {drawn} octets unpack to more than {ratio} times as many"),
+        );
+        Err(self.broken.borrow_mut().get_or_insert(reason).clone())
     }
 
     /// Fails if more came out than may, or if a stream broke.
@@ -70,8 +102,42 @@ impl<'b, R> Metered<'b, R> {
 impl<R: Read> Read for Metered<'_, R> {
     fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
         let count = self.octets.read(into).inspect_err(|error| self.budget.note(error))?;
-        self.budget.spend(count as u64).map_err(io::Error::other)?;
+        self.budget.unpack(count as u64).map_err(io::Error::other)?;
         Ok(count)
+    }
+}
+
+/// Packed octets, counted as they are used up. Those of an archive in another one count again: `most` bounds them all.
+pub(super) struct Drawn<'b> {
+    /// What is left of them.
+    octets: &'b [u8],
+    /// What counts them.
+    budget: &'b Budget,
+}
+
+impl<'b> Drawn<'b> {
+    /// Begins at their first one.
+    pub(super) fn new(octets: &'b [u8], budget: &'b Budget) -> Drawn<'b> {
+        Drawn { octets, budget }
+    }
+}
+
+impl Read for Drawn<'_> {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let count = self.octets.read(into)?;
+        self.budget.drawn.update(|drawn| drawn.saturating_add(count as u64));
+        Ok(count)
+    }
+}
+
+impl BufRead for Drawn<'_> {
+    fn fill_buf(&mut self) -> io::Result<&[u8]> {
+        Ok(self.octets)
+    }
+
+    fn consume(&mut self, count: usize) {
+        self.octets.consume(count);
+        self.budget.drawn.update(|drawn| drawn.saturating_add(count as u64));
     }
 }
 

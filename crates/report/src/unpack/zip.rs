@@ -12,6 +12,7 @@ use flate2::bufread::DeflateDecoder;
 use memchr::memmem;
 
 use super::Limits;
+use super::budget::{Budget, Drawn};
 use crate::unreadable::{Fault, Unreadable};
 
 /// How far from its end a file's end record may be: 22 octets and a comment.
@@ -217,9 +218,9 @@ impl<'z> Listed<'z> {
 
 impl<'z> Entry<'z> {
     /// Begins to unpack it.
-    pub(super) fn open(self) -> Unpacking<'z> {
-        let octets =
-            if self.is_deflated { Packed::Deflated(DeflateDecoder::new(self.data)) } else { Packed::Stored(self.data) };
+    pub(super) fn open(self, budget: &'z Budget) -> Unpacking<'z> {
+        let data = Drawn::new(self.data, budget);
+        let octets = if self.is_deflated { Packed::Deflated(DeflateDecoder::new(data)) } else { Packed::Stored(data) };
         Unpacking { octets, crc: Crc::new(), left: self.size, wanted: self.crc }
     }
 }
@@ -239,9 +240,9 @@ pub(super) struct Unpacking<'z> {
 /// The octets of an entry.
 enum Packed<'z> {
     /// As they are.
-    Stored(&'z [u8]),
+    Stored(Drawn<'z>),
     /// Deflated (RFC 1951).
-    Deflated(DeflateDecoder<&'z [u8]>),
+    Deflated(DeflateDecoder<Drawn<'z>>),
 }
 
 impl Read for Unpacking<'_> {
