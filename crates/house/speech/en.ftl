@@ -395,6 +395,22 @@ held-summary = { $count ->
 }
 held-released = { $id } is released
 
+## sekisho jobs
+
+jobs-none = nothing waits, and nothing was given up
+jobs-retried = { $count ->
+    [one] 1 job is tried again
+   *[other] { $count } jobs are tried again
+}
+jobs-tries = { $count } of { $most } tries
+job-waiting = waits
+job-leased = under way
+job-done = done
+job-dead = given up
+why-not-job-state = a job is `waiting`, `leased`, `done` or `dead`
+why-not-job = this is not the id of a job; write one as `sekisho jobs list` shows it
+fault-job-not-dead = no job `{ $id }` was given up, so nothing was changed
+
 ## sekisho people
 
 people-nobody = nobody has an account yet; the first one is made by the link that `sekisho serve` prints

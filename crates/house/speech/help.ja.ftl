@@ -63,6 +63,25 @@ sekisho-held-list = 誰から来たか、いつからあるか、なぜ保留さ
 sekisho-held-release = メールを配送に戻す。そのまま配送され、判定はもう行わない
 sekisho-held-release--ids = キュー ID。`sekisho held list` が示すもの
 
+sekisho-jobs = 待っている仕事とあきらめた仕事を一覧する。あきらめた仕事をもう一度試す
+sekisho-jobs-examples =
+    例:
+      待っている仕事と、あきらめた仕事:
+        sekisho jobs list
+
+      Webhook の受信側が復旧した:
+        sekisho jobs retry --dead --queue webhook
+
+    終了コード: 0 完了して問題なし、1 あきらめた仕事がある、2 できなかった
+sekisho-jobs--config = ./sekisho.toml や /etc/sekisho/sekisho.toml の代わりにこの設定を読む
+sekisho-jobs--json = JSON で書く。1 オブジェクトを 1 行にする
+sekisho-jobs-list = 終わっていない仕事を一覧する。あきらめた仕事を理由とともに先に示す
+sekisho-jobs-list--state = この状態だけ：waiting、leased、done、dead
+sekisho-jobs-list--queue = このキューだけ（一覧の表示どおり）
+sekisho-jobs-retry = あきらめた仕事を、最初と同じ回数だけもう一度試す
+sekisho-jobs-retry--ids = 仕事の ID（一覧の表示どおり）
+sekisho-jobs-retry--dead = あきらめた仕事すべて
+sekisho-jobs-retry--queue = このキューだけ
 sekisho-people = 画面に入れる人を一覧し、招待し、パスワードを再設定させ、締め出す
 sekisho-people-examples =
     例:

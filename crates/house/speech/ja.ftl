@@ -370,6 +370,19 @@ held-no-reason = 保留の理由はヘッダーに書かれていない
 held-summary = 保留中のメールは { $count } 通
 held-released = { $id } の保留を解除
 
+## sekisho jobs
+
+jobs-none = 待っている仕事も、あきらめた仕事もない
+jobs-retried = { $count } 件をもう一度試す
+jobs-tries = { $most } 回中 { $count } 回試行
+job-waiting = 待機中
+job-leased = 進行中
+job-done = 完了
+job-dead = あきらめた
+why-not-job-state = 仕事の状態は `waiting`、`leased`、`done`、`dead` のいずれか
+why-not-job = 仕事の ID ではない: `sekisho jobs list` の表示どおりに指定
+fault-job-not-dead = あきらめた仕事に `{ $id }` はない: 何も変更していない
+
 ## sekisho people
 
 people-nobody = まだ誰もアカウントを持っていない: 最初のアカウントは `sekisho serve` が表示するリンクで作る

@@ -1,5 +1,6 @@
 //! The command line: every option in one plain sentence
 
+mod jobs;
 mod number;
 mod people;
 mod report;
@@ -20,6 +21,7 @@ use crate::cluster::HostPort;
 use crate::fault::Fault;
 use crate::received::Hop;
 use crate::refusal;
+pub(crate) use jobs::{JobsArguments, JobsCommand};
 pub(crate) use people::{PeopleArguments, PeopleCommand};
 pub(crate) use report::{OmissionsArguments, OutArguments, ReportArguments, ReportCommand, SimulateArguments};
 
@@ -76,6 +78,8 @@ pub(crate) enum Command {
     Config(ConfigArguments),
     /// The mails in Postfix's hold queue: list them, or let some go.
     Held(HeldArguments),
+    /// What waits to be done, and what was given up: list it, or let it be tried again.
+    Jobs(JobsArguments),
     /// Ask what was kept, in SQL: verdicts, facts, rows of reports.
     Lake(LakeArguments),
     /// Those who may come in at the desk: list them, invite, reset, lock out.

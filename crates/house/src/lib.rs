@@ -34,6 +34,7 @@ mod held;
 mod help;
 mod http;
 mod intake;
+mod jobs;
 mod key_file;
 mod lake;
 mod metrics;
@@ -83,6 +84,7 @@ where
         Command::Config(arguments) => arguments.run(&talk, &mut streams),
         Command::Held(arguments) => arguments.run(&talk, &mut streams),
         Command::Lake(arguments) => arguments.run(&talk, &mut streams),
+        Command::Jobs(arguments) => arguments.run(&talk, &mut streams),
         Command::People(arguments) => arguments.run(&talk, &mut streams),
         Command::Report(arguments) => arguments.run(&talk, &mut streams),
         Command::Serve(arguments) => arguments.run(&talk, &mut streams),

@@ -50,7 +50,7 @@ use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
 use crate::web::{Desk, DeskBooks};
 use crate::webhooks::{Announcer, Courier};
-use crate::{Exit, Setting, Streams, gate, http, intake, reports, webhooks};
+use crate::{Exit, Setting, Streams, gate, http, intake, jobs, reports, webhooks};
 
 /// How many connections may wait to be taken.
 const BACKLOG: i32 = 1024;
@@ -333,11 +333,12 @@ impl Daemon {
             let examiner = move || front.gate().examiner();
             let (calls, courier) = (self.front.metrics.webhooks.clone(), self.courier.subscribe());
             let calling = webhooks::keep_delivering(archive.clone(), courier, calls, no_more_questions.clone());
+            let forgetting = jobs::keep_forgetting(archive.clone(), no_more_questions.clone());
             // Whoever reads closes the books, and so ends after all who hand something back to them.
             let no_more_calls = CancellationToken::new();
             let guard = no_more_calls.clone().drop_guard();
             let calling = async move {
-                calling.await;
+                tokio::join!(calling, forgetting);
                 drop(guard);
             };
             watchers.spawn_on(calling, &self.mails);

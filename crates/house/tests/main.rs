@@ -20,6 +20,7 @@ mod gate;
 mod hostile;
 mod imap;
 mod intake;
+mod jobs;
 mod mailbox;
 mod notebook;
 mod omissions;

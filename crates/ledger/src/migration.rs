@@ -23,6 +23,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 1, name: "books", text: include_str!("../migrations/0001_books.sql") },
     Migration { version: 2, name: "proof", text: include_str!("../migrations/0002_proof.sql") },
     Migration { version: 3, name: "people", text: include_str!("../migrations/0003_people.sql") },
+    Migration { version: 4, name: "imported", text: include_str!("../migrations/0004_imported.sql") },
 ];
 
 /// Where it is noted which were done.
