@@ -149,6 +149,23 @@ impl DomainName {
         text
     }
 
+    /// Writes the name out, where every octet of its labels stands for itself.
+    fn plain<'t>(&self, text: &'t mut [u8; NAME_MAX]) -> Option<&'t str> {
+        let mut length = 0;
+        for label in self.labels() {
+            if !label.iter().all(|&byte| stands_for_itself(byte)) {
+                return None;
+            }
+            if length > 0 {
+                *text.get_mut(length)? = b'.';
+                length += 1;
+            }
+            text.get_mut(length..length + label.len())?.copy_from_slice(label);
+            length += label.len();
+        }
+        std::str::from_utf8(text.get(..length)?).ok()
+    }
+
     /// Returns the name with U-labels where it has A-labels, for eyes only.
     pub fn to_unicode(&self) -> String {
         idna::domain_to_unicode(&self.to_string()).0
@@ -160,6 +177,10 @@ impl fmt::Display for DomainName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.is_root() {
             return f.write_str(".");
+        }
+        // Nearly every name is plain. Written in one piece it makes a text grow once, not for each label.
+        if let Some(plain) = self.plain(&mut [0; NAME_MAX]) {
+            return f.write_str(plain);
         }
         for (i, label) in self.labels().enumerate() {
             if i > 0 {

@@ -8,12 +8,14 @@
 //! - `canonical` gathers what a signature covers of the header.
 //! - `fault` is the table of every way not to pass.
 //! - [`sign`] makes signatures with a [`signing_key`]; [`published`] compares such a key with its record.
+//! - [`retold`] tells a signature of the books again, without its mail.
 
 pub(crate) mod canonical;
 pub(crate) mod fault;
 pub(crate) mod field_writer;
 pub(crate) mod key;
 pub mod published;
+pub mod retold;
 pub(crate) mod rsa;
 pub mod sign;
 pub(crate) mod signature;

@@ -154,26 +154,26 @@ impl Clerk {
                 .collect(),
             recipients: u32::try_from(delivery.recipient_count).unwrap_or(u32::MAX),
             size: judged.octets,
-            author_result: verdict.author.result.to_string(),
+            author_result: verdict.author.result.as_str().to_owned(),
             author_domain: text(verdict.author.domain.as_ref()),
             author_reason: text(verdict.author.reason.as_ref()),
             author_flags: verdict.author.flags.iter().map(ToString::to_string).collect(),
-            spf_result: verdict.spf.as_ref().map(|spf| spf.result.to_string()),
+            spf_result: verdict.spf.as_ref().map(|spf| spf.result.as_str().to_owned()),
             spf_domain: verdict.spf.as_ref().map(|spf| words(spf.domain.as_bytes())),
-            spf_helo_result: verdict.spf_helo.as_ref().map(|spf| spf.result.to_string()),
+            spf_helo_result: verdict.spf_helo.as_ref().map(|spf| spf.result.as_str().to_owned()),
             dkim: verdict.dkim.iter().map(signature).collect(),
-            arc_result: verdict.arc.result.to_string(),
+            arc_result: verdict.arc.result.as_str().to_owned(),
             arc_sealers: verdict.arc.sealers.iter().map(DomainName::to_string).collect(),
-            dmarc_result: dmarc.result.to_string(),
+            dmarc_result: dmarc.result.as_str().to_owned(),
             organizational_domain: text(dmarc.organizational_domain.as_ref()),
             policy_domain: text(dmarc.policy_domain.as_ref()),
-            policy: text(dmarc.policy.as_ref()),
+            policy: dmarc.policy.map(|policy| policy.as_str().to_owned()),
             policy_testing: dmarc.testing,
             spf_aligned: dmarc.aligned.contains(&Mechanism::Spf),
             dkim_aligned: dmarc.aligned.contains(&Mechanism::Dkim),
-            disposition: dmarc.disposition.to_string(),
-            verdict: verdict.action.to_string(),
-            grounds: verdict.grounds.iter().map(ToString::to_string).collect(),
+            disposition: dmarc.disposition.as_str().to_owned(),
+            verdict: verdict.action.as_str().to_owned(),
+            grounds: verdict.grounds.iter().map(|ground| ground.as_str().to_owned()).collect(),
             decision: Act::as_str(act).to_owned(),
             override_type: departs.map(|departs| departs.as_str().to_owned()),
             override_comment: departs.map(|departs| departs.comment().to_owned()),
@@ -192,7 +192,8 @@ impl Clerk {
             LocalParts::Keep => words(local),
             LocalParts::Hash => {
                 let tag = hmac::sign(&self.key, local);
-                tag.as_ref().iter().take(8).map(|octet| format!("{octet:02x}")).collect()
+                let first = tag.as_ref().first_chunk().map_or(0, |octets| u64::from_be_bytes(*octets));
+                format!("{first:016x}")
             }
         }
     }
@@ -235,10 +236,10 @@ fn name(question: &Question, outcome: &Outcome) -> [u8; 16] {
 /// Makes the row of a signature.
 fn signature(dkim: &DkimVerdict) -> SignatureEvent {
     SignatureEvent {
-        result: dkim.result.to_string(),
+        result: dkim.result.as_str().to_owned(),
         domain: text(dkim.domain.as_ref()),
         selector: text(dkim.selector.as_ref()),
-        algorithm: text(dkim.algorithm.as_ref()),
+        algorithm: dkim.algorithm.as_deref().map(str::to_owned),
         reason: text(dkim.reason.as_ref()),
     }
 }

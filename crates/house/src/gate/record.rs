@@ -40,13 +40,12 @@ pub(super) fn record(
     if !kept.events {
         return id;
     }
-    let told = |field: Field, said: Option<&'_ [u8]>| said.filter(|_| kept.has(field)).unwrap_or_default().to_vec();
     info!(
         verdict.id = %id,
-        queue.id = %Visible(&told(Field::QueueId, session.macros().get("i"))),
+        queue.id = %Visible(told(kept, Field::QueueId, session.macros().get("i"))),
         client.ip = judged.envelope.client_ip.filter(|_| kept.has(Field::ClientIp)).map(tracing::field::display),
-        helo = %Visible(&told(Field::Helo, judged.envelope.helo.as_deref())),
-        sender.domain = %Visible(&told(Field::MailFrom, judged.envelope.mail_from.as_deref().map(domain))),
+        helo = %Visible(told(kept, Field::Helo, judged.envelope.helo.as_deref())),
+        sender.domain = %Visible(told(kept, Field::MailFrom, judged.envelope.mail_from.as_deref().map(domain))),
         author.domain = verdict.author.domain.as_ref().map(tracing::field::display),
         author.result = verdict.author.result.as_str(),
         spf.result = verdict.spf.as_ref().map(|spf| spf.result.as_str()),
@@ -69,6 +68,11 @@ pub(super) fn record(
         "judged a mail"
     );
     id
+}
+
+/// Returns what a client said, where that may be told.
+fn told<'s>(kept: &Kept, field: Field, said: Option<&'s [u8]>) -> &'s [u8] {
+    said.filter(|_| kept.has(field)).unwrap_or_default()
 }
 
 /// Writes down that nobody judged a mail.

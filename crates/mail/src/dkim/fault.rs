@@ -41,6 +41,37 @@ impl Fault {
     }
 }
 
+impl Fault {
+    /// Tells whether its sentence names something of the mail or of the signature, beside what is said of the key.
+    pub(crate) fn names_more_than_the_key(&self) -> bool {
+        [
+            &DUPLICATE_TAG,
+            &MISSING_TAG,
+            &BAD_OCTETS,
+            &BAD_VALUE,
+            &VERSION,
+            &ALGORITHM,
+            &CANONICALIZATION,
+            &QUERY,
+            &IDENTITY_OUTSIDE,
+            &EXPIRY_ORDER,
+            &EXPIRED,
+            &FUTURE,
+            &LIMIT,
+            &BODY_DIFFERS,
+            &LENGTH_BEYOND,
+            &UNCOVERED,
+        ]
+        .contains(&self)
+    }
+}
+
+/// Returns the fault of a reason; nothing where several have it, or none.
+pub(crate) fn with_reason(reason: &str) -> Option<&'static Fault> {
+    let mut alike = FAULTS.iter().filter(|fault| fault.reason == reason);
+    alike.next().filter(|_| alike.next().is_none()).copied()
+}
+
 impl From<&'static Fault> for Finding {
     fn from(fault: &'static Fault) -> Finding {
         Finding { fault, arguments: Vec::new() }
@@ -53,7 +84,6 @@ macro_rules! faults {
         $($(#[$doc])* pub(crate) static $name: Fault =
             Fault { result: DkimResult::$result, reason: $reason, rule: Rule { id: $id, section: $section } };)*
         /// Every fault there is.
-        #[cfg(test)]
         pub(crate) const FAULTS: &[&Fault] = &[$(&$name,)*];
         /// The rules of the faults.
         pub(crate) const RULES: &[&Rule] = &[$(&$name.rule,)*];

@@ -2,11 +2,14 @@
 
 use std::collections::BTreeSet;
 
+use sekisho_core::event::SignatureEvent;
 use sekisho_core::facts::Facts;
+use sekisho_core::name::DomainName;
 use sekisho_core::speech::{Lang, Speech, message_id};
 use sekisho_core::zone::Zone;
 use sekisho_mail::body::{BodyHasher, BodyPlan};
 use sekisho_mail::dkim::Signatures;
+use sekisho_mail::dkim::retold::retell;
 use sekisho_mail::message::Message;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::DkimResult::{self, Fail, Pass, Permerror, Policy as Refused, Temperror};
@@ -192,6 +195,69 @@ fn every_world_is_judged_as_the_rfcs_say() {
     for (mail, zone, result, reason) in all_cases() {
         assert_eq!(judge_one(&mail, &zone), (result, reason), "{}", String::from_utf8_lossy(&mail));
     }
+}
+
+#[test]
+fn what_the_books_keep_of_a_signature_tells_the_same_with_less_words() {
+    let speeches = Lang::ALL.map(|lang| Speech::new(lang, sekisho_mail::speech::sources(lang)).unwrap());
+    for (mail, zone, result, reason) in all_cases() {
+        let (signatures, facts) = hear(&mail, &zone, NOW);
+        let verdict = signatures.verdicts().remove(0);
+        let text = |name: &Option<DomainName>| name.as_ref().map(ToString::to_string);
+        let kept = SignatureEvent {
+            result: result.as_str().to_owned(),
+            domain: text(&verdict.domain),
+            selector: text(&verdict.selector),
+            algorithm: verdict.algorithm.as_deref().map(str::to_owned),
+            reason: reason.map(str::to_owned),
+        };
+        let (told, retold) = (signatures.into_steps(), retell(&kept, &facts));
+        // Each step is one that was told, in the same order, and in the same words.
+        let mut rest = told.iter();
+        for step in &retold.steps {
+            let said = speeches.each_ref().map(|speech| speech.step(step));
+            assert!(
+                rest.any(|told| (told.rule, told.result, told.depth) == (step.rule, step.result, step.depth)
+                    && speeches.each_ref().map(|speech| speech.step(told)) == said),
+                "{said:?}\n{told:#?}"
+            );
+        }
+        let end = told.iter().find(|step| step.result.is_some()).unwrap();
+        let is_told = retold.steps.last().unwrap().result.is_some();
+        match reason {
+            // Two rules have this reason.
+            Some("tag malformed") => assert!(!is_told && retold.untold.is_none()),
+            _ if is_told => assert_eq!(retold.steps.last().unwrap().rule, end.rule),
+            _ => assert_eq!(retold.untold, Some(end.rule), "{reason:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_signature_of_the_books_is_told_whatever_stands_there_and_whatever_facts_are_gone() {
+    let some = |text: &str| Some(text.to_owned());
+    for kept in [
+        SignatureEvent::default(),
+        SignatureEvent {
+            result: "pass".to_owned(),
+            domain: some("a\\"),
+            selector: some(""),
+            ..SignatureEvent::default()
+        },
+        SignatureEvent { domain: some("example.org"), reason: some("of a later build"), ..SignatureEvent::default() },
+    ] {
+        let retold = retell(&kept, &Facts::default());
+        assert_eq!((retold.steps[0].rule.id, retold.untold), ("dkim.signature", None));
+        assert_eq!(retold.steps.len(), 1 + usize::from(kept.result == "pass"));
+    }
+    let absent = SignatureEvent {
+        domain: some("example.org"),
+        selector: some("s"),
+        reason: some("key absent"),
+        ..SignatureEvent::default()
+    };
+    let retold = retell(&absent, &Facts::default());
+    assert_eq!(retold.steps[1].arguments[0].1.to_string(), "s._domainkey.example.org");
 }
 
 #[test]
