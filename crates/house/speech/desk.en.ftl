@@ -63,6 +63,8 @@ desk-seen-since-start = { $count ->
 ## Today
 
 desk-live = live
+desk-today-yours = Mails to { $domains }: those of which every recipient is there.
+desk-today-in-name = What is sent in the name of your domains
 desk-nothing-yet = No mail in the last 24 hours
 desk-nothing-yet-says = Either no MTA is connected, or it has nothing to do. “Connections” shows the lines for Postfix, and can load a sample day.
 desk-mails = Mails

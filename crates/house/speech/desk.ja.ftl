@@ -62,6 +62,8 @@ desk-seen-since-start = { $count ->
 ## 今日
 
 desk-live = 自動更新中
+desk-today-yours = { $domains } 宛てのメールです（すべての受信者がこの範囲にあるもの）。
+desk-today-in-name = 自分のドメインの名で送られたもの
 desk-nothing-yet = この 24 時間に届いたメールはありません
 desk-nothing-yet-says = MTA がつながっていないか、メールが来ていません。「接続」に Postfix の設定があり、見本の一日も作れます。
 desk-mails = メール

@@ -129,7 +129,7 @@ fn the_port_answers_about_it() {
     let volumes = lake.volumes(from_at, until_at, DAY / 24, None).unwrap();
     let counted: u64 = volumes.iter().map(|volume| volume.mails).sum();
     assert_eq!(counted, mails(&lake.kept.lock().unwrap()).len() as u64);
-    let domains = lake.author_domains(from_at, until_at, None, 100).unwrap();
+    let domains = lake.author_domains(from_at, until_at, None, None, 100).unwrap();
     assert!(domains.iter().any(|domain| domain.domain == "club.example" && domain.policy.is_none()), "{domains:?}");
     // Too many lookups are a permerror for every host; a signature saves what has one.
     let saved = MailSearch {

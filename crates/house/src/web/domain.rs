@@ -73,7 +73,7 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
     let from_at = until_at - i64::from(days) * DAY;
     let within = visitor.within();
     let asked = desk
-        .ask(desk.lake_of(&visitor), move |lake| lake.author_domains(from_at, until_at, within.as_deref(), DOMAINS));
+        .ask(desk.lake_of(&visitor), move |lake| lake.author_domains(from_at, until_at, within.as_deref(), None, DOMAINS));
     let domains = asked.await.map_err(|why| frame.no_answer(&why))?;
     Ok(frame.show(&DomainsPage { frame, days, domains }))
 }

@@ -131,6 +131,11 @@ impl Frame {
         self.may(Need::Export)
     }
 
+    /// Tells whether the reader may see how the house is.
+    pub(super) fn may_look_at_house(&self) -> bool {
+        self.may(Need::LookAtHouse)
+    }
+
     /// Tells whether the reader may change what everybody sees.
     pub(super) fn may_change_settings(&self) -> bool {
         self.may(Need::ChangeSettings)

@@ -118,7 +118,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
     found.truncate(PAGE as usize);
     let next =
         found.last().filter(|_| is_more).map(|last| wanted.query(&[("after", &format!("{}.{}", last.at, last.id))]));
-    let span = format!("{} – {} UTC", shown::moment(search.from_at).text, shown::moment(search.until_at).text);
+    let span = shown::span(search.from_at, search.until_at);
     let choices = wanted.choices(frame);
     let (rows, wider) = (found.iter().map(Seen::from).collect(), wanted.wider(frame, &search));
     Ok(frame.show(&MessagesPage { frame, wanted: &wanted, span, rows, next, wider, choices }))
@@ -259,6 +259,13 @@ impl Wanted {
             choice("decision", "desk-decision", &self.decision, DECISION),
         ]
     }
+}
+
+/// Returns the path of the list of all mails in a span of time of whole seconds; more fields may follow.
+pub(super) fn listed((from_at, until_at): (i64, i64)) -> String {
+    let mut path = form_urlencoded::Serializer::for_suffix(String::from("/messages?"), "/messages?".len());
+    let fields = [("from", from_at), ("until", until_at)];
+    path.extend_pairs(fields.map(|(name, at)| (name, shown::moment(at).text))).finish()
 }
 
 /// Returns the span of time that is looked at: a day unless its first moment is said, up to now unless the last one is.

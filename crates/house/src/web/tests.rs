@@ -3,6 +3,7 @@
 mod drop;
 mod identity;
 mod idp;
+mod pages;
 
 use std::path::Path;
 use std::sync::Arc;
