@@ -47,6 +47,35 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
 }
 
+/// What is written into the log, line by line.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut line = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            line += &format!("{field}={value:?} ");
+        });
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[test]
+fn what_is_made_up_is_not_in_the_log() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let (log, (_folder, data, _)) = (Log::default(), data());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(log.clone()), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(Sample::make(&data, OPEN, Timestamp::now())).unwrap();
+        info!("heard");
+    });
+    let lines: Vec<String> = std::mem::take(&mut log.0.lock().unwrap());
+    let ours: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(ours, ["message=made the sample day ", "message=heard "]);
+}
+
 /// Returns the mails among Events.
 fn mails(events: &[Event]) -> Vec<&MailEvent> {
     events.iter().filter_map(|event| if let Event::Mail(mail) = event { Some(&**mail) } else { None }).collect()
