@@ -26,8 +26,22 @@ desk-nowhere = There is no such page
 desk-nowhere-says = The address leads nowhere in this desk.
 desk-no-answer = The books do not answer just now
 desk-no-answer-says = The question could not be answered; the log says why. Mail is not affected. Try again in a moment.
-desk-unreadable = This search cannot be read
-desk-unreadable-field = The field “{ $field }” is not in a form that can be read. Times are like 2026-11-23 or 2026-11-23 09:00, clients are addresses or networks.
+desk-unreadable = This cannot be read
+desk-unreadable-says = What the browser sent is not something that this page takes.
+desk-elsewhere = This form is not from here
+desk-elsewhere-says = The browser says that another site sent it. Nothing was done.
+desk-unknown-parameter = This page has no `{ $name }`, and passed over it{ $known ->
+    [yes] ; did you mean `{ $nearest }`?
+   *[no] .
+}
+desk-wrong-twice = This may stand there once.
+desk-wrong-word = `{ $value }` is none of these: { $words }.
+desk-wrong-moment = `{ $value }` is no moment. Write 2026-11-23 or 2026-11-23 09:00, in UTC.
+desk-wrong-network = `{ $value }` is neither an address nor a network.
+desk-wrong-place = `{ $value }` is not where a page ended.
+desk-wrong-many = At most { $most } sources can be confirmed at a time; the others were passed over.
+desk-not-a-domain = `{ $value }` is not a domain name
+desk-not-searched = Nothing was looked for: something of what was asked cannot be read.
 desk-no-such-mail = There is no such message
 desk-no-such-mail-says = Either it is older than messages are kept, or the address is not complete.
 desk-not-taken = This could not be judged
@@ -163,6 +177,8 @@ desk-drop-says = Drag a mail or a report here, choose its file, or paste it: a m
 desk-drop-file = File
 desk-drop-paste = or the mail or report as text
 desk-drop-empty = There is nothing in it.
+desk-drop-large = Mails and reports of up to 25 MB are taken.
+desk-drop-long = Longer than { $most } and therefore not in the form any more; choose or paste it again to judge it again.
 desk-drop-no-mail = This is neither a mail, which begins with header fields like “From: …”, nor a report.
 desk-dropped-aggregate = DMARC aggregate report
 desk-dropped-tls = TLS report

@@ -26,8 +26,22 @@ desk-nowhere = ページがありません
 desk-nowhere-says = このアドレスに当たるページはこのデスクにありません。
 desk-no-answer = 今は帳簿から答えが得られません
 desk-no-answer-says = 問い合わせに答えられませんでした。理由はログにあります。メールの配送には影響しません。少し待ってからもう一度お試しください。
-desk-unreadable = この検索条件は読み取れません
-desk-unreadable-field = 項目「{ $field }」の書式が正しくありません。時刻は 2026-11-23 または 2026-11-23 09:00、接続元はアドレスまたはネットワークで指定します。
+desk-unreadable = 読み取れません
+desk-unreadable-says = ブラウザーから送られたものは、このページで受け取れるものではありません。
+desk-elsewhere = ここのフォームではありません
+desk-elsewhere-says = ブラウザーによると、ほかのサイトから送られたものです。何も変更していません。
+desk-unknown-parameter = このページに `{ $name }` という項目はないため、無視しました。{ $known ->
+    [yes] `{ $nearest }` のことでしょうか。
+   *[no] {""}
+}
+desk-wrong-twice = 指定できるのは一つだけです。
+desk-wrong-word = `{ $value }` は指定できません。指定できるもの: { $words }
+desk-wrong-moment = `{ $value }` は時刻として読めません。2026-11-23 または 2026-11-23 09:00 のように UTC で指定します。
+desk-wrong-network = `{ $value }` はアドレスでもネットワークでもありません。
+desk-wrong-place = `{ $value }` はページの続きの位置ではありません。
+desk-wrong-many = 一度に確認できる送信元は { $most } 個までです。残りは無視しました。
+desk-not-a-domain = `{ $value }` はドメイン名ではありません
+desk-not-searched = 読み取れない条件があるため、検索していません。
 desk-no-such-mail = このメールはありません
 desk-no-such-mail-says = 保存期間を過ぎたか、アドレスが途中で切れています。
 desk-not-taken = 判定できませんでした
@@ -162,6 +176,8 @@ desk-drop-says = メールまたはレポートをここにドラッグするか
 desk-drop-file = ファイル
 desk-drop-paste = またはメールかレポート（テキスト）
 desk-drop-empty = 中身がありません。
+desk-drop-large = 25 MB までのメールとレポートを受け付けます。
+desk-drop-long = { $most } を超えるため、フォームには残していません。もう一度判定するには、選び直すか貼り直してください。
 desk-drop-no-mail = メールでもレポートでもないようです。メールは「From: …」のようなヘッダーで始まります。
 desk-dropped-aggregate = DMARC 集約レポート
 desk-dropped-tls = TLS レポート

@@ -4,6 +4,7 @@
 //! Every page works without scripts; `assets/desk.js` only adds comfort. What everybody sees around a page is its
 //! [`frame::Frame`]; who may see what is decided before a handler runs ([`visitor`]).
 
+mod asked;
 mod assets;
 mod books;
 mod chart;
@@ -160,9 +161,9 @@ fn rooms() -> Vec<Room> {
         ("/domains/{domain}/{file}", Need::Export, get(domain::export)),
         // What others tell, and what we told them.
         ("/reports", Need::Look, get(reports::list)),
-        // Not below /reports, where programs post.
-        ("/report/{id}", Need::Look, get(reports::show)),
-        ("/report/{id}/evidence", Need::LookAtEvidence, get(reports::evidence)),
+        // Beside /reports/tls, where programs post.
+        ("/reports/{id}", Need::Look, get(reports::show)),
+        ("/reports/{id}/evidence", Need::LookAtEvidence, get(reports::evidence)),
         // What would happen.
         ("/simulator", Need::Simulate, get(simulator::show)),
         ("/drop", Need::Drop, get(drop::show).post(drop::judge).layer(DefaultBodyLimit::max(drop::LONGEST))),
@@ -213,9 +214,15 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
         .route("/join/{link}/identity", get(identity::join))
         .route("/look", post(frame::look))
-        .route("/{*nowhere}", any(frame::nowhere))
+        // Where reports were.
+        .route("/report/{*report}", get(reports::moved))
+        .route(
+            "/{*nowhere}",
+            any(frame::nowhere).layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::greet)),
+        )
+        .route("/favicon.ico", get(assets::icon))
         .route("/assets/{name}", get(assets::give))
-        .layer(middleware::from_fn(visitor::same_origin))
+        .layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::same_origin))
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(Arc::clone(desk))
 }

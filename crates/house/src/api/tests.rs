@@ -398,7 +398,8 @@ async fn the_api_says_what_the_pages_say() {
         let touched = usize::try_from(hour("until") - hour("from") + 1).unwrap();
         assert_eq!((hours.len(), by_hour), (touched, count as u64), "{login}");
         // By author domain the same mails are counted, of whoever has a scope: those that they may read.
-        let by_author: u64 = today["domains"].as_array().unwrap().iter().map(|of| of["messages"].as_u64().unwrap()).sum();
+        let by_author: u64 =
+            today["domains"].as_array().unwrap().iter().map(|of| of["messages"].as_u64().unwrap()).sum();
         assert_eq!(by_author, count as u64, "{login}");
         let domains = api.get("/api/v1/domains", &token).await.json();
         if scope == Scope::All {

@@ -78,6 +78,8 @@ pub(super) struct Frame {
     pub(super) look: Option<&'static str>,
     /// The path of this page, with its query.
     pub(super) path: String,
+    /// What is said of parameters of its address that it does not know.
+    pub(super) unknown: Vec<String>,
     /// Who reads it.
     pub(super) login: Option<String>,
     /// The same, with what they may.
@@ -144,8 +146,6 @@ impl Frame {
     /// Returns the rooms that the reader may enter.
     pub(super) fn rooms(&self) -> Vec<Room> {
         let path = self.path.split('?').next().unwrap_or_default();
-        // A report is a page of the room of reports.
-        let path = path.strip_prefix("/report/").map_or(path, |_| "/reports");
         let is_here = |room: &str| path == room || (room != "/" && path.starts_with(&format!("{room}/")));
         let open = ROOMS.iter().filter(|(.., need)| self.may(*need));
         open.map(|(path, name, _)| Room { path, name: self.say(name), is_here: is_here(path) }).collect()

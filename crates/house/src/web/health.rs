@@ -88,7 +88,8 @@ struct Waiting {
 }
 
 /// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    visitor.asked(&[]);
     let frame = &visitor.frame;
     let text = desk.front.metrics.text(&desk.front.gate().source);
     let counted = Counted::read(&text);

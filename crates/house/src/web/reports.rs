@@ -3,15 +3,15 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use sekisho_ledger::{
     AggregateRead, Cursor, Id, Ledger, Outgoing, OutgoingFilter, Page, Report, ReportFilter, ReportState,
 };
-use serde::Deserialize;
 
 use super::Desk;
+use super::asked::{Asked, Faults};
 use super::frame::{Frame, Refusal, Shown};
 use super::shown::{self, Moment};
 use super::visitor::Visitor;
@@ -31,15 +31,13 @@ const LOOKS: usize = 20;
 const TEXT: usize = 4_000;
 
 /// What is asked of the list.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Wanted {
+struct Wanted {
     /// `in` or `out`.
     side: String,
     /// Only those that could not be read.
     state: String,
     /// Where the last page ended.
-    after: String,
+    after: Option<Cursor>,
 }
 
 /// *Reports*.
@@ -52,6 +50,8 @@ struct ReportsPage<'a> {
     is_out: bool,
     /// Whether only those are shown that could not be read.
     is_unreadable: bool,
+    /// What was asked and cannot be read.
+    faults: &'a Faults,
     /// The reports.
     lines: Vec<Line>,
     /// Where the next page is.
@@ -77,12 +77,16 @@ struct Line {
 }
 
 /// Lists them, the newest first.
-pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
-    let frame = &visitor.frame;
-    let archive = desk.archive_of(&visitor);
+pub(super) async fn list(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    let mut asked = visitor.asked(&["side", "state", "after"]);
+    let (frame, wanted) = (&visitor.frame, Wanted::asked(&mut asked));
+    let (faults, after) = (&asked.faults, wanted.after);
     let (is_out, is_unreadable) = (wanted.side == "out", wanted.state == "unreadable");
-    let after = wanted.after.parse::<Cursor>().ok();
-    let scope = visitor.scope();
+    if !faults.are_none() {
+        let page = ReportsPage { frame, is_out, is_unreadable, faults, lines: Vec::new(), next: None };
+        return Ok(frame.show_as(faults.status(), &page));
+    }
+    let (archive, scope) = (desk.archive_of(&visitor), visitor.scope());
     let found = if is_out {
         sent(&archive, &scope, (after, PAGE)).await.map(|page| Lines::of(&page, Line::sent))
     } else {
@@ -98,7 +102,20 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
         }
     }
     let next = next.map(|cursor| path.append_pair("after", &cursor.to_string()).finish());
-    Ok(frame.show(&ReportsPage { frame, is_out, is_unreadable, lines, next }))
+    Ok(frame.show(&ReportsPage { frame, is_out, is_unreadable, faults, lines, next }))
+}
+
+impl Wanted {
+    /// Reads what is asked of the list, and notes what of it cannot be read.
+    fn asked(asked: &mut Asked) -> Wanted {
+        let (side, state) = (asked.word("side", &["in", "out"]), asked.word("state", &["unreadable"]));
+        let text = asked.text("after");
+        let after = text.parse::<Cursor>().ok();
+        if after.is_none() && !text.is_empty() {
+            asked.wrong("after", "desk-wrong-place", &[("value", text.into())]);
+        }
+        Wanted { side, state, after }
+    }
 }
 
 /// Lines, and where the next ones begin.
@@ -263,7 +280,8 @@ struct Part {
 }
 
 /// Shows one.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(id): Path<String>) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Path(id): Path<String>) -> Shown {
+    visitor.asked(&[]);
     let frame = &visitor.frame;
     let archive = desk.archive_of(&visitor);
     let failed = |why: LakeError| frame.no_answer(&why);
@@ -311,6 +329,12 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(i
         text,
     };
     Ok(frame.show(&page))
+}
+
+/// Leads from where reports were once to where they are.
+pub(super) async fn moved(place: Uri) -> Redirect {
+    let place = place.path_and_query().map_or("", |place| place.as_str());
+    Redirect::permanent(&format!("/reports/{}", place.strip_prefix("/report/").unwrap_or_default()))
 }
 
 /// Gives the evidence as it came: as a file that no browser opens.

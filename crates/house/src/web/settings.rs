@@ -48,7 +48,8 @@ struct Keeping {
 }
 
 /// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    visitor.asked(&[]);
     let (frame, gate) = (&visitor.frame, desk.front.gate());
     let config = &gate.config;
     let otherwise = config.store.privacy.iter().map(|rule| Keeping::otherwise(frame, config, rule));

@@ -165,7 +165,8 @@ impl Sums {
 }
 
 /// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    visitor.asked(&[]);
     let frame = &visitor.frame;
     let within = visitor.within();
     let asked = desk.ask(desk.lake_of(&visitor), move |lake| Day::ask(lake, Timestamp::now(), within.as_deref()));
