@@ -17,15 +17,14 @@ const PASS: RGBColor = RGBColor(2, 2, 2);
 const FAIL: RGBColor = RGBColor(3, 3, 3);
 /// What is neither.
 const OTHER: RGBColor = RGBColor(5, 5, 5);
-/// How high letters are, in the units of a drawing.
-const LETTERS: u32 = 15;
-
 /// A drawing of a chart.
 struct Drawing {
     /// The class by which the stylesheet shows it.
     class: &'static str,
     /// How wide and high it is, in its own units.
     size: (u32, u32),
+    /// How high letters are.
+    letters: u32,
     /// How much room the numbers beside the axis have.
     numbers: u32,
     /// How many names stand below it at most.
@@ -34,8 +33,8 @@ struct Drawing {
 
 /// For wide windows, and for phones.
 const DRAWINGS: [Drawing; 2] = [
-    Drawing { class: "wide", size: (1100, 220), numbers: 64, names: 12 },
-    Drawing { class: "narrow", size: (420, 240), numbers: 56, names: 5 },
+    Drawing { class: "wide", size: (1100, 220), letters: 16, numbers: 64, names: 12 },
+    Drawing { class: "narrow", size: (420, 260), letters: 20, numbers: 68, names: 5 },
 ];
 
 /// The highest bar that is drawn: reports may claim any number, and the library's own would overflow.
@@ -86,14 +85,16 @@ impl Drawing {
         let area: DrawingArea<_, Shift> = SVGBackend::with_string(svg, self.size).into_drawing_area();
         let highest = bars.iter().map(Bar::all).max().unwrap_or(0).clamp(1, MOST);
         let columns = u32::try_from(bars.len()).unwrap_or(u32::MAX).max(1);
+        // The library's ranges end with their end; one of a single column has no width there.
+        let last = columns.saturating_sub(1).max(1);
         // Many bars stand close.
         let gap = (self.size.0 / columns / 6).min(2);
-        let words = ("sans-serif", LETTERS).into_font().color(&INK);
+        let words = ("sans-serif", self.letters).into_font().color(&INK);
         let mut chart = ChartBuilder::on(&area)
             .margin(4)
-            .x_label_area_size(24)
+            .x_label_area_size(self.letters + 10)
             .y_label_area_size(self.numbers)
-            .build_cartesian_2d((0..columns).into_segmented(), 0..highest)
+            .build_cartesian_2d((0..last).into_segmented(), 0..highest)
             .map_err(|why| why.to_string())?;
         let name = |at: &SegmentValue<u32>| match at {
             SegmentValue::CenterOf(at) | SegmentValue::Exact(at) => {
@@ -122,7 +123,7 @@ impl Drawing {
         for (at, bar) in (0..columns).zip(bars) {
             let (pass, fail) = (bar.pass.min(MOST), bar.pass.saturating_add(bar.fail).min(MOST));
             for (range, colour) in [(0..pass, PASS), (pass..fail, FAIL), (fail..bar.all().min(MOST), OTHER)] {
-                chart.draw_series(block(at, &range, colour, gap)).map_err(|why| why.to_string())?;
+                chart.draw_series(block((at, last), &range, colour, gap)).map_err(|why| why.to_string())?;
             }
         }
         area.present().map_err(|why| why.to_string())?;
@@ -131,9 +132,15 @@ impl Drawing {
 }
 
 /// Returns a part of a bar; nothing where it has no height.
-fn block(at: u32, range: &Range<u64>, colour: RGBColor, gap: u32) -> Option<Rectangle<(SegmentValue<u32>, u64)>> {
+fn block(
+    (at, last): (u32, u32),
+    range: &Range<u64>,
+    colour: RGBColor,
+    gap: u32,
+) -> Option<Rectangle<(SegmentValue<u32>, u64)>> {
     (!range.is_empty()).then(|| {
-        let (from, to) = (SegmentValue::Exact(at), SegmentValue::Exact(at + 1));
+        let to = if at == last { SegmentValue::Last } else { SegmentValue::Exact(at + 1) };
+        let from = SegmentValue::Exact(at);
         let mut block = Rectangle::new([(from, range.start), (to, range.end)], colour.filled());
         block.set_margin(0, 0, gap, gap);
         block
@@ -170,6 +177,13 @@ mod tests {
                 .collect();
             assert!(widths.len() >= 179 && widths.iter().all(|width| *width > 0), "{widths:?}");
         }
+        // The last bar ends where the axis does.
+        let ends = |rect: &str| {
+            let of = |name: &str| rect.split_once(name)?.1.split('"').next()?.parse::<u32>().ok();
+            Some(of(" x=\"")? + of("width=\"")?)
+        };
+        let wide = svg.split("<svg ").nth(1).unwrap();
+        assert!(wide.split("<rect").filter_map(ends).max().unwrap() >= 1090, "{wide}");
         assert!(bars("all", "mails", &[bar("00:00", u64::MAX, u64::MAX, 1)]).contains("#020202"));
     }
 }
