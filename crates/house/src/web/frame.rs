@@ -18,6 +18,7 @@ use super::assets;
 use super::visitor::{Visitor, cookie};
 use crate::lake::LakeError;
 use crate::people::access::{Need, Viewer};
+use crate::phrase;
 use crate::speech::Talk;
 
 /// How long a browser keeps how somebody likes the desk, in seconds: a year.
@@ -110,6 +111,11 @@ impl Frame {
         let message = format!("desk-{of}-{word}");
         let said = self.talk.word(&message);
         if said == message { word.to_owned() } else { said }
+    }
+
+    /// Says a stable phrase of judges or gate.
+    pub(super) fn phrase(&self, phrase: &str) -> String {
+        phrase::say(phrase, &self.talk)
     }
 
     /// Returns where a file of the desk is.

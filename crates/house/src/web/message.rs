@@ -93,7 +93,7 @@ fn hops(frame: &Frame, mail: &MailEvent) -> Vec<Hop> {
     let mut hops = vec![hop(
         "desk-hop-author",
         mail.author_domain.as_deref().map_or_else(|| "–".to_owned(), shown::name),
-        mail.author_reason.clone().unwrap_or_default(),
+        mail.author_reason.as_deref().map(|why| frame.phrase(why)).unwrap_or_default(),
     )];
     hops.extend(
         mail.arc_sealers.iter().map(|sealer| hop("desk-hop-sealer", shown::name(sealer), mail.arc_result.clone())),

@@ -18,7 +18,7 @@ use super::visitor::Visitor;
 use crate::lake::LakeError;
 use crate::people::Actor;
 use crate::people::access::{Need, Scope};
-use crate::reports::reason;
+use crate::reports::{reason, say_unsent};
 use crate::store::Archive;
 
 /// How many reports a page has.
@@ -65,13 +65,13 @@ struct Line {
     /// When it came, or was planned.
     at: Moment,
     /// What it is.
-    kind: &'static str,
+    kind: String,
     /// The domain that it is about.
     domain: String,
     /// Who sent it, or to whom it goes.
     other: String,
     /// What became of it.
-    state: &'static str,
+    state: String,
     /// Why.
     reason: String,
 }
@@ -88,7 +88,7 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
     }
     let (archive, scope) = (desk.archive_of(&visitor), visitor.scope());
     let found = if is_out {
-        sent(&archive, &scope, (after, PAGE)).await.map(|page| Lines::of(&page, Line::sent))
+        sent(&archive, &scope, (after, PAGE)).await.map(|page| Lines::of(&page, |report| Line::sent(frame, report)))
     } else {
         received(&archive, &scope, is_unreadable, (after, PAGE))
             .await
@@ -139,24 +139,24 @@ impl Line {
         Line {
             id: Some(report.id.to_string()),
             at: shown::moment(report.received_at),
-            kind: report.read_as.unwrap_or(report.kind).word(),
+            kind: frame.word("report-kind", report.read_as.unwrap_or(report.kind).word()),
             domain: report.domain.as_deref().map(shown::name).unwrap_or_default(),
             other: report.submitter.as_deref().map(shown::name).unwrap_or_default(),
-            state: report.state.word(),
+            state: frame.word("report-state", report.state.word()),
             reason: report.reason.as_deref().map(|why| shown::long(&reason::say(why, &frame.talk))).unwrap_or_default(),
         }
     }
 
     /// Puts a report of our own into words.
-    fn sent(report: &Outgoing) -> Line {
+    fn sent(frame: &Frame, report: &Outgoing) -> Line {
         Line {
             id: None,
             at: shown::moment(report.planned_at),
-            kind: report.kind.word(),
+            kind: frame.word("report-kind", report.kind.word()),
             domain: shown::name(&report.domain),
             other: shown::text(&report.destination),
-            state: report.state.word(),
-            reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
+            state: frame.word("outgoing", report.state.word()),
+            reason: report.reason.as_deref().map(|why| shown::long(&say_unsent(why, &frame.talk))).unwrap_or_default(),
         }
     }
 }
@@ -304,15 +304,15 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
     let some = |text: &Option<String>| text.as_deref().map(shown::long);
     let facts = [
-        ("desk-report-kind", Some(report.read_as.unwrap_or(report.kind).word().to_owned())),
-        ("desk-report-state", Some(report.state.word().to_owned())),
+        ("desk-report-kind", Some(frame.word("report-kind", report.read_as.unwrap_or(report.kind).word()))),
+        ("desk-report-state", Some(frame.word("report-state", report.state.word()))),
         ("desk-reason", some(&report.reason.as_deref().map(|why| reason::say(why, &frame.talk)))),
         ("desk-report-about", report.domain.as_deref().map(shown::name)),
         (
             "desk-report-from",
             report.submitter.as_deref().map(shown::name).or_else(|| Some(frame.say("desk-report-unproven"))),
         ),
-        ("desk-report-channel", Some(report.channel.word().to_owned())),
+        ("desk-report-channel", Some(frame.word("channel", report.channel.word()))),
         ("desk-client", some(&Some(report.envelope.client.clone()))),
         ("desk-size", Some(shown::octets(report.size))),
         ("desk-report-hash", Some(report.evidence.to_string())),
@@ -430,7 +430,27 @@ pub(super) fn excerpt(octets: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_core::speech::Lang;
+    use sekisho_ledger::{Channel, OutgoingKind, OutgoingState, ReportKind};
+
     use super::*;
+    use crate::speech::Talk;
+
+    #[test]
+    fn every_word_of_a_report_is_said_in_both_languages() {
+        for lang in Lang::ALL {
+            let talk = Talk::new(lang);
+            let kinds = ReportKind::ALL.iter().map(|kind| format!("report-kind-{kind}"));
+            let kinds = kinds.chain(OutgoingKind::ALL.iter().map(|kind| format!("report-kind-{kind}")));
+            let states = ReportState::ALL.iter().map(|state| format!("report-state-{state}"));
+            let states = states.chain(OutgoingState::ALL.iter().map(|state| format!("outgoing-{state}")));
+            let channels = Channel::ALL.iter().map(|channel| format!("channel-{channel}"));
+            for word in kinds.chain(states).chain(channels) {
+                let message = format!("desk-{word}");
+                assert_ne!(talk.word(&message), message, "{lang:?}");
+            }
+        }
+    }
 
     #[test]
     fn an_excerpt_is_text_and_harmless() {

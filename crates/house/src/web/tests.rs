@@ -1,8 +1,10 @@
 //! Every room, for every role, every scope and whoever else knocks; and that nobody sees a neighbour
 
+mod connections;
 mod drop;
 mod identity;
 mod idp;
+mod japanese;
 mod pages;
 
 use std::path::Path;

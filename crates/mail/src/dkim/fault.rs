@@ -53,10 +53,7 @@ macro_rules! faults {
         $($(#[$doc])* pub(crate) static $name: Fault =
             Fault { result: DkimResult::$result, reason: $reason, rule: Rule { id: $id, section: $section } };)*
         /// Every fault there is.
-        #[cfg(test)]
         pub(crate) const FAULTS: &[&Fault] = &[$(&$name,)*];
-        /// The rules of the faults.
-        pub(crate) const RULES: &[&Rule] = &[$(&$name.rule,)*];
     };
 }
 
