@@ -205,23 +205,24 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         let admitted = middleware::from_fn_with_state((Arc::clone(desk), need), visitor::admit);
         router = router.route(path, room.layer(admitted));
     }
-    router
-        // For everybody: the way in, and what pages are made of.
+    // For everybody: the way in, and where there is none. Whoever has come in finds their way on from here, too.
+    let doors = Router::new()
         .route("/sign-in", get(entrance::door).post(entrance::sign_in))
         .route("/sign-in/code", post(entrance::second_factor))
         .route("/sign-in/identity", get(identity::leave))
         .route(crate::oidc::BACK, get(identity::come_back))
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
         .route("/join/{link}/identity", get(identity::join))
+        .route("/{*nowhere}", any(frame::nowhere))
+        .layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::greet));
+    router
+        .merge(doors)
+        // What pages are made of.
         .route("/look", post(frame::look))
+        .route("/assets/{name}", get(assets::give))
+        .route("/favicon.ico", get(assets::icon))
         // Where reports were.
         .route("/report/{*report}", get(reports::moved))
-        .route(
-            "/{*nowhere}",
-            any(frame::nowhere).layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::greet)),
-        )
-        .route("/favicon.ico", get(assets::icon))
-        .route("/assets/{name}", get(assets::give))
         .layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::same_origin))
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(Arc::clone(desk))

@@ -196,7 +196,8 @@ fn author_domains_are_the_busiest_first() {
             assert_eq!(answered, plain::author_domains(&events, from_at, until_at, domains, within, limit));
             (answered.len(), answered.iter().map(|domain| domain.mails).sum::<u64>())
         };
-        let asked = |from_at, until_at, domains, limit| seen(from_at, until_at, domains, None, limit).0;
+        let asked =
+            |from_at, until_at, domains: Option<&[String]>, limit| seen(from_at, until_at, domains, None, limit).0;
         assert_eq!(asked(0, i64::MAX, None, 100), 5);
         assert_eq!(asked(0, i64::MAX, None, 2), 2);
         assert_eq!(asked(NOON - HOUR, NOON, None, 100), 5);

@@ -119,7 +119,13 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
             return refuse(&desk, request, StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer").await;
         }
     };
-    let Some(came) = came else { return to_the_door(&request) };
+    let Some(came) = came else {
+        // What no page of ours sends comes from a program, which a door is of no use to.
+        if is_safe(request.method()) || is_form(request.headers()) {
+            return to_the_door(&request);
+        }
+        return refuse(&desk, request, StatusCode::NOT_FOUND, "desk-nowhere").await;
+    };
     let (may, csrf) = (came.viewer.may(need), came.session.csrf.clone());
     request.extensions_mut().insert(came);
     if !may {
@@ -200,6 +206,14 @@ async fn admit_program(
     let may = viewer.may(need) && is_safe(request.method());
     request.extensions_mut().insert(viewer);
     if may { next.run(request).await } else { refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await }
+}
+
+/// Tells whether a request brings what a form in a browser can.
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let forms = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
+    kind.is_empty()
+        || forms.iter().any(|form| kind.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form)))
 }
 
 /// Leads to the door: whoever was to see a page sees it after signing in.

@@ -227,7 +227,7 @@ async fn what_was_pasted_and_filled_in_stays_in_the_form_and_what_is_wrong_stand
             let fields = [("client", client), ("helo", "mx\"x"), ("sender", "<a@b.example>"), ("what_if", what_if)];
             let Answer { status, page, .. } = analyst.paste(mail, &fields, lang).await;
             assert!(status.is_client_error(), "{field}: {status}");
-            let [_, said] = page.split(&format!("id=\"{field}-fault\">")).collect::<Vec<_>>()[..] else {
+            let [_, said] = page.split(&format!("id=\"{field}-fault\" role=\"alert\">")).collect::<Vec<_>>()[..] else {
                 panic!("{page}")
             };
             assert!(said.split("</p>").next().unwrap().contains(says), "{field}: {page}");

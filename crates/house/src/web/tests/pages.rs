@@ -117,7 +117,8 @@ async fn what_a_page_cannot_read_is_said_beside_its_field_and_nothing_else_is_lo
         for lang in ["en", "ja"] {
             let answer = ask(&house, &path, &token, lang).await;
             assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{path}");
-            let said = between(&answer.page, &format!("<p class=\"fault\" id=\"{field}-fault\">"), "</p>");
+            let said =
+                between(&answer.page, &format!("<p class=\"fault\" id=\"{field}-fault\" role=\"alert\">"), "</p>");
             let [said] = said[..] else { panic!("{path}: {}", answer.page) };
             assert!(said.contains(says), "{path}: {said}");
             assert!(lang == "en" || said.chars().any(|letter| matches!(letter, 'ぁ'..='ん')), "{path}: {said}");
@@ -208,10 +209,11 @@ async fn whoever_has_come_in_finds_the_way_from_a_page_that_is_not_there_and_a_s
     let named =
         house.ask(&Method::POST, "/account/name", Some(&token), &format!("proof={proof}&name=Hana&lang=ja")).await;
     assert_eq!(named.leads_to(), "/account?done=name");
-    for path in ["/nowhere", "/reports/none/more", "/%FF", "/people/x/y"] {
+    let gone = format!("/join/{}", "x".repeat(43));
+    for path in ["/nowhere", "/reports/none/more", "/%FF", "/people/x/y", &gone] {
         let inside = house.ask(&Method::GET, path, Some(&token), "").await;
         assert_eq!(inside.status, StatusCode::NOT_FOUND, "{path}");
-        for part in ["<html lang=\"ja\"", "href=\"/messages\"", "hana", "/sign-out", "ページがありません"] {
+        for part in ["<html lang=\"ja\"", "href=\"/messages\"", "hana", "/sign-out", "<h1>"] {
             assert!(inside.page.contains(part), "{path} {part}: {}", inside.page);
         }
         assert!(!inside.page.contains("href=\"/people\""), "rooms that are closed to them are not named");
@@ -250,6 +252,17 @@ async fn what_a_room_does_not_take_is_refused_with_a_page() {
     let answer = house.ask_as(&Method::POST, "/sign-out", Some(&token), &form, &away).await;
     assert!(answer.status == StatusCode::FORBIDDEN && answer.page.contains("another site"), "{}", answer.page);
     assert!(house.desk.people.who(&token).await.unwrap().is_some(), "nobody signed them out");
+}
+
+#[tokio::test]
+async fn a_program_that_posts_where_pages_are_hears_that_nothing_takes_it() {
+    let house = House::open().await;
+    for kind in ["application/tlsrpt+json", "application/json", "message/rfc822"] {
+        for path in ["/reports/other", "/reports", "/messages", "/nowhere"] {
+            let answer = house.ask_as(&Method::POST, path, None, "{}", &[("content-type", kind)]).await;
+            assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path} {kind}");
+        }
+    }
 }
 
 #[tokio::test]
