@@ -19,7 +19,11 @@ if (live && "EventSource" in window) {
     const [old, now] = [document.querySelectorAll("main > :not(.note)"), fresh.querySelectorAll("main > :not(.note)")];
     if (old.length !== now.length) return;
     old.forEach((part, at) => {
-      if (part.contains(live)) return;
+      // Here it says that it is live, which stays; what stands beside it names the hours that the new numbers are of.
+      if (part.contains(live)) {
+        part.firstElementChild.replaceWith(now[at].firstElementChild);
+        return;
+      }
       part.replaceWith(now[at]);
       now[at].classList.add("fresh");
     });

@@ -26,8 +26,22 @@ desk-nowhere = There is no such page
 desk-nowhere-says = The address leads nowhere in this desk.
 desk-no-answer = The books do not answer just now
 desk-no-answer-says = The question could not be answered; the log says why. Mail is not affected. Try again in a moment.
-desk-unreadable = This search cannot be read
-desk-unreadable-field = The field “{ $field }” is not in a form that can be read. Times are like 2026-11-23 or 2026-11-23 09:00, clients are addresses or networks.
+desk-unreadable = This cannot be read
+desk-unreadable-says = What the browser sent is not something that this page takes.
+desk-elsewhere = This form is not from here
+desk-elsewhere-says = The browser says that another site sent it. Nothing was done.
+desk-unknown-parameter = This page has no `{ $name }`, and passed over it{ $known ->
+    [yes] ; did you mean `{ $nearest }`?
+   *[no] .
+}
+desk-wrong-twice = This may stand there once.
+desk-wrong-word = `{ $value }` is none of these: { $words }.
+desk-wrong-moment = `{ $value }` is no moment. Write 2026-11-23 or 2026-11-23 09:00, in UTC.
+desk-wrong-network = `{ $value }` is neither an address nor a network.
+desk-wrong-place = `{ $value }` is not where a page ended.
+desk-wrong-many = At most { $most } sources can be confirmed at a time; the others were passed over.
+desk-not-a-domain = `{ $value }` is not a domain name
+desk-not-searched = Nothing was looked for: something of what was asked cannot be read.
 desk-no-such-mail = There is no such message
 desk-no-such-mail-says = Either it is older than messages are kept, or the address is not complete.
 desk-not-taken = This could not be judged
@@ -55,14 +69,21 @@ desk-connected = connected
 desk-not-connected = not yet
 desk-how-to-connect = How to connect it
 desk-seen-since-start = { $count ->
-    [0] No connection since the start.
-    [one] 1 connection since the start.
-   *[other] { $count } connections since the start.
+    [0] No conversation with an MTA since the start.
+    [one] 1 conversation with an MTA since the start.
+   *[other] { $count } conversations with an MTA since the start.
+}
+desk-reports-since-start = { $count ->
+    [0] No report arrived since the start.
+    [one] 1 report arrived since the start.
+   *[other] { $count } reports arrived since the start.
 }
 
 ## Today
 
 desk-live = live
+desk-today-yours = Mails to { $domains }: those of which every recipient is there.
+desk-today-in-name = What is sent in the name of your domains
 desk-nothing-yet = No mail in the last 24 hours
 desk-nothing-yet-says = Either no MTA is connected, or it has nothing to do. “Connections” shows the lines for Postfix, and can load a sample day.
 desk-mails = Mails
@@ -155,12 +176,110 @@ desk-change-mended = It would pass.
 desk-change-same = Nothing changes.
 desk-change-nothing = Nothing changes.
 
+## Stable phrases of judges and gate
+
+phrase-header-too-large = header too large
+phrase-no-from-field = no From field
+phrase-empty-from-field = empty From field
+phrase-several-from-fields = several From fields
+phrase-several-author-domains = several author domains
+phrase-hidden-from-field = hidden From field
+phrase-odd-from-field-name = odd From field name
+phrase-a-line-that-is-no-field-before-from = a line that is no field before From
+phrase-a-line-that-is-no-field = a line that is no field
+phrase-a-line-of-white-space-before-from = a line of white space before From
+phrase-bare-line-break-that-ends-the-header = bare line break that ends the header
+phrase-nul-in-from = NUL in From
+phrase-bare-line-break-in-from = bare line break in From
+phrase-hidden-line-break-in-from = hidden line break in From
+phrase-blank-line-in-from = blank line in From
+phrase-control-character-in-from = control character in From
+phrase-undeclared-character-set-in-from = undeclared character set in From
+phrase-unclosed-quote = unclosed quote
+phrase-unclosed-comment = unclosed comment
+phrase-unclosed-angle-bracket = unclosed angle bracket
+phrase-unclosed-domain-literal = unclosed domain literal
+phrase-deeply-nested-comment = deeply nested comment
+phrase-only-a-group = only a group
+phrase-group-among-the-authors = group among the authors
+phrase-no-address = no address
+phrase-empty-address = empty address
+phrase-empty-local-part = empty local part
+phrase-empty-domain = empty domain
+phrase-two-at-signs = two at signs
+phrase-route-address = route address
+phrase-domain-literal = domain literal
+phrase-trailing-dot-in-the-domain = trailing dot in the domain
+phrase-domain-that-is-no-valid-name = domain that is no valid name
+phrase-invalid-internationalized-domain = invalid internationalized domain
+phrase-domain-broken-by-white-space-or-a-comment = domain broken by white space or a comment
+phrase-encoded-word-in-an-address = encoded-word in an address
+phrase-quote-or-comment-across-an-encoded-word = quote or comment across an encoded-word
+phrase-comment-that-looks-like-a-part-of-the-address = comment that looks like a part of the address
+phrase-address-inside-a-quoted-local-part = address inside a quoted local part
+phrase-text-before-an-address-without-angle-brackets = text before an address without angle brackets
+phrase-text-after-an-address = text after an address
+phrase-two-addresses-without-a-comma = two addresses without a comma
+phrase-address-of-another-domain-before-the-address = address of another domain before the address
+phrase-semicolon-outside-a-group = semicolon outside a group
+phrase-unparseable-from = unparseable From
+phrase-signature-malformed = signature malformed
+phrase-tag-duplicated = tag duplicated
+phrase-tag-missing = tag missing
+phrase-tag-malformed = tag malformed
+phrase-version-unknown = version unknown
+phrase-algorithm-unknown = algorithm unknown
+phrase-canonicalization-unknown = canonicalization unknown
+phrase-query-method-unknown = query method unknown
+phrase-from-not-signed = from not signed
+phrase-identity-outside-domain = identity outside domain
+phrase-expiry-not-after-signing = expiry not after signing
+phrase-signature-expired = signature expired
+phrase-signed-in-the-future = signed in the future
+phrase-key-not-available = key not available
+phrase-key-absent = key absent
+phrase-key-revoked = key revoked
+phrase-key-malformed = key malformed
+phrase-key-type-differs = key type differs
+phrase-hash-not-allowed-by-key = hash not allowed by key
+phrase-key-not-for-email = key not for email
+phrase-identity-not-allowed-by-key = identity not allowed by key
+phrase-key-too-short = key too short
+phrase-key-too-long = key too long
+phrase-sha1-not-accepted = sha1 not accepted
+phrase-beyond-the-signature-limit = beyond the signature limit
+phrase-header-differs = header differs
+phrase-key-differs = key differs
+phrase-header-or-key-differs = header or key differs
+phrase-body-hash-differs = body hash differs
+phrase-length-beyond-body = length beyond body
+phrase-content-not-covered = content not covered
+phrase-body-not-hashed = body not hashed
+phrase-instance-malformed = instance malformed
+phrase-too-many-instances = too many instances
+phrase-set-incomplete = set incomplete
+phrase-instance-duplicated = instance duplicated
+phrase-message-signature-malformed = message signature malformed
+phrase-seal-malformed = seal malformed
+phrase-sealed-as-failed = sealed as failed
+phrase-chain-value-wrong = chain value wrong
+phrase-not-judged-to-the-end = not judged to the end
+phrase-the-filter-died-while-it-was-in-work = the filter died while it was in work
+phrase-the-filter-failed = the filter failed
+phrase-the-header-is-too-large = the header is too large
+phrase-monitoring-only = monitoring only
+phrase-no-second-ground-to-reject = no second ground to reject
+phrase-mailing-list-fields = mailing list fields
+phrase-arc-pass = arc=pass
+
 ## Drop
 
 desk-drop-says = Drag a mail or a report here, choose its file, or paste it: a mail with its whole header. It is judged or read, and not kept.
 desk-drop-file = File
 desk-drop-paste = or the mail or report as text
 desk-drop-empty = There is nothing in it.
+desk-drop-large = Mails and reports of up to 25 MB are taken.
+desk-drop-long = Longer than { $most } and therefore not in the form any more; choose or paste it again to judge it again.
 desk-drop-no-mail = This is neither a mail, which begins with header fields like “From: …”, nor a report.
 desk-dropped-aggregate = DMARC aggregate report
 desk-dropped-tls = TLS report
@@ -292,6 +411,31 @@ desk-report-from = Submitter
 desk-report-kind = Kind
 desk-report-state = State
 desk-report-channel = Came by
+desk-report-kind-dmarc-aggregate = DMARC aggregate
+desk-report-kind-dmarc-failure = DMARC failure
+desk-report-kind-tls = TLS
+desk-report-kind-abuse = abuse
+desk-report-kind-fbl = feedback
+desk-report-kind-bounce = bounce
+desk-report-kind-unknown = unknown
+desk-report-state-received = received
+desk-report-state-read = read
+desk-report-state-unreadable = unreadable
+desk-report-state-ignored = left out
+desk-report-state-duplicate = counted before
+desk-outgoing-planned = planned
+desk-outgoing-made = made
+desk-outgoing-sent = sent
+desk-outgoing-bounced = came back
+desk-outgoing-failed = refused for good
+desk-outgoing-skipped = not sent
+desk-channel-smtp = SMTP
+desk-channel-lmtp = LMTP
+desk-channel-file = file
+desk-channel-http = HTTP
+desk-channel-imap = IMAP
+desk-channel-maildir = Maildir
+desk-channel-mbox = mbox
 desk-report-unproven = unproven
 desk-report-to = To
 desk-report-evidence = Evidence

@@ -26,8 +26,22 @@ desk-nowhere = ページがありません
 desk-nowhere-says = このアドレスに当たるページはこのデスクにありません。
 desk-no-answer = 今は帳簿から答えが得られません
 desk-no-answer-says = 問い合わせに答えられませんでした。理由はログにあります。メールの配送には影響しません。少し待ってからもう一度お試しください。
-desk-unreadable = この検索条件は読み取れません
-desk-unreadable-field = 項目「{ $field }」の書式が正しくありません。時刻は 2026-11-23 または 2026-11-23 09:00、接続元はアドレスまたはネットワークで指定します。
+desk-unreadable = 読み取れません
+desk-unreadable-says = ブラウザーから送られたものは、このページで受け取れるものではありません。
+desk-elsewhere = ここのフォームではありません
+desk-elsewhere-says = ブラウザーによると、ほかのサイトから送られたものです。何も変更していません。
+desk-unknown-parameter = このページに `{ $name }` という項目はないため、無視しました。{ $known ->
+    [yes] `{ $nearest }` のことでしょうか。
+   *[no] {""}
+}
+desk-wrong-twice = 指定できるのは一つだけです。
+desk-wrong-word = `{ $value }` は指定できません。指定できるもの: { $words }
+desk-wrong-moment = `{ $value }` は時刻として読めません。2026-11-23 または 2026-11-23 09:00 のように UTC で指定します。
+desk-wrong-network = `{ $value }` はアドレスでもネットワークでもありません。
+desk-wrong-place = `{ $value }` はページの続きの位置ではありません。
+desk-wrong-many = 一度に確認できる送信元は { $most } 個までです。残りは無視しました。
+desk-not-a-domain = `{ $value }` はドメイン名ではありません
+desk-not-searched = 読み取れない条件があるため、検索していません。
 desk-no-such-mail = このメールはありません
 desk-no-such-mail-says = 保存期間を過ぎたか、アドレスが途中で切れています。
 desk-not-taken = 判定できませんでした
@@ -55,13 +69,19 @@ desk-connected = 接続済み
 desk-not-connected = 未接続
 desk-how-to-connect = つなぎ方
 desk-seen-since-start = { $count ->
-    [0] 起動後の接続はまだありません。
-   *[other] 起動後の接続は { $count } 件です。
+    [0] 起動後、MTA との会話はまだありません。
+   *[other] 起動後の MTA との会話は { $count } 件です。
+}
+desk-reports-since-start = { $count ->
+    [0] 起動後に届いたレポートはまだありません。
+   *[other] 起動後に届いたレポートは { $count } 件です。
 }
 
 ## 今日
 
 desk-live = 自動更新中
+desk-today-yours = { $domains } 宛てのメールです（すべての受信者がこの範囲にあるもの）。
+desk-today-in-name = 自分のドメインの名で送られたもの
 desk-nothing-yet = この 24 時間に届いたメールはありません
 desk-nothing-yet-says = MTA がつながっていないか、メールが来ていません。「接続」に Postfix の設定があり、見本の一日も作れます。
 desk-mails = メール
@@ -154,12 +174,110 @@ desk-change-mended = 成功するようになります。
 desk-change-same = 変わりません。
 desk-change-nothing = 変わりません。
 
+## 判定とゲートの決まり文句
+
+phrase-header-too-large = ヘッダーが大きすぎる
+phrase-no-from-field = From フィールドがない
+phrase-empty-from-field = From フィールドが空
+phrase-several-from-fields = From フィールドが複数ある
+phrase-several-author-domains = 差出人ドメインが複数ある
+phrase-hidden-from-field = 隠れた From フィールドがある
+phrase-odd-from-field-name = From フィールドの名前が不正
+phrase-a-line-that-is-no-field-before-from = From より前にフィールドではない行がある
+phrase-a-line-that-is-no-field = フィールドではない行がある
+phrase-a-line-of-white-space-before-from = From より前に空白だけの行がある
+phrase-bare-line-break-that-ends-the-header = 単独の改行文字がヘッダーを終わらせる
+phrase-nul-in-from = From に NUL がある
+phrase-bare-line-break-in-from = From に単独の改行文字がある
+phrase-hidden-line-break-in-from = From に隠れた改行がある
+phrase-blank-line-in-from = From に空白だけの行がある
+phrase-control-character-in-from = From に制御文字がある
+phrase-undeclared-character-set-in-from = From の文字コードが不明
+phrase-unclosed-quote = 引用符が閉じていない
+phrase-unclosed-comment = コメントが閉じていない
+phrase-unclosed-angle-bracket = 山括弧が閉じていない
+phrase-unclosed-domain-literal = 角括弧が閉じていない
+phrase-deeply-nested-comment = コメントの入れ子が深すぎる
+phrase-only-a-group = グループだけで差出人がない
+phrase-group-among-the-authors = 差出人の中にグループがある
+phrase-no-address = アドレスがない
+phrase-empty-address = アドレスが空
+phrase-empty-local-part = @ より前が空
+phrase-empty-domain = @ より後が空
+phrase-two-at-signs = @ が二つある
+phrase-route-address = 経路指定のあるアドレス
+phrase-domain-literal = ドメインが IP アドレス
+phrase-trailing-dot-in-the-domain = ドメインがドットで終わっている
+phrase-domain-that-is-no-valid-name = ドメインが名前として正しくない
+phrase-invalid-internationalized-domain = 国際化ドメイン名として正しくない
+phrase-domain-broken-by-white-space-or-a-comment = ドメインが空白またはコメントで分断されている
+phrase-encoded-word-in-an-address = アドレスに encoded-word がある
+phrase-quote-or-comment-across-an-encoded-word = 引用符またはコメントが encoded-word をまたいでいる
+phrase-comment-that-looks-like-a-part-of-the-address = コメントがアドレスの一部に見える
+phrase-address-inside-a-quoted-local-part = 引用符付きローカルパートの中にアドレスがある
+phrase-text-before-an-address-without-angle-brackets = 山括弧のないアドレスの前に語がある
+phrase-text-after-an-address = アドレスの後に語がある
+phrase-two-addresses-without-a-comma = 二つのアドレスの間にコンマがない
+phrase-address-of-another-domain-before-the-address = アドレスの前に別ドメインのアドレスがある
+phrase-semicolon-outside-a-group = グループの外にセミコロンがある
+phrase-unparseable-from = From を解釈できない
+phrase-signature-malformed = 署名の書式が不正
+phrase-tag-duplicated = タグの重複
+phrase-tag-missing = タグの不足
+phrase-tag-malformed = タグの値が不正
+phrase-version-unknown = 未知の版
+phrase-algorithm-unknown = 未知のアルゴリズム
+phrase-canonicalization-unknown = 未知の正規化方式
+phrase-query-method-unknown = 未知の鍵取得方法
+phrase-from-not-signed = From が署名されていない
+phrase-identity-outside-domain = i= が d= の範囲外
+phrase-expiry-not-after-signing = 有効期限が署名時刻より後でない
+phrase-signature-expired = 署名の期限切れ
+phrase-signed-in-the-future = 署名時刻が未来
+phrase-key-not-available = 鍵を今は取得できない
+phrase-key-absent = 鍵がない
+phrase-key-revoked = 鍵は失効済み
+phrase-key-malformed = 鍵を解釈できない
+phrase-key-type-differs = 鍵の種類が違う
+phrase-hash-not-allowed-by-key = 鍵がこのハッシュを許していない
+phrase-key-not-for-email = 鍵がメール用ではない
+phrase-identity-not-allowed-by-key = 鍵がこの i= を許していない
+phrase-key-too-short = 鍵が短すぎる
+phrase-key-too-long = 鍵が長すぎる
+phrase-sha1-not-accepted = SHA-1 は受け付けない
+phrase-beyond-the-signature-limit = 署名の数の上限を超過
+phrase-header-differs = ヘッダーが変更されている
+phrase-key-differs = 鍵が一致しない
+phrase-header-or-key-differs = ヘッダーの変更か別の鍵
+phrase-body-hash-differs = 本文が変更されている
+phrase-length-beyond-body = l= が本文より長い
+phrase-content-not-covered = 署名の範囲外に本文がある
+phrase-body-not-hashed = 本文がハッシュされなかった
+phrase-instance-malformed = i= の値が不正
+phrase-too-many-instances = i= が多すぎる
+phrase-set-incomplete = 組のフィールドが足りない
+phrase-instance-duplicated = i= の重複
+phrase-message-signature-malformed = メッセージ署名の書式が不正
+phrase-seal-malformed = シールの書式が不正
+phrase-sealed-as-failed = 失敗として封印されている
+phrase-chain-value-wrong = cv= の値が不正
+phrase-not-judged-to-the-end = 最後まで判定されていない
+phrase-the-filter-died-while-it-was-in-work = 処理中にフィルターが停止した
+phrase-the-filter-failed = フィルターの障害
+phrase-the-header-is-too-large = ヘッダーが大きすぎる
+phrase-monitoring-only = 監視のみ
+phrase-no-second-ground-to-reject = 拒否する第二の根拠がない
+phrase-mailing-list-fields = メーリングリストのフィールドがある
+phrase-arc-pass = 信頼する中継者の arc=pass
+
 ## 判定してみる
 
 desk-drop-says = メールまたはレポートをここにドラッグするか、ファイルを選ぶか、貼り付けてください（メールはヘッダー全体を含めて）。判定または読み取りだけを行い、保存しません。
 desk-drop-file = ファイル
 desk-drop-paste = またはメールかレポート（テキスト）
 desk-drop-empty = 中身がありません。
+desk-drop-large = 25 MB までのメールとレポートを受け付けます。
+desk-drop-long = { $most } を超えるため、フォームには残していません。もう一度判定するには、選び直すか貼り直してください。
 desk-drop-no-mail = メールでもレポートでもないようです。メールは「From: …」のようなヘッダーで始まります。
 desk-dropped-aggregate = DMARC 集約レポート
 desk-dropped-tls = TLS レポート
@@ -283,6 +401,31 @@ desk-report-from = 送り主
 desk-report-kind = 種類
 desk-report-state = 状態
 desk-report-channel = 受け取り方
+desk-report-kind-dmarc-aggregate = DMARC 集約
+desk-report-kind-dmarc-failure = DMARC 失敗
+desk-report-kind-tls = TLS
+desk-report-kind-abuse = 苦情
+desk-report-kind-fbl = フィードバック
+desk-report-kind-bounce = 不達通知
+desk-report-kind-unknown = 不明
+desk-report-state-received = 受信済み
+desk-report-state-read = 読み取り済み
+desk-report-state-unreadable = 読めない
+desk-report-state-ignored = 対象外
+desk-report-state-duplicate = 集計済み
+desk-outgoing-planned = 予定
+desk-outgoing-made = 作成済み
+desk-outgoing-sent = 送信済み
+desk-outgoing-bounced = 不達
+desk-outgoing-failed = 拒否された
+desk-outgoing-skipped = 送信しない
+desk-channel-smtp = SMTP
+desk-channel-lmtp = LMTP
+desk-channel-file = ファイル
+desk-channel-http = HTTP
+desk-channel-imap = IMAP
+desk-channel-maildir = Maildir
+desk-channel-mbox = mbox
 desk-report-unproven = 未証明
 desk-report-to = 宛先
 desk-report-evidence = 証拠

@@ -152,6 +152,7 @@ fault-key-twice = the selector `{ $selector }` has two keys for `{ $domain }`
 fault-key-record = `{ $name }` does not let this key sign
 serve-listening = listening for MTAs (milter) on { $address }
 serve-signing = listening for MTAs (milter) to sign what goes out, on { $address }
+note-privacy-days = a rule of `store.privacy` omits `recipients` and has `days`: mails whose recipients are not kept cannot be found again, and stay as long as all others (`lake.mail_days`)
 note-serve-user = `serve.user` names nobody on this machine: started as root, the daemon will not start
 note-certificate-early = the certificate of `http.certificate` is not good yet: browsers refuse it; does this machine know the time?
 note-certificate-late = the certificate of `http.certificate` has expired: browsers refuse it; renew it, then reload (SIGHUP)

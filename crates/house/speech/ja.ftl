@@ -142,6 +142,7 @@ fault-key-twice = セレクター `{ $selector }` に `{ $domain }` の鍵が二
 fault-key-record = `{ $name }` がこの鍵での署名を許していない
 serve-listening = { $address } で MTA からの接続（milter）を待ち受け中
 serve-signing = { $address } で送信メールに署名するための MTA からの接続（milter）を待ち受け中
+note-privacy-days = `store.privacy` の規則が `recipients` を省き、かつ `days` を指定している: 受信者を残さないメールは後から探せないため、ほかのメールと同じ期間（`lake.mail_days`）残る
 note-serve-user = `serve.user` のユーザーはこのマシンに存在しない: root で起動するとデーモンは起動しない
 note-certificate-early = `http.certificate` の証明書はまだ有効期間前で、ブラウザーに拒否される: このマシンの時計を確認
 note-certificate-late = `http.certificate` の証明書は期限切れで、ブラウザーに拒否される: 更新してから再読み込み（SIGHUP）

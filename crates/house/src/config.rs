@@ -23,6 +23,7 @@ pub(crate) use self::intake::{AddressPattern, IntakeSection, TlsFiles};
 pub(crate) use self::log::{Format, Level, LogSection};
 pub(crate) use self::names::{NamesSection, OwnSource};
 pub(crate) use self::oidc::OidcSection;
+use self::privacy::Privacy;
 use self::raw::RawConfig;
 pub(crate) use self::reports::{RelayTls, ReportsSection, SmtpRelay};
 pub(crate) use self::seal::SealSection;
@@ -202,6 +203,7 @@ impl Config {
             (is_meant && keys.is_empty(), "note-sign-no-key"),
             (is_meant && senders.is_empty(), "note-sign-no-sender"),
             (self.serve.user.as_deref().is_some_and(is_nobody), "note-serve-user"),
+            (self.store.privacy.iter().any(Privacy::forgets_in_vain), "note-privacy-days"),
         ];
         let notes = notes.into_iter().filter(|(holds, _)| *holds).map(|(_, note)| note);
         notes.chain(crate::http::tls::doubt(&self.http)).collect()

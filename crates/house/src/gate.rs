@@ -240,3 +240,10 @@ impl Lasting {
         Lasting { in_work, metrics, copies, turns, host, events, secret, failures }
     }
 }
+
+/// Returns every stable phrase that says why nobody judged a mail, or why less was done than is asked for.
+#[cfg(test)]
+pub(crate) fn phrases() -> impl Iterator<Item = &'static str> {
+    let unjudged = hearing::Unjudged::ALL.into_iter().map(hearing::Unjudged::as_str);
+    unjudged.chain(decision::Override::ALL.into_iter().map(decision::Override::comment))
+}

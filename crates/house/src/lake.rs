@@ -161,7 +161,8 @@ pub trait Lake: Send + Sync {
     /// Where the lake cannot be asked.
     fn facts(&self, hashes: &[FactHash], first: Date, last: Date) -> Result<Vec<FactEvent>, LakeError>;
 
-    /// Returns who sends, by author domain, the busiest first; with `domains`, only these and what is below them.
+    /// Returns who sends, by author domain, the busiest first; with `domains`, only these and what is below them; with `within`, only
+    /// mails of which every recipient domain is one of these or below.
     ///
     /// # Errors
     ///
@@ -171,6 +172,7 @@ pub trait Lake: Send + Sync {
         from_at: i64,
         until_at: i64,
         domains: Option<&[String]>,
+        within: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<AuthorDomain>, LakeError>;
 }

@@ -41,6 +41,7 @@ mod metrics;
 mod names;
 mod oidc;
 mod people;
+mod phrase;
 mod postfix;
 mod recall;
 mod received;

@@ -61,6 +61,8 @@ pub(crate) struct Metrics {
     pub(crate) sessions: IntGauge,
     /// Conversations that were begun.
     pub(crate) sessions_begun: IntCounter,
+    /// Conversations of an MTA that came as far as a mail, or to their end: whoever only knocks is none.
+    pub(crate) sessions_agreed: IntCounter,
     /// Conversations that were refused, by the limit.
     pub(crate) sessions_refused: Words,
     /// Conversations that made room for others.
@@ -100,7 +102,6 @@ impl Words {
     }
 
     /// Returns how often a word was counted.
-    #[cfg(test)]
     pub(crate) fn get(&self, word: &str) -> u64 {
         self.0.iter().find(|(known, _)| *known == word).map_or(0, |(_, counter)| counter.get())
     }
@@ -194,6 +195,10 @@ impl Metrics {
             abandoned: counter("sekisho_mails_abandoned_total", "Mails that their MTA took back before their end."),
             sessions: gauge(&registry, "sekisho_sessions", "Conversations under way."),
             sessions_begun: counter("sekisho_sessions_total", "Conversations begun."),
+            sessions_agreed: counter(
+                "sekisho_sessions_agreed_total",
+                "Conversations in which an MTA agreed on the milter protocol.",
+            ),
             sessions_refused: words(
                 "sekisho_sessions_refused_total",
                 "Connections refused beyond a limit.",
@@ -392,6 +397,12 @@ impl IntakeCounts {
         if let Some((_, fates)) = self.reports.iter().find(|(known, _)| *known == kind) {
             fates.count(fate.as_str());
         }
+    }
+
+    /// Returns how many reports arrived and were kept, or were known before.
+    pub(crate) fn arrived(&self) -> u64 {
+        let kept = |fates: &Words| [intake::Fate::New, intake::Fate::Known].map(|fate| fates.get(fate.as_str()));
+        self.reports.iter().flat_map(|(_, fates)| kept(fates)).fold(0, u64::saturating_add)
     }
 }
 

@@ -28,7 +28,7 @@ mod trouble;
 
 pub(crate) use self::out::{
     BOUNCED, FailedMail, Failures, NOTED, RESULTS, Reporter, Waiting, is_public_suffix, keep_noting, keep_sending,
-    rehearsal,
+    rehearsal, say_unsent,
 };
 #[cfg(test)]
 pub(crate) use self::reader::QUEUE;

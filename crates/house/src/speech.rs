@@ -6,6 +6,8 @@ use sekisho_core::finding::Finding;
 use sekisho_core::speech::{Lang, Speech};
 use sekisho_core::step::{Step, Value};
 
+use crate::phrase;
+
 /// The sentences of one language: ours and those of the judges.
 #[derive(Debug)]
 pub(crate) struct Talk(Speech);
@@ -42,9 +44,16 @@ impl Talk {
         ids.map(|(id, _)| id.to_owned()).collect()
     }
 
-    /// Says a step.
+    /// Says a step, and the stable phrase that is its reason in the same language.
     pub(crate) fn step(&self, step: &Step) -> String {
-        self.0.step(step)
+        let reason =
+            step.arguments.iter().position(|(name, value)| *name == "reason" && matches!(value, Value::Word(_)));
+        let Some(at) = reason.filter(|_| self.lang() != Lang::En) else { return self.0.step(step) };
+        let mut said = step.clone();
+        if let Some((_, Value::Word(phrase))) = step.arguments.get(at) {
+            said.arguments[at].1 = phrase::say(phrase, self).into();
+        }
+        self.0.step(&said)
     }
 
     /// Says what was found.
@@ -78,6 +87,7 @@ fn files(lang: Lang) -> [&'static str; 3] {
 mod tests {
     use std::collections::BTreeSet;
 
+    use sekisho_core::step::Check;
     use sekisho_mail::verdict::Ground;
 
     use super::*;
@@ -103,6 +113,17 @@ mod tests {
     fn both_languages_say_the_same_things_about_the_same_things() {
         assert!(messages(Lang::En).len() > 50);
         assert_eq!(messages(Lang::En), messages(Lang::Ja));
+    }
+
+    #[test]
+    fn the_reason_of_a_step_is_said_in_its_language() {
+        let rule = sekisho_mail::speech::rules().find(|rule| rule.id == "dmarc.no-author").unwrap();
+        let reason = ("reason", Value::Word("several From fields"));
+        let step =
+            Step { check: Check::Dmarc, depth: 0, rule, result: None, arguments: [reason].into_iter().collect() };
+        let (en, ja) = (Talk::new(Lang::En).step(&step), Talk::new(Lang::Ja).step(&step));
+        assert!(en.contains("several From fields"), "{en}");
+        assert!(ja.contains("From フィールドが複数ある") && !ja.contains("several"), "{ja}");
     }
 
     #[test]

@@ -349,9 +349,10 @@ impl Lake for Patient {
         from_at: i64,
         until_at: i64,
         domains: Option<&[String]>,
+        within: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<AuthorDomain>, LakeError> {
-        self.lake()?.author_domains(from_at, until_at, domains, limit)
+        self.lake()?.author_domains(from_at, until_at, domains, within, limit)
     }
 }
 

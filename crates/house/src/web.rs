@@ -4,6 +4,7 @@
 //! Every page works without scripts; `assets/desk.js` only adds comfort. What everybody sees around a page is its
 //! [`frame::Frame`]; who may see what is decided before a handler runs ([`visitor`]).
 
+mod asked;
 mod assets;
 mod books;
 mod chart;
@@ -160,9 +161,9 @@ fn rooms() -> Vec<Room> {
         ("/domains/{domain}/{file}", Need::Export, get(domain::export)),
         // What others tell, and what we told them.
         ("/reports", Need::Look, get(reports::list)),
-        // Not below /reports, where programs post.
-        ("/report/{id}", Need::Look, get(reports::show)),
-        ("/report/{id}/evidence", Need::LookAtEvidence, get(reports::evidence)),
+        // Beside /reports/tls, where programs post.
+        ("/reports/{id}", Need::Look, get(reports::show)),
+        ("/reports/{id}/evidence", Need::LookAtEvidence, get(reports::evidence)),
         // What would happen.
         ("/simulator", Need::Simulate, get(simulator::show)),
         ("/drop", Need::Drop, get(drop::show).post(drop::judge).layer(DefaultBodyLimit::max(drop::LONGEST))),
@@ -204,18 +205,25 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         let admitted = middleware::from_fn_with_state((Arc::clone(desk), need), visitor::admit);
         router = router.route(path, room.layer(admitted));
     }
-    router
-        // For everybody: the way in, and what pages are made of.
+    // For everybody: the way in, and where there is none. Whoever has come in finds their way on from here, too.
+    let doors = Router::new()
         .route("/sign-in", get(entrance::door).post(entrance::sign_in))
         .route("/sign-in/code", post(entrance::second_factor))
         .route("/sign-in/identity", get(identity::leave))
         .route(crate::oidc::BACK, get(identity::come_back))
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
         .route("/join/{link}/identity", get(identity::join))
-        .route("/look", post(frame::look))
         .route("/{*nowhere}", any(frame::nowhere))
+        .layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::greet));
+    router
+        .merge(doors)
+        // What pages are made of.
+        .route("/look", post(frame::look))
         .route("/assets/{name}", get(assets::give))
-        .layer(middleware::from_fn(visitor::same_origin))
+        .route("/favicon.ico", get(assets::icon))
+        // Where reports were.
+        .route("/report/{*report}", get(reports::moved))
+        .layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::same_origin))
         .layer(DefaultBodyLimit::max(BODY))
         .with_state(Arc::clone(desk))
 }

@@ -115,6 +115,38 @@ fn what_is_kept_of_some_mail_is_said_and_refused_where_nobody_agreed() {
 }
 
 #[test]
+fn days_that_nobody_can_keep_to_are_warned_of() {
+    let folder = Folder::new();
+    let rule = "[[store.privacy]]\nrecipients = [\"a.example\"]\nomit = [\"recipients\"]\n";
+    folder.write("plain.toml", rule);
+    folder.write("vain.toml", format!("{rule}days = 30\n"));
+    for (lang, says) in [("en", "cannot be found again"), ("ja", "後から探せない")] {
+        let said = folder.call(&format!("config check --config @vain.toml --lang {lang}"));
+        assert!(said.exit == 0 && said.stderr.contains(says), "{lang}: {} {}", said.exit, said.stderr);
+        let said = folder.call(&format!("config check --config @plain.toml --lang {lang}"));
+        assert!(said.exit == 0 && !said.stderr.contains(says), "{lang}: {}", said.stderr);
+    }
+}
+
+#[test]
+fn what_turns_or_hides_text_is_shown_and_means_the_same_when_it_is_read_again() {
+    let folder = Folder::new();
+    let odd = "evil\u{202e}txt \u{200b}\u{7f}\u{e0041}関所 \\\" end";
+    let written = r#"consent = "evil\u202etxt \u200b\u007f\U000e0041関所 \\\" end""#;
+    folder.write("x.toml", format!("[[store.privacy]]\nrecipients = [\"a.example\"]\n{written}\n"));
+    let said = folder.call("config show --config @x.toml");
+    assert_eq!(said.exit, 0, "{}", said.stderr);
+    assert!(said.stdout.contains(written), "{}", said.stdout);
+    folder.write("again.toml", &said.stdout);
+    for file in ["x.toml", "again.toml"] {
+        let said = folder.call(&format!("config show --config @{file} --json"));
+        assert!(!said.stdout.contains(['\u{202e}', '\u{200b}', '\u{7f}', '\u{e0041}']), "{}", said.stdout);
+        assert!(said.stdout.contains(r"\udb40\udc41"), "{}", said.stdout);
+        assert_eq!(said.json()["config"]["store"]["privacy"][0]["consent"]["value"], serde_json::json!(odd));
+    }
+}
+
+#[test]
 fn lists_of_tables_are_shown_so_that_they_can_be_read_again() {
     let folder = Folder::new();
     folder.write(

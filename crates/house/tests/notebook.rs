@@ -259,8 +259,9 @@ impl Lake for Notebook {
         from_at: i64,
         until_at: i64,
         domains: Option<&[String]>,
+        within: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<AuthorDomain>, LakeError> {
-        Ok(plain::author_domains(&self.events(), from_at, until_at, domains, limit))
+        Ok(plain::author_domains(&self.events(), from_at, until_at, domains, within, limit))
     }
 }

@@ -157,16 +157,18 @@ impl Lake {
         self.rows_of(include_str!("questions/volumes.sql"), values).await
     }
 
-    /// Returns who sends, by author domain, the busiest first; with `domains`, only these and what is below them.
+    /// Returns who sends, by author domain, the busiest first; with `domains`, only these and what is below them; with `within`, only
+    /// mails of which every recipient domain is one of these or below.
     pub async fn author_domains(
         &self,
         from_at: i64,
         until_at: i64,
         domains: Option<&[String]>,
+        within: Option<&[String]>,
         at_most: u32,
     ) -> Result<Vec<AuthorDomain>, AskError> {
         let mut values = between(from_at, until_at).to_vec();
-        values.extend([ScalarValue::Int64(Some(at_most.into())), texts(domains)]);
+        values.extend([ScalarValue::Int64(Some(at_most.into())), texts(domains), texts(within)]);
         self.rows_of(include_str!("questions/author_domains.sql"), values).await
     }
 

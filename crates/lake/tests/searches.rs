@@ -190,18 +190,24 @@ fn volumes_are_counted_by_span_and_result() {
 fn author_domains_are_the_busiest_first() {
     let events = events();
     at_every_stage(&events, |lake| {
-        let asked = |from_at, until_at, domains: Option<&[String]>, limit| {
-            let answered =
-                runtime().block_on(lake.author_domains(from_at, until_at, domains, limit)).expect("answered");
-            assert_eq!(answered, plain::author_domains(&events, from_at, until_at, domains, limit));
-            answered.len()
+        let seen = |from_at, until_at, domains: Option<&[String]>, within: Option<&[String]>, limit| {
+            let answered = runtime().block_on(lake.author_domains(from_at, until_at, domains, within, limit));
+            let answered = answered.expect("answered");
+            assert_eq!(answered, plain::author_domains(&events, from_at, until_at, domains, within, limit));
+            (answered.len(), answered.iter().map(|domain| domain.mails).sum::<u64>())
         };
+        let asked =
+            |from_at, until_at, domains: Option<&[String]>, limit| seen(from_at, until_at, domains, None, limit).0;
         assert_eq!(asked(0, i64::MAX, None, 100), 5);
         assert_eq!(asked(0, i64::MAX, None, 2), 2);
         assert_eq!(asked(NOON - HOUR, NOON, None, 100), 5);
         assert_eq!(asked(0, i64::MAX, Some(&scope(&["example.org"])), 100), 2);
         assert_eq!(asked(0, i64::MAX, Some(&scope(&HOSTILE)), 100), 0);
         assert_eq!(asked(0, i64::MAX, Some(&[]), 100), 0);
+        // Of the recipients: half of the mails are to this domain alone.
+        let to = |within: &[&str]| seen(0, i64::MAX, None, Some(&scope(within)), 100).1;
+        assert!((1..=75).contains(&to(&["a.example"])) && to(&["b.example"]) == 0 && to(&HOSTILE) == 0);
+        assert_eq!(seen(0, i64::MAX, Some(&scope(&["example.org"])), Some(&[]), 100), (0, 0));
     });
 }
 

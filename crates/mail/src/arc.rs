@@ -347,6 +347,19 @@ impl Set {
     }
 }
 
+/// The stable phrases that say why a chain fails, beside those of a signature ([`crate::dkim`]).
+pub(crate) const REASONS: [&str; 9] = [
+    "instance malformed",
+    "too many instances",
+    "set incomplete",
+    "instance duplicated",
+    "message signature malformed",
+    "seal malformed",
+    "sealed as failed",
+    "chain value wrong",
+    "not judged to the end",
+];
+
 /// There is no chain.
 static NONE: Rule = Rule { id: "arc.none", section: "RFC 8617 §5.2" };
 /// A set of the chain.

@@ -31,18 +31,17 @@ pub fn sources(lang: Lang) -> &'static [&'static str] {
 
 /// Every rule that a step of this crate can name.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
-    let all: [&[&Rule]; _] = [
-        author::RULES,
-        author::fault::RULES,
-        author::flag::RULES,
-        spf::RULES,
-        dkim::RULES,
-        dkim::fault::RULES,
-        arc::RULES,
-        dmarc::RULES,
-        hearing::RULES,
-    ];
-    all.into_iter().flatten().copied()
+    let all: [&[&Rule]; _] =
+        [author::RULES, author::flag::RULES, spf::RULES, dkim::RULES, arc::RULES, dmarc::RULES, hearing::RULES];
+    let authors = author::fault::FAULTS.iter().map(|fault| &fault.rule);
+    let signatures = dkim::fault::FAULTS.iter().map(|fault| &fault.rule);
+    all.into_iter().flatten().copied().chain(authors).chain(signatures)
+}
+
+/// Every stable phrase that says why there is not exactly one author, or why a signature or a chain does not pass.
+pub fn reasons() -> impl Iterator<Item = &'static str> {
+    let authors = author::fault::FAULTS.iter().map(|fault| fault.reason);
+    authors.chain(dkim::fault::FAULTS.iter().map(|fault| fault.reason)).chain(arc::REASONS)
 }
 
 #[cfg(test)]

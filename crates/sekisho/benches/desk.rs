@@ -245,7 +245,7 @@ impl House {
             let at = page.find(&format!("href=\"{start}")).unwrap_or_else(|| panic!("no {start}")) + 6;
             page[at..].split('"').next().unwrap_or_default().to_owned()
         };
-        let (message, report) = (first(&messages, "/messages/"), first(&reports, "/report/"));
+        let (message, report) = (first(&messages, "/messages/"), first(&reports, "/reports/"));
         let simulator = "/simulator?domain=d000010.example&records=v%3DDMARC1%3B%20p%3Dreject";
         let pages = [
             ("Today", "/"),

@@ -147,8 +147,9 @@ impl sekisho_house::Lake for Clustered {
         from_at: i64,
         until_at: i64,
         domains: Option<&[String]>,
+        within: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<AuthorDomain>, LakeError> {
-        self.here.author_domains(from_at, until_at, domains, limit)
+        self.here.author_domains(from_at, until_at, domains, within, limit)
     }
 }

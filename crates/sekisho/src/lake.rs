@@ -216,8 +216,9 @@ impl sekisho_house::Lake for Embedded {
         from_at: i64,
         until_at: i64,
         domains: Option<&[String]>,
+        within: Option<&[String]>,
         limit: u32,
     ) -> Result<Vec<AuthorDomain>, LakeError> {
-        self.wait(self.lake.author_domains(from_at, until_at, domains, limit)).map_err(|why| told(&why))
+        self.wait(self.lake.author_domains(from_at, until_at, domains, within, limit)).map_err(|why| told(&why))
     }
 }

@@ -45,16 +45,17 @@ pub fn facts(events: &[Event], hashes: &[FactHash]) -> Vec<FactEvent> {
     found.into_values().cloned().collect()
 }
 
-/// Returns who sends, by author domain, the busiest first.
+/// Returns who sends, by author domain, the busiest first: of all mails, of those in the name of some domains, or of those to some.
 pub fn author_domains(
     events: &[Event],
     from_at: i64,
     until_at: i64,
     domains: Option<&[String]>,
+    within: Option<&[String]>,
     limit: u32,
 ) -> Vec<AuthorDomain> {
     let mut found: BTreeMap<&str, Vec<&MailEvent>> = BTreeMap::new();
-    for mail in judged(events).filter(|mail| (from_at..until_at).contains(&mail.at)) {
+    for mail in judged(events).filter(|mail| (from_at..until_at).contains(&mail.at) && is_seen(mail, within)) {
         let Some(author) = mail.author_domain.as_deref() else { continue };
         if domains.is_none_or(|domains| domains.iter().any(|domain| is_within(author, domain))) {
             found.entry(author).or_default().push(mail);

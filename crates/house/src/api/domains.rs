@@ -103,8 +103,9 @@ pub(super) async fn list(
     let until_at = Timestamp::now().as_microsecond();
     let from_at = until_at - i64::from(days) * DAY;
     let within = caller.viewer.scope.names();
-    let asked = desk
-        .ask(Arc::clone(&desk.lake), move |lake| lake.author_domains(from_at, until_at, within.as_deref(), DOMAINS));
+    let asked = desk.ask(Arc::clone(&desk.lake), move |lake| {
+        lake.author_domains(from_at, until_at, within.as_deref(), None, DOMAINS)
+    });
     let domains = asked.await.map_err(|why| no_answer(&why))?;
     Ok(told(&DomainsTold { days, domains: domains.into_iter().map(AuthorDomainTold::from).collect() }))
 }

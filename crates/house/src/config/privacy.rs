@@ -144,6 +144,17 @@ impl Privacy {
         Some(Privacy { recipients, events: raw.events.unwrap_or(true), omit, local_parts, consent, days })
     }
 
+    /// Returns for how many days it keeps mails, where that is otherwise than everywhere. Mails whose recipients are left out are
+    /// not found again, so of them nothing is forgotten early.
+    pub(crate) fn forgets_after(&self) -> Option<u32> {
+        self.days.filter(|_| !self.omit.contains(&Field::Recipients))
+    }
+
+    /// Tells whether it names days that nobody can keep to.
+    pub(super) fn forgets_in_vain(&self) -> bool {
+        self.events && self.days.is_some() && self.forgets_after().is_none()
+    }
+
     /// Tells whether it speaks of a recipient's domain.
     fn fits(&self, recipient: &DomainName) -> bool {
         self.recipients.iter().any(|domain| recipient.is_at_or_below(domain))
@@ -244,6 +255,21 @@ mod tests {
         ];
         assert!(!kept(&rules, &["a.example"]).events && !kept(&rules, &["c.a.example"]).events);
         assert!(kept(&rules, &["x.b.a.example"]).events);
+    }
+
+    #[test]
+    fn days_are_in_vain_where_the_recipients_are_not_known_any_more() {
+        let of = |omit: &[Field], days| {
+            let rule = rule(&["a.example"], |rule| (rule.omit, rule.days) = (omit.to_vec(), days));
+            (rule.forgets_in_vain(), rule.forgets_after())
+        };
+        assert_eq!(of(&[Field::Recipients], Some(30)), (true, None));
+        assert_eq!(of(&[Field::Recipients], None), (false, None));
+        assert_eq!(of(&[Field::Helo], Some(30)), (false, Some(30)));
+        let silent = rule(&["a.example"], |rule| {
+            (rule.events, rule.omit, rule.days) = (false, vec![Field::Recipients], Some(30));
+        });
+        assert!(!silent.forgets_in_vain(), "of what was never kept nothing has to be forgotten");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::fmt::Write;
 use std::path::Path;
 
+use sekisho_core::visible::is_harmless;
 use serde_json::{Map, Value, json};
 
 use super::conduct::Change;
@@ -252,7 +253,7 @@ pub(crate) struct InForce {
 pub(crate) fn written(config: &Config, talk: &Talk) -> Vec<(String, String, String)> {
     let options = options(config);
     let options = options.iter().filter(|option| config.lines.contains_key(&option.path()));
-    options.map(|option| (option.path(), option.value.to_string(), origin(config, option, talk))).collect()
+    options.map(|option| (option.path(), plain(&option.value), origin(config, option, talk))).collect()
 }
 
 /// Lists what is in force, by section.
@@ -263,7 +264,7 @@ pub(crate) fn in_force(config: &Config, talk: &Talk) -> Vec<InForce> {
         if place.replace((option.section, option.table)) != Some((option.section, option.table)) {
             sections.push(InForce { heading: option.heading(), options: Vec::new() });
         }
-        let value = if option.value.is_null() { String::new() } else { option.value.to_string() };
+        let value = if option.value.is_null() { String::new() } else { plain(&option.value) };
         let origin = origin(config, &option, talk);
         sections.iter_mut().next_back().into_iter().for_each(|section| {
             section.options.push((option.name, value.clone(), origin.clone()));
@@ -311,7 +312,7 @@ pub(super) fn toml(config: &Config, talk: &Talk) -> String {
     // JSON's strings, numbers and lists are TOML's too.
     let line = |option: &Shown| match &option.value {
         Value::Null => format!("# {} =", option.name),
-        value => format!("{} = {value}", option.name),
+        value => format!("{} = {}", option.name, plain(value)),
     };
     let columns = options.iter().map(|option| width(&line(option))).max().unwrap_or_default().min(60);
     for option in &options {
@@ -322,6 +323,20 @@ pub(super) fn toml(config: &Config, talk: &Talk) -> String {
         let _ = writeln!(text, "{}  # {}", pad(&line(option), columns), origin(config, option, talk));
     }
     text
+}
+
+/// Writes a value as TOML that means the same to a machine and to the eye: what is invisible in it is escaped.
+fn plain(value: &Value) -> String {
+    let escaped = |odd: char| match u32::from(odd) {
+        odd @ ..=0xffff => format!("\\u{odd:04x}"),
+        odd => format!("\\U{odd:08x}"),
+    };
+    escape(&value.to_string(), escaped)
+}
+
+/// Escapes what is invisible in a text, or turns its direction.
+fn escape(text: &str, escaped: impl Fn(char) -> String) -> String {
+    text.chars().map(|letter| if is_harmless(letter) { letter.to_string() } else { escaped(letter) }).collect()
 }
 
 /// Says where a value comes from.
@@ -355,7 +370,10 @@ pub(super) fn json(config: &Config) -> String {
     for section in raw::LISTS {
         sections.entry(*section).or_insert(json!([]));
     }
-    format!("{}\n", json!({ "path": config.path.as_deref().map(Path::to_string_lossy), "config": sections }))
+    let said = json!({ "path": config.path.as_deref().map(Path::to_string_lossy), "config": sections });
+    // RFC 8259 §7: what is beyond the first plane is a pair.
+    let pair = |odd: char| odd.encode_utf16(&mut [0; 2]).iter().map(|unit| format!("\\u{unit:04x}")).collect();
+    escape(&said.to_string(), pair) + "\n"
 }
 
 /// Puts an option into a table of a list.

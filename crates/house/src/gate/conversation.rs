@@ -105,6 +105,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Conversation<S> {
         &mut self.session
     }
 
+    /// Tells whether an MTA agreed with us on how to talk.
+    pub(super) fn is_agreed(&self) -> bool {
+        self.session.terms().is_some()
+    }
+
     /// Tells whether a mail was begun and is not complete.
     pub(super) fn is_in_mail(&self) -> bool {
         self.session.is_in_mail()

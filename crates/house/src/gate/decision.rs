@@ -47,6 +47,11 @@ impl Act {
     }
 }
 
+/// What reports say where the house only watches.
+const WATCHING: &str = "monitoring only";
+/// What they say where a published `reject` stands alone (RFC 9989 §5.4).
+const ALONE: &str = "no second ground to reject";
+
 /// Why less was done than the author's domain asks for (RFC 9990, PolicyOverrideType).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Override {
@@ -59,6 +64,15 @@ pub(super) enum Override {
 }
 
 impl Override {
+    /// Every way to do less.
+    #[cfg(test)]
+    pub(super) const ALL: [Override; 4] = [
+        Override::LocalPolicy(WATCHING),
+        Override::LocalPolicy(ALONE),
+        Override::MailingList,
+        Override::TrustedForwarder,
+    ];
+
     /// Returns the word of the reports.
     pub(super) fn as_str(self) -> &'static str {
         match self {
@@ -190,7 +204,7 @@ fn conduct_for(
 fn decide_by(conduct: Conduct, verdict: &Verdict, header: &Header<'_>) -> Decision {
     let asked = verdict.dmarc.disposition;
     if conduct.mode == Mode::Monitor {
-        let departs = (asked != Disposition::None).then_some(Override::LocalPolicy("monitoring only"));
+        let departs = (asked != Disposition::None).then_some(Override::LocalPolicy(WATCHING));
         return Decision { act: Act::Pass, departs };
     }
     let quarantine = quarantine(conduct);
@@ -207,9 +221,7 @@ fn decide_by(conduct: Conduct, verdict: &Verdict, header: &Header<'_>) -> Decisi
             OnReject::Refuse => act(Act::Refuse),
             OnReject::RefuseUnlessList if !has_list_traits(header) => act(Act::Refuse),
             OnReject::RefuseUnlessList => Decision { act: quarantine, departs: Some(Override::MailingList) },
-            OnReject::Quarantine => {
-                Decision { act: quarantine, departs: Some(Override::LocalPolicy("no second ground to reject")) }
-            }
+            OnReject::Quarantine => Decision { act: quarantine, departs: Some(Override::LocalPolicy(ALONE)) },
         },
         _ => act(quarantine),
     }

@@ -73,6 +73,10 @@ pub(super) enum Unjudged {
 }
 
 impl Unjudged {
+    /// Every reason.
+    #[cfg(test)]
+    pub(super) const ALL: [Unjudged; 3] = [Unjudged::Suspect, Unjudged::Failed, Unjudged::TooLarge];
+
     /// Returns the stable phrase for fields and logs.
     pub(super) fn as_str(self) -> &'static str {
         match self {

@@ -125,6 +125,7 @@ where
 {
     let limits = Limits { header_octets: gate.policy.max_header_bytes, recipient_octets: RECIPIENT_OCTETS };
     let mut conversation = Conversation::new(stream, Session::new(WISHES, limits), seat);
+    let mut is_counted = false;
     loop {
         let happening = tokio::select! {
             biased;
@@ -137,6 +138,10 @@ where
             // Between two mails nobody waits for us.
             None => return Ok(()),
         };
+        if !is_counted && conversation.is_agreed() {
+            is_counted = true;
+            gate.metrics.sessions_agreed.inc();
+        }
         let over = match happening {
             Happening::HeaderEnded => {
                 conversation.seat().set_hearing(true);

@@ -21,6 +21,7 @@ use jiff::civil::{Date, date};
 
 pub(crate) use self::daily::keep_sending;
 pub(crate) use self::failures::{FailedMail, Failures, NOTED, Waiting, is_public_suffix, keep_noting};
+pub(crate) use self::hindrance::say as say_unsent;
 pub(crate) use self::jobs::{BOUNCED, RESULTS};
 pub(crate) use self::reporter::Reporter;
 

@@ -47,6 +47,35 @@ fn wait<T>(work: impl Future<Output = T>) -> T {
     tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap().block_on(work)
 }
 
+/// What is written into the log, line by line.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+impl<S: tracing::Subscriber> tracing_subscriber::Layer<S> for Log {
+    fn on_event(&self, event: &tracing::Event<'_>, _: tracing_subscriber::layer::Context<'_, S>) {
+        let mut line = String::new();
+        event.record(&mut |field: &tracing::field::Field, value: &dyn std::fmt::Debug| {
+            line += &format!("{field}={value:?} ");
+        });
+        self.0.lock().unwrap().push(line);
+    }
+}
+
+#[test]
+fn what_is_made_up_is_not_in_the_log() {
+    use tracing_subscriber::layer::SubscriberExt;
+
+    let (log, (_folder, data, _)) = (Log::default(), data());
+    tracing::subscriber::with_default(tracing_subscriber::registry().with(log.clone()), || {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+        runtime.block_on(Sample::make(&data, OPEN, Timestamp::now())).unwrap();
+        info!("heard");
+    });
+    let lines: Vec<String> = std::mem::take(&mut log.0.lock().unwrap());
+    let ours: Vec<&str> = lines.iter().map(String::as_str).collect();
+    assert_eq!(ours, ["message=made the sample day ", "message=heard "]);
+}
+
 /// Returns the mails among Events.
 fn mails(events: &[Event]) -> Vec<&MailEvent> {
     events.iter().filter_map(|event| if let Event::Mail(mail) = event { Some(&**mail) } else { None }).collect()
@@ -129,7 +158,7 @@ fn the_port_answers_about_it() {
     let volumes = lake.volumes(from_at, until_at, DAY / 24, None).unwrap();
     let counted: u64 = volumes.iter().map(|volume| volume.mails).sum();
     assert_eq!(counted, mails(&lake.kept.lock().unwrap()).len() as u64);
-    let domains = lake.author_domains(from_at, until_at, None, 100).unwrap();
+    let domains = lake.author_domains(from_at, until_at, None, None, 100).unwrap();
     assert!(domains.iter().any(|domain| domain.domain == "club.example" && domain.policy.is_none()), "{domains:?}");
     // Too many lookups are a permerror for every host; a signature saves what has one.
     let saved = MailSearch {

@@ -38,6 +38,11 @@ pub(super) fn place(name: &str) -> &'static str {
     at.and_then(|at| PLACES.get(at)).map_or("", String::as_str)
 }
 
+/// Gives the icon to those who ask for one without having read a page.
+pub(super) async fn icon() -> Response {
+    give(Path("sekisho.svg".to_owned())).await
+}
+
 /// Gives a file.
 pub(super) async fn give(Path(name): Path<String>) -> Response {
     match ASSETS.iter().find(|asset| asset.name == name) {

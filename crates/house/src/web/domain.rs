@@ -7,18 +7,18 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use jiff::Timestamp;
 use sekisho_core::name::DomainName;
 use sekisho_core::search::AuthorDomain;
 use sekisho_core::sums::Reported;
-use serde::Deserialize;
 use serde_json::json;
 
 use self::published::{Published, published};
 use super::Desk;
+use super::asked::{DAYS, Faults};
 use super::chart::{self, Bar};
 use super::frame::{Frame, Refusal, Shown};
 use super::shown;
@@ -28,31 +28,17 @@ use crate::names::places::Places;
 use crate::names::{Named, Namer};
 use crate::reports::show::{Source, sources};
 use crate::reports::told::{Seen, Told, told, with_parents};
+use crate::sign::read_name;
 use crate::simulate::forecast::Over;
 
-/// The days that may be chosen.
-const DAYS: [u32; 4] = [1, 7, 30, 90];
 /// How many domains are listed.
 pub(crate) const DOMAINS: u32 = 200;
 /// How many sources are listed; exports have all.
 pub(crate) const SOURCES: usize = 100;
 /// A day, in microseconds.
 const DAY: i64 = 86_400_000_000;
-
-/// What is asked of these pages.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Wanted {
-    /// Of how many days.
-    days: Option<u32>,
-}
-
-impl Wanted {
-    /// Returns how many days are looked at.
-    fn days(&self) -> u32 {
-        self.days.filter(|days| DAYS.contains(days)).unwrap_or(30)
-    }
-}
+/// Of how many days all domains are listed where nobody says, and one is shown.
+const USUAL: [u32; 2] = [1, 30];
 
 /// *Domains*.
 #[derive(Template)]
@@ -62,20 +48,24 @@ struct DomainsPage<'a> {
     frame: &'a Frame,
     /// Of how many days.
     days: u32,
+    /// What was asked and cannot be read.
+    faults: &'a Faults,
     /// The domains, the busiest first.
     domains: Vec<AuthorDomain>,
 }
 
 /// Lists the author domains of the last days.
-pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
-    let (frame, days) = (&visitor.frame, wanted.days.filter(|days| DAYS.contains(days)).unwrap_or(1));
+pub(super) async fn list(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    let mut asked = visitor.asked(&["days"]);
+    let (frame, days) = (&visitor.frame, asked.days(USUAL[0]));
     let until_at = Timestamp::now().as_microsecond();
     let from_at = until_at - i64::from(days) * DAY;
-    let within = visitor.within();
-    let asked = desk
-        .ask(desk.lake_of(&visitor), move |lake| lake.author_domains(from_at, until_at, within.as_deref(), DOMAINS));
-    let domains = asked.await.map_err(|why| frame.no_answer(&why))?;
-    Ok(frame.show(&DomainsPage { frame, days, domains }))
+    let (within, faults) = (visitor.within(), &asked.faults);
+    let found = desk.ask(desk.lake_of(&visitor), move |lake| {
+        lake.author_domains(from_at, until_at, within.as_deref(), None, DOMAINS)
+    });
+    let domains = found.await.map_err(|why| frame.no_answer(&why))?;
+    Ok(frame.show_as(faults.status(), &DomainsPage { frame, days, faults, domains }))
 }
 
 /// *Domain*.
@@ -88,6 +78,8 @@ struct DomainPage<'a> {
     domain: String,
     /// Of how many days.
     days: u32,
+    /// What was asked and cannot be read.
+    faults: &'a Faults,
     /// How many mails, and how many of them are aligned, by SPF, by DKIM.
     sums: Sums,
     /// How many of them this house saw itself.
@@ -121,13 +113,9 @@ struct Line {
 }
 
 /// Shows one.
-pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
-    visitor: Visitor,
-    Path(domain): Path<String>,
-    Query(wanted): Query<Wanted>,
-) -> Shown {
-    let (frame, days) = (&visitor.frame, wanted.days());
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Path(domain): Path<String>) -> Shown {
+    let mut asked = visitor.asked(&["days"]);
+    let (frame, days) = (&visitor.frame, asked.days(USUAL[1]));
     let Known { domain, told, sources } = desk.known(&visitor, &domain, days).await?;
     let policy = desk.config_of(&visitor).policy();
     let published = published(&desk.source_of(&visitor), &domain, &policy, frame).await;
@@ -140,6 +128,7 @@ pub(super) async fn show(
         frame,
         domain,
         days,
+        faults: &asked.faults,
         sums,
         seen: told.seen,
         reporters,
@@ -149,18 +138,21 @@ pub(super) async fn show(
         all,
         published,
     };
-    Ok(frame.show(&page))
+    Ok(frame.show_as(page.faults.status(), &page))
 }
 
 /// Exports the sources of a domain: `sources.csv` or `sources.json`.
 pub(super) async fn export(
     State(desk): State<Arc<Desk>>,
-    visitor: Visitor,
+    mut visitor: Visitor,
     Path((domain, file)): Path<(String, String)>,
-    Query(wanted): Query<Wanted>,
 ) -> Shown {
-    let frame = &visitor.frame;
-    let Known { domain, sources, .. } = desk.known(&visitor, &domain, wanted.days()).await?;
+    let mut asked = visitor.asked(&["days"]);
+    let (frame, days) = (&visitor.frame, asked.days(USUAL[1]));
+    if let Some(why) = asked.faults.of("days") {
+        return Err(frame.refuse(asked.faults.status(), "desk-unreadable", why));
+    }
+    let Known { domain, sources, .. } = desk.known(&visitor, &domain, days).await?;
     let (kind, text) = match file.as_str() {
         "sources.json" => ("application/json", as_json(&sources)),
         "sources.csv" => ("text/csv; charset=utf-8", as_csv(&sources)),
@@ -192,9 +184,8 @@ impl Desk {
     /// Finds what is known of a domain.
     async fn known(&self, visitor: &Visitor, domain: &str, days: u32) -> Result<Known, Refusal> {
         let frame = &visitor.frame;
-        let domain = DomainName::parse_unicode(domain).map_err(|why| {
-            let said = crate::fault::Fault::from(why).say(&frame.talk);
-            frame.refuse(StatusCode::BAD_REQUEST, "desk-no-such-domain", &said)
+        let domain = read_name("desk-not-a-domain", domain).map_err(|why| {
+            frame.refuse(StatusCode::BAD_REQUEST, "desk-no-such-domain", &shown::long(&why.say(&frame.talk)))
         })?;
         if !visitor.scope().covers(&domain) {
             return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says")));

@@ -13,6 +13,7 @@ use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::multipart::{Multipart, MultipartError};
 use axum::http::StatusCode;
+use axum::response::Response;
 use jiff::Timestamp;
 use sekisho_core::facts::Facts;
 use sekisho_core::step::Check;
@@ -23,8 +24,9 @@ use sekisho_mail::verdict::Verdict;
 
 use self::report::Read;
 use super::Desk;
+use super::asked::Faults;
 use super::drawing::{self, Drawn, DrawnFact};
-use super::frame::{Frame, Refusal, Shown};
+use super::frame::{Frame, Shown};
 use super::shown;
 use super::visitor::Visitor;
 use crate::check::judge::{Heard, Judge, Layers};
@@ -35,6 +37,8 @@ use crate::reports::glance;
 
 /// The longest request, in octets: a mail or a report of 25 MB and the form around it.
 pub(crate) const LONGEST: usize = 26 << 20;
+/// The longest text that the form keeps, in octets: a page is no store.
+const KEPT: usize = 1 << 20;
 
 /// What is dropped, and what is known of how it came.
 #[derive(Default)]
@@ -61,8 +65,10 @@ struct DropPage<'a> {
     frame: &'a Frame,
     /// What was dropped.
     dropped: &'a Dropped,
-    /// The mail as text, harmless to show.
-    pasted: String,
+    /// The mail as text; nothing where it is none, or too long.
+    pasted: &'a str,
+    /// What of the form could not be taken.
+    faults: Faults,
     /// What its reports say.
     read: Option<Read>,
     /// What was found of the mail.
@@ -88,36 +94,66 @@ struct Found {
 }
 
 /// Shows the form.
-pub(super) async fn show(visitor: Visitor) -> Shown {
-    let frame = &visitor.frame;
-    Ok(frame.show(&DropPage { frame, dropped: &Dropped::default(), pasted: String::new(), read: None, found: None }))
+pub(super) async fn show(mut visitor: Visitor) -> Shown {
+    visitor.asked(&[]);
+    Ok(answer(&visitor.frame, &Dropped::default(), None, Ok(None)))
 }
 
 /// Judges or reads what was dropped.
 pub(super) async fn judge(State(desk): State<Arc<Desk>>, visitor: Visitor, form: Multipart) -> Shown {
     let frame = &visitor.frame;
     let dropped = Dropped::read(form).await.map_err(|why| {
-        let status = why.status();
-        frame.refuse(status, "desk-not-taken", &shown::text(&why.body_text()))
+        let is_large = why.status() == StatusCode::PAYLOAD_TOO_LARGE;
+        let because = frame.say(if is_large { "desk-drop-large" } else { "desk-unreadable-says" });
+        frame.refuse(why.status(), "desk-not-taken", &because)
     })?;
     let csrf = visitor.came.as_ref().map(|came| &came.session.csrf);
     if !csrf.is_some_and(|csrf| is_form_proof(csrf, &dropped.proof)) {
         return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-stale-form", &frame.say("desk-stale-form-says")));
     }
     if dropped.octets.is_empty() {
-        return Err(frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &frame.say("desk-drop-empty")));
+        return Ok(answer(
+            frame,
+            &dropped,
+            None,
+            Err(Untaken(StatusCode::BAD_REQUEST, "mail", Fault::new("desk-drop-empty", []))),
+        ));
     }
     let octets = dropped.octets.clone();
     // What unpacks, and what has many rows, keeps a thread busy that no mail waits for.
     let glance = desk.aside(move || glance::look(&octets)).await.map_err(|why| frame.no_answer(&why))?;
     let is_mail = glance.as_ref().is_none_or(|glance| glance.is_mail);
-    let found = if is_mail { Some(dropped.judged(&desk, &visitor).await?) } else { None };
+    let found = if is_mail { dropped.judged(&desk, &visitor).await.map(Some) } else { Ok(None) };
     let read = glance.map(|glance| Read::of(frame, &glance));
-    let pasted = if is_mail { String::from_utf8(dropped.octets.to_vec()).unwrap_or_default() } else { String::new() };
-    Ok(frame.show(&DropPage { frame, dropped: &dropped, pasted, read, found }))
+    Ok(answer(frame, &dropped, read, found))
+}
+
+/// What could not be taken: the status of the page, the field where it is said, and why.
+struct Untaken(StatusCode, &'static str, Fault);
+
+/// Shows what came of it, and the form as it was sent.
+fn answer(frame: &Frame, dropped: &Dropped, read: Option<Read>, found: Result<Option<Found>, Untaken>) -> Response {
+    let (mut faults, mut status) = (Faults::default(), StatusCode::OK);
+    let found = found.unwrap_or_else(|Untaken(refused, field, why)| {
+        status = refused;
+        faults.note(field, &why.say(&frame.talk));
+        None
+    });
+    // A report that was read is not asked for again.
+    let is_over = read.is_some() && found.is_none() && faults.are_none();
+    let pasted = if is_over { "" } else { dropped.text().unwrap_or_default() };
+    if !is_over && dropped.octets.len() > KEPT {
+        faults.note("mail", &frame.tell("desk-drop-long", &[("most", shown::octets(KEPT as u64).into())]));
+    }
+    frame.show_as(status, &DropPage { frame, dropped, pasted, faults, read, found })
 }
 
 impl Dropped {
+    /// Returns what was dropped as the form keeps it; nothing where it is no text, or too long.
+    fn text(&self) -> Option<&str> {
+        str::from_utf8(&self.octets).ok().filter(|text| text.len() <= KEPT)
+    }
+
     /// Reads the form. A file goes before what is pasted.
     async fn read(mut form: Multipart) -> Result<Dropped, MultipartError> {
         let (mut dropped, mut pasted) = (Dropped::default(), Bytes::new());
@@ -143,19 +179,17 @@ impl Dropped {
     }
 
     /// Judges the mail, and once more with other records where some are proposed.
-    async fn judged(&self, desk: &Desk, visitor: &Visitor) -> Result<Found, Refusal> {
+    async fn judged(&self, desk: &Desk, visitor: &Visitor) -> Result<Found, Untaken> {
         let frame = &visitor.frame;
-        let refuse =
-            |why: &Fault| -> Refusal { frame.refuse(StatusCode::BAD_REQUEST, "desk-not-taken", &why.say(&frame.talk)) };
-        let envelope = self.envelope().map_err(|why| refuse(&why))?;
+        let refuse = |field: &'static str| move |why: Fault| Untaken(StatusCode::BAD_REQUEST, field, why);
+        let envelope = self.envelope().map_err(refuse("client"))?;
         let proposals: Vec<String> =
             self.what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        let proposed = what_if::parse(&proposals).map_err(|why| refuse(&why))?;
+        let proposed = what_if::parse(&proposals).map_err(refuse("what_if"))?;
         let judge = Judge::over(desk.source_of(visitor), desk.front.gate().timeout());
         let message = Message::parse(&self.octets);
         if !message.is_plausible() {
-            let because = frame.say("desk-drop-no-mail");
-            return Err(frame.refuse(StatusCode::UNPROCESSABLE_ENTITY, "desk-not-taken", &because));
+            return Err(Untaken(StatusCode::UNPROCESSABLE_ENTITY, "mail", Fault::new("desk-drop-no-mail", [])));
         }
         let (policy, now) = (Arc::new(Policy::default()), Timestamp::now());
         let first = judge.prepare(&message, &envelope, &policy, now).hear(Layers::default()).await;

@@ -18,6 +18,7 @@ use super::assets;
 use super::visitor::{Visitor, cookie};
 use crate::lake::LakeError;
 use crate::people::access::{Need, Viewer};
+use crate::phrase;
 use crate::speech::Talk;
 
 /// How long a browser keeps how somebody likes the desk, in seconds: a year.
@@ -78,6 +79,8 @@ pub(super) struct Frame {
     pub(super) look: Option<&'static str>,
     /// The path of this page, with its query.
     pub(super) path: String,
+    /// What is said of parameters of its address that it does not know.
+    pub(super) unknown: Vec<String>,
     /// Who reads it.
     pub(super) login: Option<String>,
     /// The same, with what they may.
@@ -110,6 +113,11 @@ impl Frame {
         if said == message { word.to_owned() } else { said }
     }
 
+    /// Says a stable phrase of judges or gate.
+    pub(super) fn phrase(&self, phrase: &str) -> String {
+        phrase::say(phrase, &self.talk)
+    }
+
     /// Returns where a file of the desk is.
     #[expect(clippy::unused_self, reason = "templates call methods of what they have")]
     pub(super) fn asset(&self, name: &str) -> &'static str {
@@ -131,6 +139,11 @@ impl Frame {
         self.may(Need::Export)
     }
 
+    /// Tells whether the reader may see how the house is.
+    pub(super) fn may_look_at_house(&self) -> bool {
+        self.may(Need::LookAtHouse)
+    }
+
     /// Tells whether the reader may change what everybody sees.
     pub(super) fn may_change_settings(&self) -> bool {
         self.may(Need::ChangeSettings)
@@ -139,8 +152,6 @@ impl Frame {
     /// Returns the rooms that the reader may enter.
     pub(super) fn rooms(&self) -> Vec<Room> {
         let path = self.path.split('?').next().unwrap_or_default();
-        // A report is a page of the room of reports.
-        let path = path.strip_prefix("/report/").map_or(path, |_| "/reports");
         let is_here = |room: &str| path == room || (room != "/" && path.starts_with(&format!("{room}/")));
         let open = ROOMS.iter().filter(|(.., need)| self.may(*need));
         open.map(|(path, name, _)| Room { path, name: self.say(name), is_here: is_here(path) }).collect()

@@ -88,7 +88,8 @@ struct Waiting {
 }
 
 /// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    visitor.asked(&[]);
     let frame = &visitor.frame;
     let text = desk.front.metrics.text(&desk.front.gate().source);
     let counted = Counted::read(&text);
@@ -140,7 +141,7 @@ fn vital(
 
 /// Tells whether mails are taken.
 fn gate(frame: &Frame, counted: &Counted<'_>, is_ready: bool) -> Vital {
-    let (sessions, begun) = (counted.get("sekisho_sessions"), counted.get("sekisho_sessions_total"));
+    let (sessions, begun) = (counted.get("sekisho_sessions"), counted.get("sekisho_sessions_agreed_total"));
     let (word, state) = match (is_ready, begun > 0.0) {
         (false, _) => ("stopped", Condition::Ill),
         (true, false) => ("unused", Condition::Odd),

@@ -3,27 +3,19 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
+use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use sekisho_core::event::MailEvent;
 use sekisho_core::step::{Check, Step};
-use serde::Deserialize;
 
 use super::Desk;
+use super::asked::Faults;
 use super::drawing::{self, Drawn, DrawnFact};
 use super::frame::{Frame, Shown};
 use super::shown::{self, Moment};
 use super::visitor::Visitor;
 use crate::recall;
 use crate::simulate::again::Changed;
-
-/// What is asked of the page.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Wanted {
-    /// Records that are other ones: `TYPE NAME=DATA`, one a line.
-    what_if: String,
-}
 
 /// *Message*.
 #[derive(Template)]
@@ -48,7 +40,7 @@ struct MessagePage<'a> {
     /// What other records would change.
     changed: Option<Changed>,
     /// Why they could not be judged.
-    refused: Option<String>,
+    faults: &'a Faults,
 }
 
 /// A place on a mail's path.
@@ -62,33 +54,30 @@ struct Hop {
 }
 
 /// Shows one.
-pub(super) async fn show(
-    State(desk): State<Arc<Desk>>,
-    visitor: Visitor,
-    Path(id): Path<String>,
-    Query(wanted): Query<Wanted>,
-) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Path(id): Path<String>) -> Shown {
+    // Records that are other ones: `TYPE NAME=DATA`, one a line.
+    let mut asked = visitor.asked(&["what_if"]);
+    let what_if = asked.text("what_if");
     let frame = &visitor.frame;
     let within = visitor.within();
     let found = desk.ask(desk.lake_of(&visitor), move |lake| recall::find(lake, &id, within.as_deref())).await;
     let Some(recalled) = found.map_err(|why| frame.no_answer(&why))? else {
         return Err(frame.refuse(StatusCode::NOT_FOUND, "desk-no-such-mail", &frame.say("desk-no-such-mail-says")));
     };
-    let what_if = wanted.what_if.trim();
     let proposals: Vec<String> =
         what_if.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-    let (changed, refused) = if proposals.is_empty() {
-        (None, None)
+    let changed = if proposals.is_empty() || !asked.faults.are_none() {
+        None
     } else {
-        match recalled.what_if(&proposals, desk.source_of(&visitor)).await {
-            Ok(changed) => (Some(changed), None),
-            Err(why) => (None, Some(why.say(&frame.talk))),
-        }
+        let changed = recalled.what_if(&proposals, desk.source_of(&visitor)).await;
+        changed.map_err(|why| asked.faults.note("what_if", &why.say(&frame.talk))).ok()
     };
     let (is_worn, mail) = (recalled.is_worn(), &recalled.mail);
     let checks = recalled.steps.as_ref().map(|steps| checks(frame, mail, steps)).unwrap_or_default();
     let (at, hops, facts) = (shown::moment(mail.at), hops(frame, mail), drawing::facts(frame, &recalled.kept));
-    Ok(frame.show(&MessagePage { frame, mail, at, hops, checks, facts, is_worn, what_if, changed, refused }))
+    let (what_if, faults) = (what_if.as_str(), &asked.faults);
+    let page = MessagePage { frame, mail, at, hops, checks, facts, is_worn, what_if, changed, faults };
+    Ok(frame.show_as(faults.status(), &page))
 }
 
 /// Draws the checks.
@@ -104,7 +93,7 @@ fn hops(frame: &Frame, mail: &MailEvent) -> Vec<Hop> {
     let mut hops = vec![hop(
         "desk-hop-author",
         mail.author_domain.as_deref().map_or_else(|| "–".to_owned(), shown::name),
-        mail.author_reason.clone().unwrap_or_default(),
+        mail.author_reason.as_deref().map(|why| frame.phrase(why)).unwrap_or_default(),
     )];
     hops.extend(
         mail.arc_sealers.iter().map(|sealer| hop("desk-hop-sealer", shown::name(sealer), mail.arc_result.clone())),

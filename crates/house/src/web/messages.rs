@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::State;
 use jiff::Timestamp;
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
+use sekisho_core::name::DomainName;
 use sekisho_core::search::MailSearch;
-use serde::Deserialize;
 
 use super::Desk;
-use super::frame::{Frame, Refusal, Shown};
+use super::asked::{Asked, Faults};
+use super::frame::{Frame, Shown};
 use super::seen::Seen;
 use super::shown;
 use super::visitor::Visitor;
@@ -23,8 +23,7 @@ const PAGE: u32 = 50;
 const DAY: i64 = 86_400_000_000;
 
 /// What is looked for, as the form says it; what is empty does not matter.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(default)]
+#[derive(Clone, Debug, Default)]
 pub(crate) struct Wanted {
     /// The first moment: a day, or a day and a time, in UTC.
     from: String,
@@ -70,8 +69,10 @@ struct MessagesPage<'a> {
     frame: &'a Frame,
     /// What is looked for.
     wanted: &'a Wanted,
-    /// From when to when.
-    span: String,
+    /// What of it cannot be read.
+    faults: &'a Faults,
+    /// From when to when; nothing where no search was made.
+    span: Option<String>,
     /// The mails.
     rows: Vec<Seen>,
     /// Where the next page is.
@@ -94,6 +95,13 @@ struct Choice<'a> {
     values: &'static [&'static str],
 }
 
+impl Choice<'_> {
+    /// Tells whether something was chosen that is no choice: it stays in the form, where its fault is said.
+    fn is_odd(&self) -> bool {
+        !self.chosen.is_empty() && !self.values.contains(&self.chosen)
+    }
+}
+
 /// The results of checks (RFC 8601).
 pub(crate) const SPF: &[&str] = &["pass", "fail", "softfail", "neutral", "none", "temperror", "permerror"];
 /// Those of signatures.
@@ -107,10 +115,27 @@ pub(crate) const VERDICT: &[&str] = &["accept", "quarantine", "reject", "tempfai
 /// What the house does.
 pub(crate) const DECISION: &[&str] = &["pass", "quarantine-header", "quarantine-hold", "tempfail", "refuse"];
 
+/// What may be asked of the page: the fields that are a choice, and the others.
+const CHOICES: [(&str, &[&str]); 6] =
+    [("dmarc", DMARC), ("spf", SPF), ("dkim", DKIM), ("arc", ARC), ("verdict", VERDICT), ("decision", DECISION)];
+/// The others.
+const FIELDS: [&str; 11] =
+    ["from", "until", "after", "id", "queue", "author", "sender", "recipient", "signer", "client", "helo"];
+
 /// Shows them.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
-    let frame = &visitor.frame;
-    let search = wanted.search(Timestamp::now().as_microsecond()).map_err(|field| unreadable(frame, field))?;
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    let known: Vec<&str> = CHOICES.iter().map(|(name, _)| *name).chain(FIELDS).collect();
+    let mut asked = visitor.asked(&known);
+    let (frame, wanted) = (&visitor.frame, Wanted::asked(&mut asked));
+    let faults = &asked.faults;
+    // Something else than was asked for is not looked for; what the search refuses is among the faults.
+    let search = wanted.search(Timestamp::now().as_microsecond()).ok().filter(|_| faults.are_none());
+    let Some(search) = search else {
+        let (rows, choices) = (Vec::new(), wanted.choices(frame));
+        let page =
+            MessagesPage { frame, wanted: &wanted, faults, span: None, rows, next: None, wider: Vec::new(), choices };
+        return Ok(frame.show_as(faults.status(), &page));
+    };
     let asked = MailSearch { within: visitor.within(), ..search.clone() };
     let mut found =
         desk.ask(desk.lake_of(&visitor), move |lake| lake.mails(&asked)).await.map_err(|why| frame.no_answer(&why))?;
@@ -118,19 +143,38 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
     found.truncate(PAGE as usize);
     let next =
         found.last().filter(|_| is_more).map(|last| wanted.query(&[("after", &format!("{}.{}", last.at, last.id))]));
-    let span = format!("{} – {} UTC", shown::moment(search.from_at).text, shown::moment(search.until_at).text);
+    let span = Some(shown::span(search.from_at, search.until_at));
     let choices = wanted.choices(frame);
     let (rows, wider) = (found.iter().map(Seen::from).collect(), wanted.wider(frame, &search));
-    Ok(frame.show(&MessagesPage { frame, wanted: &wanted, span, rows, next, wider, choices }))
-}
-
-/// Says which field cannot be read.
-fn unreadable(frame: &Frame, field: &'static str) -> Refusal {
-    let because = frame.tell("desk-unreadable-field", &[("field", field.into())]);
-    frame.refuse(StatusCode::BAD_REQUEST, "desk-unreadable", &because)
+    Ok(frame.show(&MessagesPage { frame, wanted: &wanted, faults, span, rows, next, wider, choices }))
 }
 
 impl Wanted {
+    /// Reads what is asked of the page, and notes what of it cannot be read.
+    fn asked(asked: &mut Asked) -> Wanted {
+        let (from, until, after) = (asked.text("from"), asked.text("until"), asked.text("after"));
+        let wanted = Wanted { from, until, after, ..Wanted::read(|name| asked.text(name)) };
+        for (name, words) in CHOICES {
+            asked.word(name, words);
+        }
+        for name in ["author", "sender", "recipient", "signer"] {
+            asked.domain(name);
+        }
+        let value = |text: &String| [("value", text.clone().into())];
+        for (name, text, is_last) in [("from", &wanted.from, false), ("until", &wanted.until, true)] {
+            if !text.is_empty() && moment(text, is_last).is_none() {
+                asked.wrong(name, "desk-wrong-moment", &value(text));
+            }
+        }
+        if !wanted.client.is_empty() && !is_network(&wanted.client) {
+            asked.wrong("client", "desk-wrong-network", &value(&wanted.client));
+        }
+        if !wanted.after.is_empty() && cursor(&wanted.after).is_none() {
+            asked.wrong("after", "desk-wrong-place", &value(&wanted.after));
+        }
+        wanted
+    }
+
     /// Returns what the lake is asked: the last day, unless something else is said. Refuses with the name of a field.
     fn search(&self, now: i64) -> Result<MailSearch, &'static str> {
         let said = |text: &str, is_last, field| match text.trim() {
@@ -143,7 +187,7 @@ impl Wanted {
     }
 
     /// Reads the fields from whatever says them, by their names; what is empty does not matter.
-    pub(crate) fn read(said: impl Fn(&str) -> String) -> Wanted {
+    pub(crate) fn read(mut said: impl FnMut(&'static str) -> String) -> Wanted {
         Wanted {
             from: String::new(),
             until: String::new(),
@@ -168,9 +212,8 @@ impl Wanted {
     /// Returns a search in a span of time, as narrow as the fields say. Refuses with the name of a field.
     pub(crate) fn narrow(&self, (from_at, until_at): (i64, i64)) -> Result<MailSearch, &'static str> {
         let some = |text: &String| Some(text.trim().to_owned()).filter(|text| !text.is_empty());
-        let domain = |text: &String| some(text).map(|text| text.trim_end_matches('.').to_ascii_lowercase());
-        let is_network =
-            |text: &String| text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok();
+        let read = |text: String| DomainName::parse_unicode(&text).map_or(text, |name| name.to_string());
+        let domain = |text: &String| some(text).map(read);
         let client = some(&self.client);
         if client.as_ref().is_some_and(|client| !is_network(client)) {
             return Err("client");
@@ -249,22 +292,30 @@ impl Wanted {
 
     /// Returns the fields with a few values.
     fn choices(&self, frame: &Frame) -> Vec<Choice<'_>> {
-        let choice = |name, label: &str, chosen, values| Choice { name, label: frame.say(label), chosen, values };
-        vec![
-            choice("dmarc", "label-dmarc", &self.dmarc, DMARC),
-            choice("spf", "label-spf", &self.spf, SPF),
-            choice("dkim", "label-dkim", &self.dkim, DKIM),
-            choice("arc", "label-arc", &self.arc, ARC),
-            choice("verdict", "label-verdict", &self.verdict, VERDICT),
-            choice("decision", "desk-decision", &self.decision, DECISION),
-        ]
+        let chosen = [&self.dmarc, &self.spf, &self.dkim, &self.arc, &self.verdict, &self.decision];
+        let label =
+            |name| frame.say(&if name == "decision" { "desk-decision".into() } else { format!("label-{name}") });
+        let choice = |((name, values), chosen)| Choice { name, label: label(name), chosen, values };
+        CHOICES.into_iter().zip(chosen.map(String::as_str)).map(choice).collect()
     }
+}
+
+/// Returns the path of the list of all mails in a span of time of whole seconds; more fields may follow.
+pub(super) fn listed((from_at, until_at): (i64, i64)) -> String {
+    let mut path = form_urlencoded::Serializer::for_suffix(String::from("/messages?"), "/messages?".len());
+    let fields = [("from", from_at), ("until", until_at)];
+    path.extend_pairs(fields.map(|(name, at)| (name, shown::moment(at).text))).finish()
 }
 
 /// Returns the span of time that is looked at: a day unless its first moment is said, up to now unless the last one is.
 pub(crate) fn span(from: Option<i64>, until: Option<i64>, now: i64) -> (i64, i64) {
     let until_at = until.unwrap_or(now.saturating_add(1));
     (from.unwrap_or(until_at.saturating_sub(DAY)), until_at)
+}
+
+/// Tells whether a text is an address or a network.
+fn is_network(text: &str) -> bool {
+    text.parse::<std::net::IpAddr>().is_ok() || text.parse::<ipnet::IpNet>().is_ok()
 }
 
 /// Reads a moment in UTC: a day, or a day and a time. A last day is there whole.

@@ -3,22 +3,22 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Path, Query, State};
-use axum::http::{HeaderValue, StatusCode, header};
-use axum::response::{IntoResponse, Response};
+use axum::extract::{Path, State};
+use axum::http::{HeaderValue, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Redirect, Response};
 use sekisho_ledger::{
     AggregateRead, Cursor, Id, Ledger, Outgoing, OutgoingFilter, Page, Report, ReportFilter, ReportState,
 };
-use serde::Deserialize;
 
 use super::Desk;
+use super::asked::{Asked, Faults};
 use super::frame::{Frame, Refusal, Shown};
 use super::shown::{self, Moment};
 use super::visitor::Visitor;
 use crate::lake::LakeError;
 use crate::people::Actor;
 use crate::people::access::{Need, Scope};
-use crate::reports::reason;
+use crate::reports::{reason, say_unsent};
 use crate::store::Archive;
 
 /// How many reports a page has.
@@ -31,15 +31,13 @@ const LOOKS: usize = 20;
 const TEXT: usize = 4_000;
 
 /// What is asked of the list.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Wanted {
+struct Wanted {
     /// `in` or `out`.
     side: String,
     /// Only those that could not be read.
     state: String,
     /// Where the last page ended.
-    after: String,
+    after: Option<Cursor>,
 }
 
 /// *Reports*.
@@ -52,6 +50,8 @@ struct ReportsPage<'a> {
     is_out: bool,
     /// Whether only those are shown that could not be read.
     is_unreadable: bool,
+    /// What was asked and cannot be read.
+    faults: &'a Faults,
     /// The reports.
     lines: Vec<Line>,
     /// Where the next page is.
@@ -65,26 +65,30 @@ struct Line {
     /// When it came, or was planned.
     at: Moment,
     /// What it is.
-    kind: &'static str,
+    kind: String,
     /// The domain that it is about.
     domain: String,
     /// Who sent it, or to whom it goes.
     other: String,
     /// What became of it.
-    state: &'static str,
+    state: String,
     /// Why.
     reason: String,
 }
 
 /// Lists them, the newest first.
-pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
-    let frame = &visitor.frame;
-    let archive = desk.archive_of(&visitor);
+pub(super) async fn list(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    let mut asked = visitor.asked(&["side", "state", "after"]);
+    let (frame, wanted) = (&visitor.frame, Wanted::asked(&mut asked));
+    let (faults, after) = (&asked.faults, wanted.after);
     let (is_out, is_unreadable) = (wanted.side == "out", wanted.state == "unreadable");
-    let after = wanted.after.parse::<Cursor>().ok();
-    let scope = visitor.scope();
+    if !faults.are_none() {
+        let page = ReportsPage { frame, is_out, is_unreadable, faults, lines: Vec::new(), next: None };
+        return Ok(frame.show_as(faults.status(), &page));
+    }
+    let (archive, scope) = (desk.archive_of(&visitor), visitor.scope());
     let found = if is_out {
-        sent(&archive, &scope, (after, PAGE)).await.map(|page| Lines::of(&page, Line::sent))
+        sent(&archive, &scope, (after, PAGE)).await.map(|page| Lines::of(&page, |report| Line::sent(frame, report)))
     } else {
         received(&archive, &scope, is_unreadable, (after, PAGE))
             .await
@@ -98,7 +102,20 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(
         }
     }
     let next = next.map(|cursor| path.append_pair("after", &cursor.to_string()).finish());
-    Ok(frame.show(&ReportsPage { frame, is_out, is_unreadable, lines, next }))
+    Ok(frame.show(&ReportsPage { frame, is_out, is_unreadable, faults, lines, next }))
+}
+
+impl Wanted {
+    /// Reads what is asked of the list, and notes what of it cannot be read.
+    fn asked(asked: &mut Asked) -> Wanted {
+        let (side, state) = (asked.word("side", &["in", "out"]), asked.word("state", &["unreadable"]));
+        let text = asked.text("after");
+        let after = text.parse::<Cursor>().ok();
+        if after.is_none() && !text.is_empty() {
+            asked.wrong("after", "desk-wrong-place", &[("value", text.into())]);
+        }
+        Wanted { side, state, after }
+    }
 }
 
 /// Lines, and where the next ones begin.
@@ -122,24 +139,24 @@ impl Line {
         Line {
             id: Some(report.id.to_string()),
             at: shown::moment(report.received_at),
-            kind: report.read_as.unwrap_or(report.kind).word(),
+            kind: frame.word("report-kind", report.read_as.unwrap_or(report.kind).word()),
             domain: report.domain.as_deref().map(shown::name).unwrap_or_default(),
             other: report.submitter.as_deref().map(shown::name).unwrap_or_default(),
-            state: report.state.word(),
+            state: frame.word("report-state", report.state.word()),
             reason: report.reason.as_deref().map(|why| shown::long(&reason::say(why, &frame.talk))).unwrap_or_default(),
         }
     }
 
     /// Puts a report of our own into words.
-    fn sent(report: &Outgoing) -> Line {
+    fn sent(frame: &Frame, report: &Outgoing) -> Line {
         Line {
             id: None,
             at: shown::moment(report.planned_at),
-            kind: report.kind.word(),
+            kind: frame.word("report-kind", report.kind.word()),
             domain: shown::name(&report.domain),
             other: shown::text(&report.destination),
-            state: report.state.word(),
-            reason: report.reason.as_deref().map(shown::long).unwrap_or_default(),
+            state: frame.word("outgoing", report.state.word()),
+            reason: report.reason.as_deref().map(|why| shown::long(&say_unsent(why, &frame.talk))).unwrap_or_default(),
         }
     }
 }
@@ -263,7 +280,8 @@ struct Part {
 }
 
 /// Shows one.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(id): Path<String>) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Path(id): Path<String>) -> Shown {
+    visitor.asked(&[]);
     let frame = &visitor.frame;
     let archive = desk.archive_of(&visitor);
     let failed = |why: LakeError| frame.no_answer(&why);
@@ -286,15 +304,15 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(i
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
     let some = |text: &Option<String>| text.as_deref().map(shown::long);
     let facts = [
-        ("desk-report-kind", Some(report.read_as.unwrap_or(report.kind).word().to_owned())),
-        ("desk-report-state", Some(report.state.word().to_owned())),
+        ("desk-report-kind", Some(frame.word("report-kind", report.read_as.unwrap_or(report.kind).word()))),
+        ("desk-report-state", Some(frame.word("report-state", report.state.word()))),
         ("desk-reason", some(&report.reason.as_deref().map(|why| reason::say(why, &frame.talk)))),
         ("desk-report-about", report.domain.as_deref().map(shown::name)),
         (
             "desk-report-from",
             report.submitter.as_deref().map(shown::name).or_else(|| Some(frame.say("desk-report-unproven"))),
         ),
-        ("desk-report-channel", Some(report.channel.word().to_owned())),
+        ("desk-report-channel", Some(frame.word("channel", report.channel.word()))),
         ("desk-client", some(&Some(report.envelope.client.clone()))),
         ("desk-size", Some(shown::octets(report.size))),
         ("desk-report-hash", Some(report.evidence.to_string())),
@@ -311,6 +329,12 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Path(i
         text,
     };
     Ok(frame.show(&page))
+}
+
+/// Leads from where reports were once to where they are.
+pub(super) async fn moved(place: Uri) -> Redirect {
+    let place = place.path_and_query().map_or("", |place| place.as_str());
+    Redirect::permanent(&format!("/reports/{}", place.strip_prefix("/report/").unwrap_or_default()))
 }
 
 /// Gives the evidence as it came: as a file that no browser opens.
@@ -406,7 +430,27 @@ pub(super) fn excerpt(octets: &[u8]) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use sekisho_core::speech::Lang;
+    use sekisho_ledger::{Channel, OutgoingKind, OutgoingState, ReportKind};
+
     use super::*;
+    use crate::speech::Talk;
+
+    #[test]
+    fn every_word_of_a_report_is_said_in_both_languages() {
+        for lang in Lang::ALL {
+            let talk = Talk::new(lang);
+            let kinds = ReportKind::ALL.iter().map(|kind| format!("report-kind-{kind}"));
+            let kinds = kinds.chain(OutgoingKind::ALL.iter().map(|kind| format!("report-kind-{kind}")));
+            let states = ReportState::ALL.iter().map(|state| format!("report-state-{state}"));
+            let states = states.chain(OutgoingState::ALL.iter().map(|state| format!("outgoing-{state}")));
+            let channels = Channel::ALL.iter().map(|channel| format!("channel-{channel}"));
+            for word in kinds.chain(states).chain(channels) {
+                let message = format!("desk-{word}");
+                assert_ne!(talk.word(&message), message, "{lang:?}");
+            }
+        }
+    }
 
     #[test]
     fn an_excerpt_is_text_and_harmless() {

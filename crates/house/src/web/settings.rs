@@ -10,6 +10,7 @@ use axum::extract::State;
 
 use super::Desk;
 use super::frame::{Frame, Shown};
+use super::shown;
 use super::visitor::Visitor;
 use crate::config::privacy::{Field, Privacy};
 use crate::config::show::{InForce, in_force, written};
@@ -48,13 +49,14 @@ struct Keeping {
 }
 
 /// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    visitor.asked(&[]);
     let (frame, gate) = (&visitor.frame, desk.front.gate());
     let config = &gate.config;
     let otherwise = config.store.privacy.iter().map(|rule| Keeping::otherwise(frame, config, rule));
     let page = SettingsPage {
         frame,
-        file: config.path.as_ref().map(|path| path.to_string_lossy().into_owned()),
+        file: config.path.as_ref().map(|path| shown::long(&path.to_string_lossy())),
         kept: std::iter::once(Keeping::usual(frame, config)).chain(otherwise).collect(),
         written: written(config, &frame.talk),
         sections: in_force(config, &frame.talk),
@@ -77,14 +79,14 @@ impl Keeping {
 
     /// Says what is kept of some mail.
     fn otherwise(frame: &Frame, config: &Config, rule: &Privacy) -> Keeping {
-        let Privacy { recipients, events, omit, local_parts, consent, days: kept } = rule;
+        let Privacy { recipients, events, omit, local_parts, consent, .. } = rule;
         Keeping {
             whose: recipients.iter().map(ToString::to_string).collect::<Vec<_>>().join(", "),
             events: *events && config.store.events,
             local_parts: parts(frame, local_parts.unwrap_or(config.store.local_parts)),
             omit: omit.iter().copied().map(Field::as_str).collect::<Vec<_>>().join(", "),
-            days: days(frame, kept.map_or(config.lake.mail, |kept| at_most(kept, config.lake.mail))),
-            consent: consent.clone().unwrap_or_default(),
+            days: days(frame, rule.forgets_after().map_or(config.lake.mail, |kept| at_most(kept, config.lake.mail))),
+            consent: consent.as_deref().map(shown::long).unwrap_or_default(),
         }
     }
 }

@@ -23,6 +23,11 @@ pub(super) fn moment(at: i64) -> Moment {
     }
 }
 
+/// Returns a span of time, for people.
+pub(super) fn span(from_at: i64, until_at: i64) -> String {
+    format!("{} – {} UTC", moment(from_at).text, moment(until_at).text)
+}
+
 /// Returns a number with thin spaces between thousands.
 pub(super) fn number(number: u64) -> String {
     let digits = number.to_string();

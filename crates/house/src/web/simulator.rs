@@ -5,29 +5,27 @@
 use std::sync::Arc;
 
 use askama::Template;
-use axum::extract::{Query, State};
+use axum::extract::State;
 use axum::http::StatusCode;
-use serde::Deserialize;
 
 use super::Desk;
+use super::asked::{self, DAYS, Faults};
 use super::frame::{Frame, Shown};
 use super::shown;
 use super::visitor::Visitor;
 use crate::simulate::forecast::{Asked, Forecast, Over, forecast};
 
-/// The days that may be chosen.
-const DAYS: [u32; 4] = [1, 7, 30, 90];
+/// Of how many days it is where nobody says.
+const USUAL: u32 = 30;
 
 /// What is asked.
-#[derive(Default, Deserialize)]
-#[serde(default)]
-pub(super) struct Wanted {
+struct Wanted {
     /// The domain.
     domain: String,
     /// Records, one a line.
     records: String,
     /// Of how many days.
-    days: Option<u32>,
+    days: u32,
 }
 
 /// *Simulator*.
@@ -38,6 +36,8 @@ struct SimulatorPage<'a> {
     frame: &'a Frame,
     /// What is asked.
     wanted: &'a Wanted,
+    /// What of it cannot be read.
+    faults: &'a Faults,
     /// Of how many days.
     days: u32,
     /// What it comes to.
@@ -47,33 +47,48 @@ struct SimulatorPage<'a> {
 }
 
 /// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor, Query(wanted): Query<Wanted>) -> Shown {
-    let frame = &visitor.frame;
-    let days = wanted.days.filter(|days| DAYS.contains(days)).unwrap_or(30);
-    let (found, refused) = match desk.simulate(&visitor, &wanted, days).await {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    let mut asked = visitor.asked(&["domain", "records", "days"]);
+    let (frame, wanted) = (&visitor.frame, Wanted::asked(&mut asked));
+    let question = wanted.question(&mut asked, frame);
+    let is_asked = question.is_some();
+    let (found, refused) = match desk.simulate(&visitor, question).await {
         Ok(found) => (found, None),
         Err(why) => (None, Some(why)),
     };
-    let is_asked = !wanted.domain.trim().is_empty();
     let refused = refused.or_else(|| {
-        let named = [("domain", wanted.domain.trim().to_owned().into())];
+        let named = [("domain", wanted.domain.clone().into())];
         (is_asked && found.is_none()).then(|| frame.tell("desk-simulate-nothing", &named))
     });
-    let page = SimulatorPage { frame, wanted: &wanted, days, found, refused };
-    Ok(if page.refused.is_some() { frame.show_as(StatusCode::UNPROCESSABLE_ENTITY, &page) } else { frame.show(&page) })
+    let status = if refused.is_some() { StatusCode::UNPROCESSABLE_ENTITY } else { asked.faults.status() };
+    let page = SimulatorPage { frame, wanted: &wanted, faults: &asked.faults, days: wanted.days, found, refused };
+    Ok(frame.show_as(status, &page))
+}
+
+impl Wanted {
+    /// Reads what is asked of the page, and notes what of it cannot be read.
+    fn asked(asked: &mut asked::Asked) -> Wanted {
+        asked.domain("domain");
+        Wanted { domain: asked.text("domain"), records: asked.text("records"), days: asked.days(USUAL) }
+    }
+
+    /// Returns the question that it is; nothing where nothing is asked, or something of it cannot be read, which is noted.
+    fn question(&self, asked: &mut asked::Asked, frame: &Frame) -> Option<Asked> {
+        if self.domain.is_empty() || !asked.faults.are_none() {
+            return None;
+        }
+        let lines = self.records.lines().map(str::trim).filter(|line| !line.is_empty());
+        let records: Vec<String> = lines.map(str::to_owned).collect();
+        let read = Asked::read(&self.domain, &records, self.days);
+        read.map_err(|why| asked.faults.note("records", &why.say(&frame.talk))).ok()
+    }
 }
 
 impl Desk {
     /// Simulates what is asked, or says why that cannot be done; nothing where nothing is asked, or nothing is known.
-    async fn simulate(&self, visitor: &Visitor, wanted: &Wanted, days: u32) -> Result<Option<Forecast>, String> {
-        let domain = wanted.domain.trim();
-        if domain.is_empty() {
-            return Ok(None);
-        }
+    async fn simulate(&self, visitor: &Visitor, asked: Option<Asked>) -> Result<Option<Forecast>, String> {
+        let Some(asked) = asked else { return Ok(None) };
         let talk = &visitor.frame.talk;
-        let records: Vec<String> =
-            wanted.records.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect();
-        let asked = Asked::read(domain, &records, days).map_err(|why| why.say(talk))?;
         if !asked.is_within(&visitor.scope()) {
             return Err(visitor.frame.say("desk-not-yours-says"));
         }

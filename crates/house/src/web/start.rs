@@ -55,7 +55,7 @@ fn links(frame: &Frame, desk: &Desk) -> Vec<Link> {
     let config = &gate.config;
     let host = gate.host();
     let metrics = &desk.front.metrics;
-    let judged = metrics.sessions_begun.get();
+    let judged = metrics.sessions_agreed.get();
     let milter = config.gate.listen.first().map(|address| format!("inet:{}:{}", address.ip(), address.port()));
     let reports = config.intake.listen.first();
     let link =
@@ -73,8 +73,9 @@ fn links(frame: &Frame, desk: &Desk) -> Vec<Link> {
         let lines = format!(
             "# /etc/postfix/transport\n{rua}  {place}\n{tls}  {place}\n\n; DNS\n_dmarc.example.org.  TXT  \"v=DMARC1; p=none; rua=mailto:{rua}\"\nexample.org._report._dmarc.{host}.  TXT  \"v=DMARC1\"\n_smtp._tls.example.org.  TXT  \"v=TLSRPTv1; rua=mailto:{tls}\"\n"
         );
-        let count = metrics.intake.sessions_begun.get();
-        links.push(link("desk-link-reports", count > 0, seen(count), lines));
+        let count = metrics.intake.arrived();
+        let arrived = frame.tell("desk-reports-since-start", &[("count", count.into())]);
+        links.push(link("desk-link-reports", count > 0, arrived, lines));
     }
     let is_signing = !config.sign.listen.is_empty();
     links.push(link(

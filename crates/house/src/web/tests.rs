@@ -1,8 +1,11 @@
 //! Every room, for every role, every scope and whoever else knocks; and that nobody sees a neighbour
 
+mod connections;
 mod drop;
 mod identity;
 mod idp;
+mod japanese;
+mod pages;
 
 use std::path::Path;
 use std::sync::Arc;
@@ -387,7 +390,7 @@ async fn nobody_reads_a_neighbours_mail_or_reports() {
     // Their own they see.
     let analyst = house.desk.people.person("analyst-ours").await.unwrap().unwrap();
     let (token, _) = house.session(analyst.id).await;
-    for path in ["/messages/0000000000000000000000000000a001", "/messages", &format!("/report/{ours}")] {
+    for path in ["/messages/0000000000000000000000000000a001", "/messages", &format!("/reports/{ours}")] {
         let answer = house.ask(&Method::GET, path, Some(&token), "").await;
         assert_eq!(answer.status, StatusCode::OK, "{path}");
         assert!(answer.page.contains(OURS) || answer.page.contains("sender.example"), "{path}: {}", answer.page);
@@ -401,7 +404,7 @@ async fn nobody_reads_a_neighbours_mail_or_reports() {
         "{}",
         answer.page
     );
-    let answer = house.ask(&Method::GET, &format!("/report/{ours}/evidence"), Some(&token), "").await;
+    let answer = house.ask(&Method::GET, &format!("/reports/{ours}/evidence"), Some(&token), "").await;
     assert!(answer.page.contains("about ours.example"));
     let looks = AuditFilter { person: Some(analyst.id), what: Some("evidence.look".to_owned()) };
     let looks = house.desk.people.audited(&looks, None, 10).await.unwrap().rows;

@@ -11,6 +11,7 @@ use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use super::Desk;
 use super::chart::{self, Bar};
 use super::frame::{Frame, Shown};
+use super::messages;
 use super::seen::Seen;
 use super::shown;
 use super::visitor::Visitor;
@@ -18,8 +19,10 @@ use crate::lake::{Lake, LakeError};
 
 /// An hour, in microseconds.
 const HOUR: i64 = 3_600_000_000;
-/// How many hours are shown.
-const HOURS: i64 = 24;
+/// A second, in microseconds.
+const SECOND: i64 = 1_000_000;
+/// How many domains of a scope are named.
+const NAMED: usize = 5;
 /// How many of the newest failures, and of the busiest author domains.
 const FEW: u32 = 10;
 
@@ -31,14 +34,18 @@ struct TodayPage<'a> {
     frame: &'a Frame,
     /// From when to when.
     span: String,
+    /// Whose mails these are, where they are not everybody's.
+    whose: Option<String>,
     /// How many mails there were.
     mails: u64,
+    /// Where all of them are listed; more fields may follow.
+    listed: String,
     /// The large numbers.
     figures: Vec<Figure>,
     /// The hours, drawn.
     chart: String,
     /// The hours.
-    hours: Vec<Bar>,
+    hours: Vec<Hour>,
     /// The busiest author domains.
     domains: Vec<AuthorDomain>,
     /// The newest mails that fail.
@@ -56,16 +63,17 @@ struct Figure {
     /// What it is of.
     note: String,
     /// Where its mails are.
-    path: Option<&'static str>,
+    path: Option<String>,
 }
 
-/// The last day, hour by hour.
+/// The last 24 hours. All that is said of them is said of the same mails.
 pub(crate) struct Day {
-    /// When its first hour begins.
+    /// When they begin.
     pub(crate) from_at: i64,
-    /// Now.
+    /// When they end: now, with the second that runs.
     pub(crate) until_at: i64,
-    /// The hours, the earliest first, also those in which nothing came.
+    /// The hours of the clock that they touch, the earliest first, also those in which nothing came. Of the first and the last a part
+    /// may be meant.
     pub(crate) hours: Vec<Hour>,
     /// What they come to.
     pub(crate) sums: Sums,
@@ -75,7 +83,7 @@ pub(crate) struct Day {
     pub(crate) domains: Vec<AuthorDomain>,
 }
 
-/// The mails of an hour, by what DMARC says of them.
+/// The mails of an hour of the clock, by what DMARC says of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Hour {
     /// When it begins, in microseconds since 1970.
@@ -106,9 +114,7 @@ pub(crate) struct Sums {
 impl Day {
     /// Asks for the one that ends now; with `within`, for mails of which every recipient domain is one of these or below.
     pub(crate) fn ask(lake: &dyn Lake, now: Timestamp, within: Option<&[String]>) -> Result<Day, LakeError> {
-        let until_at = now.as_microsecond();
-        let first = until_at.div_euclid(HOUR) - HOURS + 1;
-        let from_at = first * HOUR;
+        let (from_at, until_at) = last_day(now);
         let search = MailSearch {
             from_at,
             until_at,
@@ -118,9 +124,15 @@ impl Day {
             ..MailSearch::default()
         };
         let volumes = lake.volumes(from_at, until_at, HOUR, within)?;
-        let (failures, domains) = (lake.mails(&search)?, lake.author_domains(from_at, until_at, within, FEW)?);
-        Ok(Day { from_at, until_at, hours: hours(first, &volumes), sums: Sums::of(&volumes), failures, domains })
+        let (failures, domains) = (lake.mails(&search)?, lake.author_domains(from_at, until_at, None, within, FEW)?);
+        let (hours, sums) = (hours((from_at, until_at), &volumes), Sums::of(&volumes));
+        Ok(Day { from_at, until_at, hours, sums, failures, domains })
     }
+}
+
+/// Returns the 24 hours that end now, in whole seconds: so the same span can stand in the address of a list.
+fn last_day(now: Timestamp) -> (i64, i64) {
+    messages::span(None, Some(now.as_second().saturating_add(1).saturating_mul(SECOND)), 0)
 }
 
 impl Hour {
@@ -128,6 +140,11 @@ impl Hour {
     fn bar(&self) -> Bar {
         let name = format!("{:02}:00", self.at.div_euclid(HOUR).rem_euclid(24));
         Bar { name, pass: self.pass, fail: self.fail, other: self.other }
+    }
+
+    /// Returns its day and hour: the first and the last may be the same hour of two days.
+    fn name(&self) -> String {
+        shown::moment(self.at).text.get(5..16).unwrap_or_default().to_owned()
     }
 }
 
@@ -148,22 +165,34 @@ impl Sums {
 }
 
 /// Shows it.
-pub(super) async fn show(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
+pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) -> Shown {
+    visitor.asked(&[]);
     let frame = &visitor.frame;
     let within = visitor.within();
     let asked = desk.ask(desk.lake_of(&visitor), move |lake| Day::ask(lake, Timestamp::now(), within.as_deref()));
     let Day { from_at, until_at, hours, sums, failures, domains } = asked.await.map_err(|why| frame.no_answer(&why))?;
-    let (hours, figures): (Vec<Bar>, _) = (hours.iter().map(Hour::bar).collect(), figures(frame, sums));
-    let mails = hours.iter().map(Bar::all).sum();
-    let chart = chart::bars(&frame.say("desk-by-hour"), &frame.say("desk-mails"), &hours);
+    let (span, listed) = (shown::span(from_at, until_at), messages::listed((from_at, until_at)));
+    let (figures, bars): (_, Vec<Bar>) = (figures(frame, sums, &listed), hours.iter().map(Hour::bar).collect());
+    let chart = chart::bars(&frame.say("desk-by-hour"), &frame.say("desk-mails"), &bars);
     let failures: Vec<Seen> = failures.iter().map(Seen::from).collect();
-    let span = format!("{} – {} UTC", shown::moment(from_at).text, shown::moment(until_at).text);
-    let rows = &failures;
-    Ok(frame.show(&TodayPage { frame, span, mails, figures, chart, hours, domains, failures: rows, rows }))
+    let (rows, mails, whose) = (&failures, sums.mails, whose(frame, visitor.within().as_deref()));
+    let page = TodayPage { frame, span, whose, mails, listed, figures, chart, hours, domains, failures: rows, rows };
+    Ok(frame.show(&page))
 }
 
-/// Returns the hours from the first on, also those in which nothing came.
-fn hours(first: i64, volumes: &[Volume]) -> Vec<Hour> {
+/// Says whose mails somebody sees whose scope has domains: those to them, and not those in their name.
+fn whose(frame: &Frame, within: Option<&[String]>) -> Option<String> {
+    let domains = within?;
+    if domains.is_empty() {
+        return Some(frame.say("desk-sees-nothing"));
+    }
+    let named: Vec<String> = domains.iter().take(NAMED).map(|domain| shown::name(domain)).collect();
+    let more = if domains.len() > NAMED { ", …" } else { "" };
+    Some(frame.tell("desk-today-yours", &[("domains", format!("{}{more}", named.join(", ")).into())]))
+}
+
+/// Returns the hours of the clock that a span touches, also those in which nothing came.
+fn hours((from_at, until_at): (i64, i64), volumes: &[Volume]) -> Vec<Hour> {
     let mut sums: BTreeMap<i64, [u64; 3]> = BTreeMap::new();
     for volume in volumes {
         let at = match volume.dmarc_result.as_str() {
@@ -178,23 +207,23 @@ fn hours(first: i64, volumes: &[Volume]) -> Vec<Hour> {
         let [pass, fail, other] = sums.get(&hour).copied().unwrap_or_default();
         Hour { at: hour * HOUR, pass, fail, other }
     };
-    (first..first + HOURS).map(of).collect()
+    (from_at.div_euclid(HOUR)..=(until_at - 1).div_euclid(HOUR)).map(of).collect()
 }
 
-/// Returns the large numbers.
-fn figures(frame: &Frame, sums: Sums) -> Vec<Figure> {
+/// Returns the large numbers, each with the list of its mails where one search finds them.
+fn figures(frame: &Frame, sums: Sums, listed: &str) -> Vec<Figure> {
     let Sums { mails: all, pass, fail, quarantined: held, turned_away: away } = sums;
     let of_all = |part: u64| shown::share(part, all).unwrap_or_default();
-    let figure = |name: &str, count: u64, note: String, path| Figure {
+    let figure = |name: &str, count: u64, note: String, fields: Option<&str>| Figure {
         name: frame.say(name),
         value: shown::number(count),
         note,
-        path,
+        path: fields.map(|fields| format!("{listed}{fields}")),
     };
     vec![
-        figure("desk-mails", all, frame.say("desk-last-day"), Some("/messages")),
-        figure("desk-dmarc-pass", pass, of_all(pass), Some("/messages?dmarc=pass")),
-        figure("desk-dmarc-fail", fail, of_all(fail), Some("/messages?dmarc=fail")),
+        figure("desk-mails", all, frame.say("desk-last-day"), Some("")),
+        figure("desk-dmarc-pass", pass, of_all(pass), Some("&dmarc=pass")),
+        figure("desk-dmarc-fail", fail, of_all(fail), Some("&dmarc=fail")),
         figure("desk-no-policy", all - pass - fail, of_all(all - pass - fail), None),
         figure("desk-quarantined", held, of_all(held), None),
         figure("desk-turned-away", away, of_all(away), None),
@@ -213,12 +242,24 @@ mod tests {
             decision: "pass".to_owned(),
             mails,
         };
-        let hours = hours(
-            100,
-            &[volume(100, "pass", 2), volume(100, "none", 3), volume(100, "temperror", 1), volume(123, "fail", 5)],
-        );
+        let volumes =
+            [volume(100, "pass", 2), volume(100, "none", 3), volume(100, "temperror", 1), volume(123, "fail", 5)];
+        let hours = hours((100 * HOUR, 124 * HOUR), &volumes);
         assert_eq!(hours.len(), 24);
         assert_eq!((hours[0].pass, hours[0].fail, hours[0].other), (2, 0, 4));
         assert_eq!((hours[23].fail, hours[22].bar().all(), hours[0].bar().name.as_str()), (5, 0, "04:00"));
+    }
+
+    #[test]
+    fn the_last_day_has_24_hours_and_a_bar_for_each_hour_of_the_clock_that_it_touches() {
+        let half_past = Timestamp::from_microsecond(1_000 * HOUR + HOUR / 2 + 250_000).unwrap();
+        let span = last_day(half_past);
+        assert_eq!(span, (976 * HOUR + HOUR / 2 + SECOND, 1_000 * HOUR + HOUR / 2 + SECOND));
+        let hours = hours(span, &[]);
+        assert_eq!((hours.len(), hours[0].at, hours[24].at), (25, 976 * HOUR, 1_000 * HOUR));
+        assert_eq!((hours[0].name(), hours[24].name()), ("02-10 16:00".to_owned(), "02-11 16:00".to_owned()));
+        assert_eq!(hours[0].bar().name, hours[24].bar().name);
+        let whole = last_day(Timestamp::from_microsecond(1_000 * HOUR - 1).unwrap());
+        assert_eq!((whole, super::hours(whole, &[]).len()), ((976 * HOUR, 1_000 * HOUR), 24));
     }
 }

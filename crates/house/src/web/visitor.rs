@@ -21,7 +21,7 @@ use super::{BODY, Desk};
 use crate::http::peer::Peer;
 use crate::people::access::{Need, Scope, Viewer};
 use crate::people::session::{Token, form_proof, is_form_proof};
-use crate::people::{Actor, Came};
+use crate::people::{Actor, Came, Trouble};
 
 /// Who asks.
 pub(super) struct Visitor {
@@ -87,6 +87,7 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
             lang: lang.as_str(),
             look,
             path: parts.uri.path_and_query().map_or("/", |path| path.as_str()).to_owned(),
+            unknown: Vec::new(),
             login: came.as_ref().map(|came| came.viewer.login.clone()),
             viewer,
             is_sample: came.is_some() && value(&parts.headers, "books") == Some("sample") && desk.has_sample(),
@@ -111,30 +112,73 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
         let token = shown.to_str().ok().and_then(|shown| shown.strip_prefix("Bearer ")).and_then(Token::shown);
         return admit_program(&desk, need, token, request, next).await;
     }
-    let token = value(request.headers(), "session").and_then(Token::shown);
-    let came = match token {
-        None => None,
-        Some(token) => match desk.people.who(&token).await {
-            Ok(came) => came,
-            Err(why) => {
-                tracing::error!(error = %why, "nobody can be let in");
-                return refuse(&desk, request, StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer").await;
-            }
-        },
+    let came = match who(&desk, request.headers()).await {
+        Ok(came) => came,
+        Err(why) => {
+            tracing::error!(error = %why, "nobody can be let in");
+            return refuse(&desk, request, StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer").await;
+        }
     };
-    let Some(came) = came else { return to_the_door(&request) };
+    let Some(came) = came else {
+        // What no page of ours sends comes from a program, which a door is of no use to.
+        if is_safe(request.method()) || is_form(request.headers()) {
+            return to_the_door(&request);
+        }
+        return refuse(&desk, request, StatusCode::NOT_FOUND, "desk-nowhere").await;
+    };
     let (may, csrf) = (came.viewer.may(need), came.session.csrf.clone());
     request.extensions_mut().insert(came);
     if !may {
         return refuse(&desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await;
     }
     if is_safe(request.method()) {
-        return next.run(request).await;
+        return run(&desk, request, next).await;
     }
     match proven(request, &csrf).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => run(&desk, request, next).await,
         Err(request) => refuse(&desk, request, StatusCode::FORBIDDEN, "desk-stale-form").await,
     }
+}
+
+/// Lets a room answer. Where nobody in it does, since the request is none that it takes, a page says so.
+async fn run(desk: &Arc<Desk>, request: Request, next: Next) -> Response {
+    let (parts, body) = request.into_parts();
+    let mut asked = parts.clone();
+    let answer = next.run(Request::from_parts(parts, body)).await;
+    if !answer.status().is_client_error() || is_page(&answer) {
+        return answer;
+    }
+    let Ok(visitor) = Visitor::from_request_parts(&mut asked, desk).await;
+    let because = visitor.frame.say("desk-unreadable-says");
+    let mut page = visitor.frame.refuse(answer.status(), "desk-unreadable", &because).into_response();
+    // Which methods a room takes stays said (RFC 9110 §15.5.6).
+    answer.headers().get(header::ALLOW).into_iter().for_each(|allowed| {
+        page.headers_mut().insert(header::ALLOW, allowed.clone());
+    });
+    page
+}
+
+/// Tells whether an answer is a page of ours.
+fn is_page(answer: &Response) -> bool {
+    let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok());
+    kind.is_some_and(|kind| kind.starts_with("text/html"))
+}
+
+/// Finds out who shows a session; nobody where it is none that holds.
+async fn who(desk: &Desk, headers: &HeaderMap) -> Result<Option<Came>, Trouble> {
+    let Some(token) = value(headers, "session").and_then(Token::shown) else { return Ok(None) };
+    desk.people.who(&token).await
+}
+
+/// Notes who comes, where it matters only for how a page looks: whoever cannot be told is a stranger.
+pub(super) async fn greet(State(desk): State<Arc<Desk>>, mut request: Request, next: Next) -> Response {
+    match who(&desk, request.headers()).await {
+        Ok(came) => {
+            came.into_iter().for_each(|came| drop(request.extensions_mut().insert(came)));
+        }
+        Err(why) => tracing::error!(error = %why, "nobody can be told from strangers"),
+    }
+    next.run(request).await
 }
 
 /// Lets a program in that shows a token, to look and to take away. It changes nothing: whoever has it is not its person.
@@ -162,6 +206,14 @@ async fn admit_program(
     let may = viewer.may(need) && is_safe(request.method());
     request.extensions_mut().insert(viewer);
     if may { next.run(request).await } else { refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await }
+}
+
+/// Tells whether a request brings what a form in a browser can.
+fn is_form(headers: &HeaderMap) -> bool {
+    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let forms = ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
+    kind.is_empty()
+        || forms.iter().any(|form| kind.get(..form.len()).is_some_and(|start| start.eq_ignore_ascii_case(form)))
 }
 
 /// Leads to the door: whoever was to see a page sees it after signing in.
@@ -231,11 +283,11 @@ pub(super) fn cookie(name: &str, value: &str, seconds: u32) -> String {
 }
 
 /// Refuses what changes something and does not come from a page of ours: browsers say where a request comes from.
-pub(super) async fn same_origin(request: Request, next: Next) -> Response {
+pub(super) async fn same_origin(State(desk): State<Arc<Desk>>, request: Request, next: Next) -> Response {
     if is_safe(request.method()) || comes_from_us(request.headers()) {
         next.run(request).await
     } else {
-        StatusCode::FORBIDDEN.into_response()
+        refuse(&desk, request, StatusCode::FORBIDDEN, "desk-elsewhere").await
     }
 }
 

@@ -75,6 +75,14 @@ fn a_thousand_connections_deliver_a_small_and_a_large_mail_each_without_an_error
     say(&format!("{} MB at the most with {CROWD} connections", peak >> 20));
     assert!(peak <= 300 << 20, "{} MB", peak >> 20);
     assert_eq!(served.metric("sekisho_sessions_total"), CROWD as u64);
+    // Whoever only knocks is one more, and no MTA that agreed on anything.
+    drop(TcpStream::connect(gate).unwrap());
+    let begun = Instant::now();
+    while served.metric("sekisho_sessions_total") <= CROWD as u64 || served.metric("sekisho_sessions") > 0 {
+        assert!(begun.elapsed() < STALLED, "nobody noticed the knock");
+        thread::yield_now();
+    }
+    assert_eq!(served.metric("sekisho_sessions_agreed_total"), CROWD as u64);
     assert_eq!(served.metric("sekisho_sessions_displaced_total"), 0);
     assert_eq!(served.metric("sekisho_results_total{check=\"dmarc\",result=\"pass\"}"), 2 * CROWD as u64);
 }

@@ -1,5 +1,5 @@
 -- Who sends, by author domain, the busiest first. $1 the first day, $2 the last, $3 the first moment, $4 the moment before which,
--- $5 how many, $6 only these domains and what is below them, or null.
+-- $5 how many, $6 only these domains and what is below them, or null, $7 the domains of which every recipient is, or null.
 SELECT author_domain AS domain,
        count(*) AS mails,
        count(*) FILTER (WHERE dmarc_result = 'pass') AS pass,
@@ -13,6 +13,7 @@ WHERE day BETWEEN $1 AND $2
   AND mail.at < $4
   AND author_domain IS NOT NULL
   AND ($6 IS NULL OR is_within(author_domain, $6))
+  AND ($7 IS NULL OR all_within(recipient_domains, $7))
 GROUP BY author_domain
 ORDER BY mails DESC, domain
 LIMIT $5

@@ -85,8 +85,6 @@ macro_rules! faults {
             Fault { result: DkimResult::$result, reason: $reason, rule: Rule { id: $id, section: $section } };)*
         /// Every fault there is.
         pub(crate) const FAULTS: &[&Fault] = &[$(&$name,)*];
-        /// The rules of the faults.
-        pub(crate) const RULES: &[&Rule] = &[$(&$name.rule,)*];
     };
 }
 

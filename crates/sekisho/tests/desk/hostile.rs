@@ -233,7 +233,7 @@ fn nothing_hostile_lives_on_any_page_or_in_any_export() {
     is_inert(&browser, &house, "/");
     let messages = follow(&browser, &house, "/messages", "table.rows td a[href^='/messages/']");
     assert!(messages.len() >= payloads.len() * 9 / 10, "{} of {} mails", messages.len(), payloads.len());
-    let reports = follow(&browser, &house, "/reports", "table.rows td a[href^='/report/']");
+    let reports = follow(&browser, &house, "/reports", "table.rows td a[href^='/reports/']");
     assert!(reports.len() >= written * 9 / 10, "{} of {written} reports", reports.len());
     // One message, report and domain of each payload; of the reports each kind in turn.
     messages.iter().step_by(3).for_each(|path| is_inert(&browser, &house, path));
@@ -289,7 +289,7 @@ fn searches_and_forms_say_what_they_were_given(browser: &Browser, house: &House,
             format!("/messages?author={encoded}&helo={encoded}&sender={encoded}"),
             format!("/simulator?domain={encoded}&records={encoded}"),
             format!("/domains/{encoded}"),
-            format!("/report/{encoded}"),
+            format!("/reports/{encoded}"),
             format!("/messages/{encoded}"),
             format!("/audit?login={encoded}&what={encoded}"),
             format!("/sign-in?back={encoded}"),

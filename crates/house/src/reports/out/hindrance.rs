@@ -1,6 +1,9 @@
 //! Why a report, or its copy for one recipient, is not sent
 
+use sekisho_core::speech::Lang;
+
 use crate::fault::Fault;
+use crate::speech::Talk;
 
 /// A reason not to send.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -107,14 +110,75 @@ impl Hindrance {
     pub(super) fn noted(&self) -> String {
         format!("{}: {}", self.word(), self.fault())
     }
+
+    /// Reads what the ledger keeps; nothing where those words are somebody else's.
+    fn read(noted: &str) -> Option<Hindrance> {
+        let (word, sentence) = noted.split_once(": ")?;
+        let mut numbers = sentence.split(|letter: char| !letter.is_ascii_digit()).filter_map(|text| text.parse().ok());
+        let mut octets = || numbers.next().map(|kilobytes: u64| kilobytes.saturating_mul(1024));
+        Some(match word {
+            "nobody-asks" => Hindrance::NobodyAsks,
+            "no-record" => Hindrance::NoRecord,
+            "no-mail" => Hindrance::NoMail,
+            "only-reports" => Hindrance::OnlyReports,
+            "odd-name" => Hindrance::OddName,
+            "dns" => Hindrance::Dns,
+            "scheme" => Hindrance::Scheme,
+            "address" => Hindrance::Address,
+            "no-consent" => Hindrance::NoConsent(sentence.rsplit(' ').next()?.to_owned()),
+            "elsewhere" => Hindrance::Elsewhere,
+            "public-suffix" => Hindrance::PublicSuffix,
+            "turned-off" => Hindrance::TurnedOff,
+            "too-many" => Hindrance::TooMany(usize::try_from(octets()? / 1024).ok()?),
+            "too-large" => Hindrance::TooLarge(octets()?, octets()?),
+            _ => return None,
+        })
+    }
+}
+
+/// Says in the reader's language why a report was not sent, as the ledger keeps it; what a relay said stands as it said it.
+pub(crate) fn say(noted: &str, talk: &Talk) -> String {
+    let ours = Hindrance::read(noted).filter(|why| talk.lang() != Lang::En && why.noted() == noted);
+    ours.map_or_else(|| noted.to_owned(), |why| why.fault().say(talk))
 }
 
 #[cfg(test)]
 mod tests {
-    use sekisho_core::speech::Lang;
-
     use super::*;
-    use crate::speech::Talk;
+
+    /// One of each kind.
+    fn all() -> [Hindrance; 14] {
+        [
+            Hindrance::NobodyAsks,
+            Hindrance::NoRecord,
+            Hindrance::NoMail,
+            Hindrance::OnlyReports,
+            Hindrance::OddName,
+            Hindrance::Dns,
+            Hindrance::Scheme,
+            Hindrance::Address,
+            Hindrance::NoConsent("a.example._report._dmarc.b.example".to_owned()),
+            Hindrance::Elsewhere,
+            Hindrance::TooMany(7),
+            Hindrance::TooLarge(3 << 20, 1 << 20),
+            Hindrance::PublicSuffix,
+            Hindrance::TurnedOff,
+        ]
+    }
+
+    #[test]
+    fn what_the_ledger_keeps_is_said_in_the_readers_language() {
+        let (en, ja) = (Talk::new(Lang::En), Talk::new(Lang::Ja));
+        assert_eq!(all().each_ref().map(Hindrance::word), Hindrance::WORDS);
+        for why in all() {
+            let noted = why.noted();
+            assert_eq!((say(&noted, &en), say(&noted, &ja)), (noted.clone(), why.fault().say(&ja)));
+            assert_ne!(say(&noted, &ja), noted);
+        }
+        for other in ["550 5.7.1 no", "dns: 550 said the relay", "too-large: ", "no-consent:", ""] {
+            assert_eq!(say(other, &ja), other);
+        }
+    }
 
     #[test]
     fn every_reason_has_words() {

@@ -8,14 +8,14 @@ use std::sync::Arc;
 use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
-use form_urlencoded::parse;
 use sekisho_ask::Errand;
 
 use super::super::Desk;
+use super::super::asked::{Asked, Faults};
 use super::super::frame::{Frame, Shown};
 use super::super::shown;
 use super::super::visitor::Visitor;
-use super::{DAYS, Known};
+use super::{Known, USUAL};
 use crate::config::OwnSource;
 use crate::lake::LakeError;
 use crate::reports::omissions::{self, Inquiry, Missed, Omissions};
@@ -36,6 +36,8 @@ struct OmissionsPage<'a> {
     domain: String,
     /// Of how many days.
     days: u32,
+    /// What was asked and cannot be read.
+    faults: &'a Faults,
     /// How many sources there are, and how many of them SPF lets pass.
     sources: (usize, usize),
     /// The domain's own.
@@ -77,23 +79,25 @@ struct Wanted {
 }
 
 impl Wanted {
-    /// Reads a query; what is odd in it is left out.
-    fn read(query: &str) -> Wanted {
-        let days = parse(query.as_bytes()).find(|(name, _)| name == "days").and_then(|(_, days)| days.parse().ok());
-        let own = parse(query.as_bytes()).filter(|(name, _)| name == "own").map(|(_, own)| own.into_owned());
-        let days = days.filter(|days| DAYS.contains(days)).unwrap_or(30);
-        Wanted { days, own: own.take(CONFIRMED).collect() }
+    /// Reads what is asked, and notes what of it cannot be taken.
+    fn asked(asked: &mut Asked) -> Wanted {
+        let (days, mut own) = (asked.days(USUAL[1]), asked.texts("own"));
+        if own.len() > CONFIRMED {
+            own.truncate(CONFIRMED);
+            asked.wrong("own", "desk-wrong-many", &[("most", CONFIRMED.into())]);
+        }
+        Wanted { days, own }
     }
 }
 
 /// Shows it.
 pub(in crate::web) async fn show(
     State(desk): State<Arc<Desk>>,
-    visitor: Visitor,
+    mut visitor: Visitor,
     Path(domain): Path<String>,
-    axum::extract::RawQuery(query): axum::extract::RawQuery,
 ) -> Shown {
-    let (frame, wanted) = (&visitor.frame, Wanted::read(&query.unwrap_or_default()));
+    let mut asked = visitor.asked(&["days", "own"]);
+    let (frame, wanted) = (&visitor.frame, Wanted::asked(&mut asked));
     let Known { domain, told, sources } = desk.known(&visitor, &domain, wanted.days).await?;
     let mut confirmed = Vec::new();
     for text in &wanted.own {
@@ -110,12 +114,19 @@ pub(in crate::web) async fn show(
     let errand: Errand = omissions::errand(config.dns.timeout);
     let found = inquiry.find(&desk.source_of(&visitor), errand).await;
     let found = found.map_err(|why| frame.no_answer(&LakeError(format!("{why:#}"))))?;
-    Ok(frame.show(&OmissionsPage::new(frame, &domain.to_string(), &wanted, &confirmed, &found)))
+    let page = OmissionsPage::new((frame, &asked.faults), &domain.to_string(), &wanted, &confirmed, &found);
+    Ok(frame.show_as(asked.faults.status(), &page))
 }
 
 impl<'a> OmissionsPage<'a> {
     /// Puts into words what was found.
-    fn new(frame: &'a Frame, domain: &str, wanted: &Wanted, confirmed: &[OwnSource], found: &Omissions) -> Self {
+    fn new(
+        (frame, faults): (&'a Frame, &'a Faults),
+        domain: &str,
+        wanted: &Wanted,
+        confirmed: &[OwnSource],
+        found: &Omissions,
+    ) -> Self {
         let lines = |list: &[Missed]| list.iter().take(LISTED).map(|missed| Line::of(frame, wanted, missed)).collect();
         let (record, hindrance) = match &found.record {
             Some(Ok(mended)) => {
@@ -130,6 +141,7 @@ impl<'a> OmissionsPage<'a> {
             frame,
             domain: domain.to_owned(),
             days: wanted.days,
+            faults,
             sources: (found.sources, found.covered),
             own: lines(&found.own),
             unconfirmed: lines(&found.unconfirmed),

@@ -46,10 +46,22 @@ impl Analyst {
 
     /// Sends the form.
     async fn send(&self, proof: &str, field: &str, octets: &[u8], lang: &str) -> Answer {
-        let part = |field: &str, octets: &[u8]| {
+        self.send_all(&[("name=\"proof\"", proof.as_bytes()), (field, octets)], lang).await
+    }
+
+    /// Pastes a mail into the form, and fills in other fields.
+    async fn paste(&self, mail: &str, fields: &[(&str, &str)], lang: &str) -> Answer {
+        let fields: Vec<_> = [("proof", &*self.proof), ("mail", mail)].iter().chain(fields).copied().collect();
+        let fields: Vec<_> = fields.iter().map(|(name, text)| (format!("name=\"{name}\""), text.as_bytes())).collect();
+        self.send_all(&fields.iter().map(|(name, text)| (name.as_str(), *text)).collect::<Vec<_>>(), lang).await
+    }
+
+    /// Sends the form with some fields.
+    async fn send_all(&self, fields: &[(&str, &[u8])], lang: &str) -> Answer {
+        let part = |(field, octets): &(&str, &[u8])| {
             [format!("--edge\r\nContent-Disposition: form-data; {field}\r\n\r\n").as_bytes(), octets, b"\r\n"].concat()
         };
-        let form = [part("name=\"proof\"", proof.as_bytes()), part(field, octets), b"--edge--\r\n".to_vec()];
+        let form: Vec<_> = fields.iter().map(part).chain([b"--edge--\r\n".to_vec()]).collect();
         let headers = [
             (header::CONTENT_TYPE.as_str(), "multipart/form-data; boundary=edge"),
             ("cookie", &*format!("sekisho-lang={lang}")),
@@ -197,4 +209,54 @@ async fn what_is_neither_a_mail_nor_a_report_is_refused_and_so_is_a_form_of_some
     assert!(!forged.page.contains("192.0.2.1"));
     let ordinary = analyst.drop(b"From: a@sender.example\r\nSubject: hello\r\n\r\nhi\r\n").await;
     assert!(ordinary.page.contains("sender.example") && !ordinary.page.contains("What cannot be read"));
+}
+
+#[tokio::test]
+async fn what_was_pasted_and_filled_in_stays_in_the_form_and_what_is_wrong_stands_beside_its_field() {
+    let analyst = Analyst::open().await;
+    let mail = "\r\nFrom: \"</textarea><script>\" <a@sender.example>\r\nSubject: hello\r\n\r\nhi\r\n";
+    let escaped = "From: &#34;&#60;/textarea&#62;&#60;script&#62;&#34; &#60;a@sender.example&#62;";
+    let (client, what_if) = ("192.0.2.1", "TXT _dmarc.sender.example=v=DMARC1; p=reject");
+    for (mail, client, what_if, field, says) in [
+        (mail.trim_start(), "192.0.2", what_if, "client", "`192.0.2`"),
+        (mail.trim_start(), client, "TXT", "what_if", "TXT"),
+        ("no mail at all </textarea><script>", client, what_if, "mail", ""),
+        ("", client, what_if, "mail", ""),
+    ] {
+        for lang in ["en", "ja"] {
+            let fields = [("client", client), ("helo", "mx\"x"), ("sender", "<a@b.example>"), ("what_if", what_if)];
+            let Answer { status, page, .. } = analyst.paste(mail, &fields, lang).await;
+            assert!(status.is_client_error(), "{field}: {status}");
+            let [_, said] = page.split(&format!("id=\"{field}-fault\" role=\"alert\">")).collect::<Vec<_>>()[..] else {
+                panic!("{page}")
+            };
+            assert!(said.split("</p>").next().unwrap().contains(says), "{field}: {page}");
+            for kept in [client, what_if, "value=\"mx&#34;x\"", "value=\"&#60;a@b.example&#62;\""] {
+                assert!(page.contains(kept), "{field} {kept}: {page}");
+            }
+            assert_eq!(page.contains(escaped), mail.starts_with("From"), "{field}: {page}");
+            assert!(!page.contains("</textarea><script>"), "{field}: {page}");
+        }
+    }
+    // A browser takes the first line end behind the tag away: it is not one of the text.
+    let page = analyst.paste(mail, &[("client", "x")], "en").await.page;
+    assert!(page.contains(&format!(">\n\r\n{escaped}")), "{page}");
+}
+
+#[tokio::test]
+async fn a_text_that_is_too_long_for_a_page_is_judged_and_not_repeated() {
+    let analyst = Analyst::open().await;
+    let mail = format!("From: a@sender.example\r\nSubject: long\r\n\r\n{}\r\n", "<&>\"'".repeat(250_000));
+    for client in ["192.0.2.1", "banana"] {
+        let page = analyst.paste(&mail, &[("client", client)], "en").await.page;
+        assert!(page.len() < 100_000 && page.contains("Longer than 1.0 MB"), "{}", page.len());
+        assert_eq!(page.contains("id=\"client-fault\""), client == "banana");
+        assert_eq!(page.contains("class=\"state"), client != "banana", "it is judged");
+    }
+    let large = vec![b'x'; (26 << 20) + 1];
+    for (lang, said) in [("en", "up to 25 MB"), ("ja", "25 MB まで")] {
+        let answer = analyst.drop_as("x", &large, lang).await;
+        assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
+        assert!(answer.page.contains(said), "{}", answer.page);
+    }
 }

@@ -1,0 +1,143 @@
+//! Every page of the sample day in Japanese: field words stay as the RFCs write them, sentences do not stay English
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::{LazyLock, Mutex};
+
+use super::*;
+use crate::sample::Sample;
+
+/// The lakes of the sample, by their folders.
+static LAKES: LazyLock<Mutex<HashMap<PathBuf, Arc<Puddle>>>> = LazyLock::new(Mutex::default);
+/// How many mails of a list are opened.
+const MAILS: usize = 40;
+
+/// Opens a lake in memory: the same while the day is made and afterwards.
+fn open(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
+    let name = PathBuf::from(folder.to_string_lossy().replace("sample.draft", "sample"));
+    let new = || Arc::new(Puddle { policy_domain: Some("shop.example"), ..Puddle::default() });
+    Ok(Arc::clone(LAKES.lock().unwrap().entry(name).or_insert_with(new)) as Arc<dyn Lake>)
+}
+
+/// Opens a desk that has a sample day.
+async fn with_sample() -> House {
+    let mut house = House::open().await;
+    let folder = house.desk.folder.clone();
+    let books = DeskBooks {
+        archive: house.desk.archive.clone(),
+        lake: Arc::clone(&house.desk.lake),
+        open: OpenLake { write: open, read: open },
+        secret: folder.secret().unwrap(),
+        announcer: Announcer::default(),
+    };
+    house.desk = Arc::new(Desk::new(Arc::clone(&house.desk.front), books));
+    house.router = router(&house.desk);
+    Sample::make(&folder, house.desk.open, Timestamp::now()).await.unwrap();
+    house
+}
+
+/// Returns the places that a page leads to below a path.
+fn places(page: &str, below: &str, most: usize) -> Vec<String> {
+    let places = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
+    let places: BTreeSet<&str> = places.filter(|place| place.starts_with(below) && place.len() > below.len()).collect();
+    places.into_iter().take(most).map(str::to_owned).collect()
+}
+
+/// Returns the texts of a page that are for reading: no code, no records, no names, nothing that is typed or chosen.
+fn texts(page: &str) -> Vec<String> {
+    let mut rest = page.to_owned();
+    for (start, end) in [
+        ("<pre", "</pre>"),
+        ("<code", "</code>"),
+        ("<textarea", "</textarea>"),
+        ("<select", "</select>"),
+        ("<svg", "</svg>"),
+        ("<title", "</title>"),
+        ("<span class=\"name", "</span>"),
+        ("<dd class=\"name", "</dd>"),
+        ("<a class=\"name", "</a>"),
+    ] {
+        while let Some(at) = rest.find(start) {
+            let Some(over) = rest[at..].find(end) else { break };
+            rest.replace_range(at..at + over + end.len(), "<>");
+        }
+    }
+    rest.split('<').filter_map(|piece| Some(piece.split_once('>')?.1.trim().to_owned())).collect()
+}
+
+/// Tells whether a text has two English words in a row, which no field word of an RFC has.
+fn is_english(text: &str) -> bool {
+    let is_word = |word: &&str| word.len() > 1 && word.contains(|letter: char| letter.is_ascii_lowercase());
+    // A record is said as it is.
+    if text.contains("v=spf1 ") {
+        return false;
+    }
+    let is_odd = |letter: char| letter != ' ' && !letter.is_ascii_alphabetic();
+    let pieces = text.split(is_odd).map(|piece| piece.split(' ').collect::<Vec<_>>());
+    pieces.into_iter().any(|words| words.windows(2).any(|pair| pair.iter().all(is_word)))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_page_of_the_sample_day_has_an_english_sentence() {
+    let house = with_sample().await;
+    let person = house.person("hana", Role::Admin, &Scope::All).await;
+    let (token, proof) = house.session(person).await;
+    let cookie = "sekisho-lang=ja; sekisho-books=sample";
+    let get = async |path: &str| house.ask_as(&Method::GET, path, Some(&token), "", &[("cookie", cookie)]).await.page;
+    let mut paths: Vec<String> = [
+        "/",
+        "/messages",
+        "/messages?from=banana&dmarc=banana&client=x&author=a..b&x=1",
+        "/domains",
+        "/domains?days=9",
+        "/domains/a%20b",
+        "/simulator",
+        "/simulator?domain=a%20b",
+        "/simulator?domain=town.example&records=banana",
+        "/simulator?domain=nobody.example&records=v%3DDMARC1%3B+p%3Dreject",
+        "/reports",
+        "/reports?side=out",
+        "/reports?state=unreadable",
+        "/reports?side=banana",
+        "/drop",
+        "/start",
+        "/settings",
+        "/health",
+        "/people",
+        "/audit",
+        "/account",
+        "/nowhere",
+    ]
+    .map(str::to_owned)
+    .to_vec();
+    for of in ["/messages?dmarc=fail", "/messages?dmarc=temperror", "/messages?dkim=permerror", "/messages?dkim=fail"] {
+        paths.extend(places(&get(of).await, "/messages/", MAILS));
+    }
+    paths.extend(places(&get("/reports").await, "/reports/", MAILS));
+    for domain in ["town", "shop", "bank", "parts", "club", "freemail", "lists"] {
+        paths.extend([format!("/domains/{domain}.example"), format!("/domains/{domain}.example/omissions")]);
+    }
+    let mut english = BTreeSet::new();
+    let mut looked = 0;
+    for path in &paths {
+        let page = get(path).await;
+        looked += texts(&page).iter().filter(|text| !text.is_empty()).count();
+        english.extend(texts(&page).into_iter().filter(|text| is_english(text)).map(|text| format!("{path}: {text}")));
+    }
+    for mail in ["From: a@town.example\r\nFrom: b@town.example\r\n\r\nhi\r\n", "hello", "From: a@\r\n\r\n", "{}"] {
+        let part = |name: &str, text: &str| {
+            format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"\r\n\r\n{text}\r\n")
+        };
+        let form =
+            [part("proof", &proof), part("mail", mail), part("client", "192.0.2.1"), "--x--\r\n".into()].concat();
+        let headers = [("content-type", "multipart/form-data; boundary=x"), ("cookie", cookie)];
+        let page = house.ask_with(&Method::POST, "/drop", Some(&token), form.into(), &headers).await.page;
+        english
+            .extend(texts(&page).into_iter().filter(|text| is_english(text)).map(|text| format!("{mail:?}: {text}")));
+    }
+    assert!(looked > 2_000, "{looked}");
+    assert!(english.is_empty(), "{english:#?}");
+    // The test sees English where there is some.
+    let page = house.ask(&Method::GET, "/health", Some(&token), "").await.page;
+    assert!(texts(&page).iter().filter(|text| is_english(text)).count() > 5, "{page}");
+}
