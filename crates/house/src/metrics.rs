@@ -335,6 +335,8 @@ pub(crate) struct IntakeCounts {
     reports: Vec<(ReportKind, Words)>,
     /// Recipients that were refused, by why.
     pub(crate) recipients_refused: Words,
+    /// Reports that were refused, by the bound that they would have gone beyond.
+    pub(crate) refused: Words,
     /// Conversations under way.
     pub(crate) sessions: IntGauge,
     /// Conversations that were begun.
@@ -365,6 +367,12 @@ impl IntakeCounts {
                 "Recipients that were refused at the intake.",
                 "reason",
                 &mut ["unknown", "rate"].into_iter(),
+            ),
+            refused: words(
+                "sekisho_intake_refused_total",
+                "Reports by SMTP or HTTP that were refused beyond a bound.",
+                "bound",
+                &mut intake::Bound::ALL.iter().map(|bound| bound.as_str()),
             ),
             sessions: gauge(registry, "sekisho_intake_sessions", "Conversations by SMTP under way."),
             sessions_begun: counter("sekisho_intake_sessions_total", "Conversations by SMTP begun."),

@@ -10,6 +10,7 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
 use super::problem::{self, BAD_TOKEN, NO_ANSWER, NO_TOKEN, NOT_ALLOWED, Problem, TOKEN_ONLY};
+use crate::http::peer::Peer;
 use crate::people::access::{Need, Viewer};
 use crate::people::session::Token;
 use crate::people::{Actor, Trouble};
@@ -31,7 +32,7 @@ pub(super) struct Caller {
 pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut request: Request, next: Next) -> Response {
     match enter(&desk, need, request.method(), request.headers()).await {
         Ok(viewer) => {
-            let actor = Actor::of(&viewer, visitor::peer(request.extensions()).address);
+            let actor = Actor::of(&viewer, Peer::noted(request.extensions()).address);
             let talk = desk.talk(problem::lang(request.headers()));
             request.extensions_mut().insert(Caller { viewer, actor, talk });
             next.run(request).await

@@ -94,15 +94,9 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
             proof: came.as_ref().map(|came| form_proof(&came.session.csrf)),
             nonce: random(),
         };
-        let peer = peer(&parts.extensions);
+        let peer = Peer::noted(&parts.extensions);
         Ok(Visitor { frame, came, client: peer.address, is_tls: peer.is_tls })
     }
-}
-
-/// Returns where a request comes from, as the listener found out.
-pub(crate) fn peer(extensions: &axum::http::Extensions) -> Peer {
-    let unknown = Peer { address: IpAddr::from([0, 0, 0, 0]), is_tls: false };
-    extensions.get::<Peer>().copied().unwrap_or(unknown)
 }
 
 /// Lets in who may do this, and whose form is one of ours. Others are led to the door, or refused.
