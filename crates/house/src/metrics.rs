@@ -77,6 +77,8 @@ pub(crate) struct Metrics {
     pub(crate) events: EventCounts,
     /// What the intake did.
     pub(crate) intake: IntakeCounts,
+    /// What became of connections by HTTP.
+    pub(crate) http: HttpCounts,
     /// What became of reports.
     pub(crate) read: ReadCounts,
     /// What became of the reports that we send.
@@ -217,6 +219,7 @@ impl Metrics {
             dns: Dns::new(&registry),
             events: EventCounts::new(&registry),
             intake: IntakeCounts::new(&registry),
+            http: HttpCounts::new(&registry),
             read: ReadCounts::new(&registry, reports_out.clone()),
             reports_out,
             webhooks: words(
@@ -399,6 +402,28 @@ impl IntakeCounts {
     pub(crate) fn count(&self, kind: ReportKind, fate: intake::Fate) {
         if let Some((_, fates)) = self.reports.iter().find(|(known, _)| *known == kind) {
             fates.count(fate.as_str());
+        }
+    }
+}
+
+/// What became of connections by HTTP for which there was little room.
+#[derive(Clone)]
+pub(crate) struct HttpCounts {
+    /// Those that were refused, by the limit.
+    pub(crate) refused: Words,
+    /// Those that made room for others.
+    pub(crate) displaced: IntCounter,
+}
+
+impl HttpCounts {
+    /// Makes the counters.
+    fn new(registry: &Registry) -> HttpCounts {
+        let help = "Connections by HTTP refused beyond a limit.";
+        let refused = Family::new(registry, "sekisho_http_connections_refused_total", help, &["limit"]);
+        let help = "Connections by HTTP that made room for others.";
+        HttpCounts {
+            refused: refused.words(&[], &mut Full::ALL.iter().map(|full| full.as_str())),
+            displaced: register(registry, IntCounter::new("sekisho_http_connections_displaced_total", help)),
         }
     }
 }
