@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{self, BAD_TOKEN, NO_ANSWER, NO_TOKEN, NOT_ALLOWED, Problem, TOKEN_ONLY};
+use super::problem::{self, BAD_TOKEN, NO_ANSWER, NO_TOKEN, NOT_ALLOWED, Problem, TOKEN_ONLY, TOO_MANY};
 use crate::http::peer::Peer;
 use crate::people::access::{Need, Viewer};
 use crate::people::session::Token;
@@ -34,8 +34,11 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
         Ok(viewer) => {
             let actor = Actor::of(&viewer, Peer::noted(request.extensions()).address);
             let talk = desk.talk(problem::lang(request.headers()));
+            let Some(place) = desk.line.admit(viewer.person) else {
+                return Problem::new(TOO_MANY, []).into_response();
+            };
             request.extensions_mut().insert(Caller { viewer, actor, talk });
-            next.run(request).await
+            place.work(next.run(request)).await
         }
         Err(problem) => problem.into_response(),
     }

@@ -24,8 +24,6 @@ use crate::web::{Desk, visitor};
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 /// Where the kinds of problems are listed: a type is a place there.
 const PLACE: &str = "/api/v1/problems";
-/// After how many seconds it is worth asking again where the books did not answer.
-const AGAIN: &str = "5";
 
 /// A kind of problem: its stable word, its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,13 +65,15 @@ pub(super) const BAD_MEDIA_TYPE: Kind = Kind("bad-media-type", StatusCode::UNSUP
 pub(super) const BAD_RECORDS: Kind = Kind("bad-records", StatusCode::UNPROCESSABLE_ENTITY);
 /// Octets that are no mail.
 pub(super) const NO_MAIL: Kind = Kind("no-mail", StatusCode::UNPROCESSABLE_ENTITY);
+/// More requests of one account than may be under way at a time.
+pub(super) const TOO_MANY: Kind = Kind("too-many", StatusCode::TOO_MANY_REQUESTS);
 /// A fault of ours.
 const FAULT: Kind = Kind("fault", StatusCode::INTERNAL_SERVER_ERROR);
 /// Books that do not answer.
 pub(super) const NO_ANSWER: Kind = Kind("no-answer", StatusCode::SERVICE_UNAVAILABLE);
 
 /// All kinds, by their status.
-pub(super) const KINDS: [Kind; 20] = [
+pub(super) const KINDS: [Kind; 21] = [
     UNKNOWN_PARAMETER,
     BAD_PARAMETER,
     BAD_CURSOR,
@@ -92,6 +92,7 @@ pub(super) const KINDS: [Kind; 20] = [
     BAD_MEDIA_TYPE,
     BAD_RECORDS,
     NO_MAIL,
+    TOO_MANY,
     FAULT,
     NO_ANSWER,
 ];
@@ -203,7 +204,7 @@ impl IntoResponse for Problem {
         let told = match self.0.kind {
             NO_TOKEN => Some((header::WWW_AUTHENTICATE, "Bearer")),
             BAD_TOKEN => Some((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
-            NO_ANSWER => Some((header::RETRY_AFTER, AGAIN)),
+            TOO_MANY | NO_ANSWER => Some((header::RETRY_AFTER, visitor::AGAIN)),
             _ => None,
         };
         answer.headers_mut().extend(told.map(|(name, value)| (name, HeaderValue::from_static(value))));

@@ -64,7 +64,7 @@ pub(super) async fn judge(
     if !case.is_within(&caller.viewer.scope) {
         return Err(Problem::new(NOT_YOURS, []));
     }
-    let _turn = desk.questions.acquire().await.map_err(|closed| no_answer(&LakeError(closed.to_string())))?;
+    let _turn = desk.line.turn().await.map_err(|closed| no_answer(&closed))?;
     let judged = forecast::json(case, over(&desk)).await.map_err(|why| failed(&why))?;
     judged.map(|json| written(&json)).ok_or_else(|| Problem::new(NOTHING_KNOWN, [("domain", name.into())]))
 }

@@ -363,7 +363,7 @@ async fn whatever_is_wrong_is_a_problem_that_says_what() {
     let answer = api.post(&what_if, &token, json, &long).await;
     assert_eq!((&*answer.problem(&what_if), answer.status.as_u16()), ("too-large", 413));
     // The books do not answer.
-    api.house.desk.questions.close();
+    api.house.desk.line.close();
     let answer = api.get("/api/v1/messages", &token).await;
     assert_eq!((&*answer.problem("/api/v1/messages"), answer.status.as_u16()), ("no-answer", 503));
     assert_eq!(answer.field(header::RETRY_AFTER), "5");

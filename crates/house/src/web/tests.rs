@@ -5,7 +5,7 @@ mod identity;
 mod idp;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 
 use aws_lc_rs::rand;
 use axum::Router;
@@ -22,6 +22,8 @@ use sekisho_ledger::{
     ReportKind, ReportState, Role, Secret, SessionState,
 };
 use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::{Desk, DeskBooks, rooms, router};
 use crate::config::{Config, StoreSection};
@@ -544,4 +546,43 @@ async fn a_program_looks_as_far_as_its_person_and_changes_nothing() {
     }
     house.desk.people.lock_out(crate::people::Actor::default(), "analyst", true).await.unwrap();
     assert_eq!(ask(Method::GET, "/messages", &right).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_many_slow_questions_keeps_no_other_one_waiting() {
+    let house = House::open().await;
+    let slow = house.person("slow", Role::Analyst, &Scope::All).await;
+    let quick = house.person("quick", Role::Viewer, &Scope::All).await;
+    let ((slow_token, _), (quick_token, _)) = (house.session(slow).await, house.session(quick).await);
+    // A lake that answers when it is told to, and as many questions to it as one account may have.
+    let ((go_on, wait), begun) = (mpsc::channel::<()>(), Arc::new(Notify::new()));
+    let wait = Arc::new(Mutex::new(wait));
+    let mut asked = JoinSet::new();
+    while let Some(place) = house.desk.line.admit(slow) {
+        let (desk, wait, begun) = (Arc::clone(&house.desk), Arc::clone(&wait), Arc::clone(&begun));
+        asked.spawn(place.work(async move {
+            let question = move |_: &dyn Lake| {
+                begun.notify_one();
+                // Until there is nobody who could tell it to.
+                assert!(wait.lock().unwrap().recv().is_err());
+                Ok(())
+            };
+            desk.ask(Arc::clone(&desk.lake), question).await
+        }));
+    }
+    begun.notified().await;
+    let refused = house.ask(&Method::GET, "/messages", Some(&slow_token), "").await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers.contains_key(header::RETRY_AFTER) && refused.page.contains("Too much at a time"));
+    for path in ["/", "/messages", "/domains", "/messages/0000000000000000000000000000a001"] {
+        let answer = house.ask(&Method::GET, path, Some(&quick_token), "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+    }
+    assert!(asked.try_join_next().is_none(), "none of the slow ones was answered meanwhile");
+    drop(go_on);
+    while let Some(answered) = asked.join_next().await {
+        answered.unwrap().unwrap();
+    }
+    let answer = house.ask(&Method::GET, "/messages", Some(&slow_token), "").await;
+    assert_eq!(answer.status, StatusCode::OK);
 }

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sekisho_core::speech::Lang;
+use sekisho_ledger::Id;
 
 use super::frame::Frame;
 use super::{BODY, Desk};
@@ -22,6 +23,9 @@ use crate::http::peer::Peer;
 use crate::people::access::{Need, Scope, Viewer};
 use crate::people::session::{Token, form_proof, is_form_proof};
 use crate::people::{Actor, Came};
+
+/// After how many seconds it is worth asking again where somebody asked too much at a time, or the books did not answer.
+pub(crate) const AGAIN: &str = "5";
 
 /// Who asks.
 pub(super) struct Visitor {
@@ -117,16 +121,16 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
         },
     };
     let Some(came) = came else { return to_the_door(&request) };
-    let (may, csrf) = (came.viewer.may(need), came.session.csrf.clone());
+    let (may, person, csrf) = (came.viewer.may(need), came.viewer.person, came.session.csrf.clone());
     request.extensions_mut().insert(came);
     if !may {
         return refuse(&desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await;
     }
     if is_safe(request.method()) {
-        return next.run(request).await;
+        return enter(&desk, person, request, next).await;
     }
     match proven(request, &csrf).await {
-        Ok(request) => next.run(request).await,
+        Ok(request) => enter(&desk, person, request, next).await,
         Err(request) => refuse(&desk, request, StatusCode::FORBIDDEN, "desk-stale-form").await,
     }
 }
@@ -153,9 +157,22 @@ async fn admit_program(
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")])
             .into_response();
     };
-    let may = viewer.may(need) && is_safe(request.method());
+    let (may, person) = (viewer.may(need) && is_safe(request.method()), viewer.person);
     request.extensions_mut().insert(viewer);
-    if may { next.run(request).await } else { refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await }
+    if may {
+        return enter(desk, person, request, next).await;
+    }
+    refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await
+}
+
+/// Lets somebody into a room who may, unless they have too many requests in the house already.
+async fn enter(desk: &Arc<Desk>, person: Id, request: Request, next: Next) -> Response {
+    if let Some(place) = desk.line.admit(person) {
+        return place.work(next.run(request)).await;
+    }
+    let mut answer = refuse(desk, request, StatusCode::TOO_MANY_REQUESTS, "desk-too-many").await;
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(AGAIN));
+    answer
 }
 
 /// Leads to the door: whoever was to see a page sees it after signing in.
