@@ -407,6 +407,7 @@ desk-people-says = Who may come in, and what they may see.
 desk-oneself = (you)
 desk-invite = Invite somebody
 desk-invite-act = Make a link
+desk-link-place = It leads to { $place }, as this browser reached the desk. Whoever it is for has to reach it there, too; `oidc.desk` in the configuration names another address.
 desk-link-once = Give this link to whom it is for. It works once, for three days; whoever has it gets the account.
 desk-scope = Domains
 desk-scope-says = One a line, each with what is below it. Empty: everything.

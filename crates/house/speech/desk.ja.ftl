@@ -398,6 +398,7 @@ desk-people-says = 入れる人と、それぞれが見られる範囲です。
 desk-oneself = （自分）
 desk-invite = 招待
 desk-invite-act = リンクを作る
+desk-link-place = このブラウザーが開いたアドレス { $place } へのリンクです。相手もそこで開ける必要があります。別のアドレスは設定の `oidc.desk` で指定します。
 desk-link-once = 相手に渡すリンクです。一度だけ、三日間使えます。リンクを持つ人がアカウントを得ます。
 desk-scope = ドメイン
 desk-scope-says = 一行に一つ。その下のドメインも含みます。空欄ならすべて。

@@ -9,7 +9,7 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{self, BAD_TOKEN, NO_ANSWER, NO_TOKEN, NOT_ALLOWED, Problem, TOKEN_ONLY, TOO_MANY};
+use super::problem::{self, BAD_TOKEN, NO_ANSWER, NO_TOKEN, NOT_ALLOWED, Problem, TOKEN_ONLY, TOO_MANY, TWO_TOKENS};
 use crate::http::peer::Peer;
 use crate::people::access::{Need, Viewer};
 use crate::people::session::Token;
@@ -46,10 +46,13 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
 
 /// Finds out who asks, and whether they may.
 async fn enter(desk: &Desk, need: Need, method: &Method, headers: &HeaderMap) -> Result<Viewer, Problem> {
-    let found = match headers.get(header::AUTHORIZATION) {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let found = match (shown.next(), shown.next()) {
+        // RFC 6750 §3.1: none of two tokens counts.
+        (Some(_), Some(_)) => return Err(Problem::new(TWO_TOKENS, [])),
         // A wrong token is not made good by the cookie of a browser.
-        Some(shown) => Some(by_token(desk, shown).await?),
-        None => by_session(desk, method, headers).await?,
+        (Some(shown), None) => Some(by_token(desk, shown).await?),
+        (None, _) => by_session(desk, method, headers).await?,
     };
     let viewer = found.ok_or_else(|| Problem::new(NO_TOKEN, []))?;
     if viewer.may(need) { Ok(viewer) } else { Err(Problem::new(NOT_ALLOWED, [])) }

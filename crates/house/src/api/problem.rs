@@ -37,6 +37,8 @@ pub(super) const BAD_PARAMETER: Kind = Kind("bad-parameter", StatusCode::BAD_REQ
 pub(super) const BAD_CURSOR: Kind = Kind("bad-cursor", StatusCode::BAD_REQUEST);
 /// A body that is not what the document says.
 pub(super) const BAD_BODY: Kind = Kind("bad-body", StatusCode::BAD_REQUEST);
+/// Two tokens.
+pub(super) const TWO_TOKENS: Kind = Kind("two-tokens", StatusCode::BAD_REQUEST);
 /// No token.
 pub(super) const NO_TOKEN: Kind = Kind("no-token", StatusCode::UNAUTHORIZED);
 /// A token that opens nothing.
@@ -73,11 +75,12 @@ const FAULT: Kind = Kind("fault", StatusCode::INTERNAL_SERVER_ERROR);
 pub(super) const NO_ANSWER: Kind = Kind("no-answer", StatusCode::SERVICE_UNAVAILABLE);
 
 /// All kinds, by their status.
-pub(super) const KINDS: [Kind; 21] = [
+pub(super) const KINDS: [Kind; 22] = [
     UNKNOWN_PARAMETER,
     BAD_PARAMETER,
     BAD_CURSOR,
     BAD_BODY,
+    TWO_TOKENS,
     NO_TOKEN,
     BAD_TOKEN,
     NOT_ALLOWED,
@@ -110,7 +113,7 @@ struct Why {
     arguments: Vec<(&'static str, Value)>,
     /// The fault behind it.
     fault: Option<Fault>,
-    /// The parameter that it is about.
+    /// The parameter, or the field of the body, that it is about.
     parameter: Option<String>,
 }
 
@@ -203,6 +206,7 @@ impl IntoResponse for Problem {
         let mut answer = self.0.kind.status().into_response();
         let told = match self.0.kind {
             NO_TOKEN => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            TWO_TOKENS => Some((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_request\"")),
             BAD_TOKEN => Some((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
             TOO_MANY | NO_ANSWER => Some((header::RETRY_AFTER, visitor::AGAIN)),
             _ => None,
@@ -230,7 +234,7 @@ pub(super) struct Told {
     detail: String,
     /// The path that was asked for.
     instance: String,
-    /// The parameter that it is about.
+    /// The parameter, or the field of the body, that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
 }

@@ -56,9 +56,13 @@ pub(super) async fn judge(
 ) -> Answer {
     Asked::read(query.as_deref(), &[])?;
     let Proposal { domain: name, records, days } = body(&headers, &octets)?;
-    let is_bounded = (1..=MOST_RECORDS).contains(&records.len()) && (1..=MOST_DAYS).contains(&days);
-    if !is_bounded || domain(&name).is_none() {
-        return Err(Problem::new(BAD_BODY, []));
+    let fields = [
+        ("domain", domain(&name).is_some()),
+        ("records", (1..=MOST_RECORDS).contains(&records.len())),
+        ("days", (1..=MOST_DAYS).contains(&days)),
+    ];
+    if let Some((wrong, _)) = fields.into_iter().find(|(_, is_sound)| !is_sound) {
+        return Err(Problem::new(BAD_BODY, []).about(wrong));
     }
     let case = Case::read(&name, &records, days).map_err(|why| Problem::new(BAD_RECORDS, []).because(why))?;
     if !case.is_within(&caller.viewer.scope) {

@@ -386,6 +386,17 @@ async fn nobody_reads_a_neighbours_mail_or_reports() {
         }
     }
     assert!(seen > 20, "who sees everything sees the neighbour, too: {seen}");
+    // Whether there is a report of a neighbour they do not learn either.
+    let analyst = house.desk.people.person("analyst-ours").await.unwrap().unwrap();
+    let (token, _) = house.session(analyst.id).await;
+    for end in ["", "/evidence"] {
+        let said = async |id: String| {
+            let answer = house.ask(&Method::GET, &format!("/report/{id}{end}"), Some(&token), "").await;
+            (answer.status, answer.page.contains("There is no such report"))
+        };
+        let unknown = said(id().to_string()).await;
+        assert_eq!((said(neighbours.to_string()).await, unknown.0), (unknown, StatusCode::NOT_FOUND));
+    }
     // Their own they see.
     let analyst = house.desk.people.person("analyst-ours").await.unwrap().unwrap();
     let (token, _) = house.session(analyst.id).await;
@@ -475,6 +486,56 @@ async fn somebody_comes_by_a_link_looks_after_their_account_and_invites_another(
     assert_eq!(changed.leads_to(), "/account?done=password");
     assert!(house.desk.people.who(&token).await.unwrap().is_none());
     assert!(house.desk.people.who(&new).await.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn whoever_writes_no_domain_into_a_scope_is_told_which_word_it_is() {
+    let house = House::open().await;
+    let admin = house.person("admin", Role::Admin, &Scope::All).await;
+    house.person("victim", Role::Viewer, &Scope::of([OURS]).unwrap()).await;
+    let (token, proof) = house.session(admin).await;
+    let post = async |path: &str, domains: &str| {
+        let form = format!("proof={proof}&role=viewer&domains={domains}");
+        house.ask(&Method::POST, path, Some(&token), &form).await
+    };
+    for path in ["/people/invite", "/people/victim/appoint"] {
+        let refused = post(path, "ours.example%0a%3Cb%3Eall").await;
+        assert!(
+            refused.status == StatusCode::BAD_REQUEST && refused.page.contains("&#60;b&#62;all"),
+            "{}",
+            refused.page
+        );
+        assert_eq!(post(path, "*+ours.example").await.status, StatusCode::BAD_REQUEST);
+    }
+    let victim = async || house.desk.people.person("victim").await.unwrap().unwrap();
+    assert_eq!(Scope::parse(&victim().await.scope), Scope::of([OURS]), "nothing was changed");
+    assert_eq!(post("/people/victim/appoint", "*").await.leads_to(), "/people");
+    assert_eq!(Scope::parse(&victim().await.scope), Ok(Scope::All));
+    // Where the link leads is said, since nobody configured it.
+    let invited = post("/people/invite", "").await;
+    assert!(invited.page.contains("https://desk.example/join/") && invited.page.contains("as this browser reached"));
+}
+
+#[tokio::test]
+async fn two_tokens_count_for_none_and_what_came_by_tls_stays_there() {
+    let house = House::open().await;
+    let person = house.person("viewer", Role::Viewer, &Scope::All).await;
+    let (session, _) = house.session(person).await;
+    let viewer = house.desk.people.who(&session).await.unwrap().unwrap().viewer;
+    let given = (Role::Viewer, &Scope::All);
+    let client = [192, 0, 2, 50].into();
+    let token = house.desk.people.add_token(&viewer, "", given, None, client).await.unwrap().unwrap();
+    let right = format!("Bearer {}", token.as_str());
+    let two = [("authorization", right.as_str()), ("authorization", "Bearer sekisho_x")];
+    assert_eq!(house.ask_as(&Method::GET, "/", None, "", &two[..1]).await.status, StatusCode::OK);
+    for shown in [[two[0], two[0]], [two[0], two[1]], [two[1], two[0]]] {
+        let answer = house.ask_as(&Method::GET, "/", Some(&session), "", &shown).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    let liked = house.ask(&Method::POST, "/look", None, "look=dark&lang=ja&back=/").await;
+    let cookies: Vec<&str> =
+        liked.headers.get_all(header::SET_COOKIE).iter().map(|one| one.to_str().unwrap()).collect();
+    assert!(cookies.len() == 2 && cookies.iter().all(|one| one.ends_with("; Secure")), "{cookies:?}");
 }
 
 #[tokio::test]

@@ -36,7 +36,7 @@ pub(super) struct Visitor {
     /// The address of the client.
     pub(super) client: IpAddr,
     /// Whether what it said came by TLS.
-    is_tls: bool,
+    pub(super) is_tls: bool,
 }
 
 impl Visitor {
@@ -64,9 +64,20 @@ impl Visitor {
     /// Writes a cookie that opens a door: for this host alone, never for scripts, and not with what another site sends. What came by
     /// TLS goes by nothing else.
     pub(super) fn door_cookie(&self, name: &str, value: &str, seconds: u32) -> HeaderValue {
-        let secure = if self.is_tls { "; Secure" } else { "" };
+        let secure = self.secure();
         let cookie = format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly{secure}");
         HeaderValue::from_str(&cookie).expect("a token is base64url")
+    }
+
+    /// Writes a cookie that says how somebody likes the desk; it is worth nothing to others.
+    pub(super) fn cookie(&self, name: &str, value: &str, seconds: u32) -> String {
+        let secure = self.secure();
+        format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Strict; HttpOnly{secure}")
+    }
+
+    /// Returns what keeps a cookie from going in the clear.
+    fn secure(&self) -> &'static str {
+        if self.is_tls { "; Secure" } else { "" }
     }
 
     /// Names who does something, for the audit log.
@@ -105,8 +116,14 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
 
 /// Lets in who may do this, and whose form is one of ours. Others are led to the door, or refused.
 pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut request: Request, next: Next) -> Response {
-    if let Some(shown) = request.headers().get(header::AUTHORIZATION) {
-        let token = shown.to_str().ok().and_then(|shown| shown.strip_prefix("Bearer ")).and_then(Token::shown);
+    let mut shown = request.headers().get_all(header::AUTHORIZATION).iter();
+    if let Some(first) = shown.next() {
+        if shown.next().is_some() {
+            // RFC 6750 §3.1: whoever shows two tokens is told so, and none of them counts.
+            return (StatusCode::BAD_REQUEST, [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_request\"")])
+                .into_response();
+        }
+        let token = first.to_str().ok().and_then(|shown| shown.strip_prefix("Bearer ")).and_then(Token::shown);
         return admit_program(&desk, need, token, request, next).await;
     }
     let token = value(request.headers(), "session").and_then(Token::shown);
@@ -234,11 +251,6 @@ pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| known.strip_prefix("sekisho-") == Some(name)).map(|(_, value)| value)
-}
-
-/// Writes a cookie that says how somebody likes the desk; it is worth nothing to others.
-pub(super) fn cookie(name: &str, value: &str, seconds: u32) -> String {
-    format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Strict; HttpOnly")
 }
 
 /// Refuses what changes something and does not come from a page of ours: browsers say where a request comes from.
