@@ -311,8 +311,8 @@ impl<'a> Conversation<'a> {
         let (size, envelopes) = (mail.len(), self.envelopes(&mail));
         let kinds: Vec<ReportKind> = envelopes.iter().map(|(kind, _)| *kind).collect();
         let kept = match self.spool.is_spilt {
-            true => Err(Outcome::TryLater(LATER)),
-            false => self.hand_in(mail, envelopes).await,
+            true => Err(self.put_off(&kinds)),
+            false => self.hand_in(mail, envelopes, &kinds).await,
         };
         match &kept {
             Ok(kept) => {
@@ -321,7 +321,6 @@ impl<'a> Conversation<'a> {
                 self.session.answer_mail(Outcome::Stored(&ids.join(" ")), &mut self.outbox);
             }
             Err(later) => {
-                kinds.iter().for_each(|kind| self.house.metrics.intake.count(*kind, Fate::Later));
                 debug!(client.ip = %self.client, size, "put a report off");
                 self.session.answer_mail(*later, &mut self.outbox);
             }
@@ -336,6 +335,7 @@ impl<'a> Conversation<'a> {
         &self,
         mail: Vec<u8>,
         envelopes: Vec<(ReportKind, Envelope)>,
+        kinds: &[ReportKind],
     ) -> Result<Vec<Kept>, Outcome<'static>> {
         let octets = u64::try_from(mail.len()).unwrap_or(u64::MAX);
         let load = Load { channel: self.channel, client: self.counted(), octets };
@@ -345,7 +345,13 @@ impl<'a> Conversation<'a> {
             false => Outcome::Full(NO_ROOM),
         })?;
         let kept = self.house.desk.take(mail, self.channel, envelopes).await;
-        kept.map_err(|_| Outcome::TryLater(LATER))
+        kept.map_err(|_| self.put_off(kinds))
+    }
+
+    /// Counts a mail that could not be kept by a fault of ours, and returns what its sender hears.
+    fn put_off(&self, kinds: &[ReportKind]) -> Outcome<'static> {
+        kinds.iter().for_each(|kind| self.house.metrics.intake.count(*kind, Fate::Later));
+        Outcome::TryLater(LATER)
     }
 
     /// Writes down what was kept.

@@ -513,7 +513,10 @@ async fn whoever_writes_no_domain_into_a_scope_is_told_which_word_it_is() {
     assert_eq!(Scope::parse(&victim().await.scope), Ok(Scope::All));
     // Where the link leads is said, since nobody configured it.
     let invited = post("/people/invite", "").await;
-    assert!(invited.page.contains("https://desk.example/join/") && invited.page.contains("as this browser reached"));
+    assert!(
+        invited.page.contains("https://desk.example/join/")
+            && invited.page.contains("It leads to https://desk.example.")
+    );
 }
 
 #[tokio::test]

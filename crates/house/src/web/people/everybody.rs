@@ -190,7 +190,7 @@ pub(in crate::web) async fn reset(
     }
 }
 
-/// Shows a link that was just made: at the address that the configuration names, or else that of this browser, which is said.
+/// Shows a link that was just made: at the address that the configuration names, or else the one by which we were reached, which is said.
 async fn show_link(desk: &Desk, visitor: &Visitor, came: &Came, link: &Token, headers: &HeaderMap) -> Shown {
     let (frame, config) = (&visitor.frame, Arc::clone(&desk.front.gate().config));
     if let Some(place) = config.public_desk() {
