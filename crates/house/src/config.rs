@@ -120,6 +120,16 @@ impl Config {
         }
     }
 
+    /// Returns where people reach the desk: where the provider of identities sends them back to, else at the first listener.
+    pub(crate) fn desk(&self) -> String {
+        self.public_desk().map_or_else(|| self.http.usual_desk(), str::to_owned)
+    }
+
+    /// Returns where the configuration says that people reach the desk.
+    pub(crate) fn public_desk(&self) -> Option<&str> {
+        self.oidc.provider.as_ref().map(|provider| provider.desk.as_str())
+    }
+
     /// Reads what is written in the program itself.
     pub(crate) fn built_in(text: &str) -> Result<Config, Fault> {
         Config::parse(None, text).map_err(first)

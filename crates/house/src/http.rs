@@ -1,15 +1,16 @@
 //! HTTP, for those who watch the daemon: is it alive, does it take mails, what has it counted; for TLS reports; and for the web desk
 
 pub(crate) mod peer;
+mod seats;
 #[cfg(test)]
 mod tests;
 pub(crate) mod tls;
 
-use std::collections::VecDeque;
 use std::convert::Infallible;
-use std::net::IpAddr;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
@@ -23,28 +24,34 @@ use hyper::server::conn::http1;
 use hyper::service::{Service, service_fn};
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::task::{AbortHandle, JoinSet};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, warn};
 
 use self::peer::Peer;
+use self::seats::{Guest, PATIENCE, SHARE, Seat, Seats, Step, Stepped};
 use self::tls::{Begun, Secrecy};
 use crate::api;
+use crate::door::Full;
 use crate::gate::Front;
 use crate::intake::{self, Intake};
 use crate::web::{self, Desk};
 
-/// The most connections at a time.
-const CONNECTIONS: usize = 256;
-/// How long a client may take to say what it wants.
-const PATIENCE: Duration = Duration::from_secs(10);
 /// How long a connection may last: a client that does not read what it asked for takes no place for ever.
 const LIFE: Duration = Duration::from_secs(300);
 /// How long we wait before we take connections again, where that failed.
 const PAUSE: Duration = Duration::from_millis(200);
+/// How long those are attended to for whom there is no room.
+const BRIEFLY: Duration = Duration::from_secs(1);
+/// How many of them are, at a time.
+const TURNED_AWAY: usize = 16;
+/// What they hear.
+const NO_ROOM: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nRetry-After: 10\r\nConnection: close\r\n\
+    Content-Type: text/plain; charset=utf-8\r\nContent-Length: 42\r\n\r\ntoo many connections: come again in a bit\n";
 /// How long a browser that once came by TLS comes by nothing else (RFC 6797 §6.1): a year.
 const SECRET: HeaderValue = HeaderValue::from_static("max-age=31536000");
 /// The text format of Prometheus.
@@ -91,32 +98,29 @@ pub(crate) async fn listen(
     shutdown: CancellationToken,
 ) {
     let rooms = router(Arc::clone(&front), intake, desk.as_ref());
-    let house = Arc::new(House { rooms, front, secrecy });
+    let (seats, turned_away) = (Arc::default(), Arc::new(Semaphore::new(TURNED_AWAY)));
+    keep(listener, Arc::new(House { rooms, front, secrecy, seats, turned_away }), shutdown).await;
+}
+
+/// Takes connections until `shutdown`.
+async fn keep(listener: TcpListener, house: Arc<House>, shutdown: CancellationToken) {
     let mut connections = JoinSet::new();
-    let mut seats = Seats::default();
     loop {
         let taken = tokio::select! {
             () = shutdown.cancelled() => break,
             Some(_) = connections.join_next() => continue,
             taken = listener.accept() => taken,
         };
-        let (stream, peer) = match taken {
-            Ok(taken) => taken,
+        match taken {
+            Ok((stream, peer)) => house.take(stream, peer, &mut connections),
             Err(why) => {
                 warn!(error = %why, "cannot take a connection by HTTP; trying again");
                 tokio::select! {
                     () = shutdown.cancelled() => break,
-                    () = tokio::time::sleep(PAUSE) => continue,
+                    () = tokio::time::sleep(PAUSE) => {}
                 }
             }
-        };
-        seats.make_room();
-        let house = Arc::clone(&house);
-        seats.take(connections.spawn(async move {
-            if let Ok(Err(why)) = timeout(LIFE, house.serve(stream, peer.ip())).await {
-                debug!(error = %why, "ended a connection by HTTP");
-            }
-        }));
+        }
     }
 }
 
@@ -128,14 +132,62 @@ struct House {
     front: Arc<Front>,
     /// What begins TLS.
     secrecy: Arc<Secrecy>,
+    /// Who is here.
+    seats: Arc<Seats>,
+    /// Who may still hear that there is no room.
+    turned_away: Arc<Semaphore>,
 }
 
 impl House {
+    /// Lets a connection in, where there is room for it, and follows it.
+    fn take(self: &Arc<House>, stream: TcpStream, peer: SocketAddr, connections: &mut JoinSet<()>) {
+        let (from, counts) = (peer.ip().to_canonical(), &self.front.metrics.http);
+        // A proxy of ours has those of all its clients.
+        let share = if self.front.gate().config.http.trusts(from) { usize::MAX } else { SHARE };
+        match self.seats.admit(from, share, Instant::now()) {
+            Ok((guest, displaces)) => {
+                counts.displaced.inc_by(displaces.into());
+                connections.spawn(Arc::clone(self).follow(stream, from, guest));
+            }
+            Err(full) => {
+                counts.refused.count(full.as_str());
+                self.turn_away(stream, full, connections);
+            }
+        }
+    }
+
+    /// Follows a connection to its end, or until it has to make room.
+    async fn follow(self: Arc<House>, stream: TcpStream, from: IpAddr, guest: Guest) {
+        let seat = Arc::clone(guest.seat());
+        tokio::select! {
+            served = timeout(LIFE, self.serve(stream, from, seat)) => {
+                if let Ok(Err(why)) = served {
+                    debug!(error = %why, "ended a connection by HTTP");
+                }
+            }
+            () = guest.leave() => debug!(client.ip = %from, "ended a connection by HTTP to make room"),
+        }
+    }
+
+    /// Tells somebody that there is no room, where that can be told in the clear and not too many are being told so.
+    fn turn_away(&self, stream: TcpStream, full: Full, connections: &mut JoinSet<()>) {
+        debug!(limit = full.as_str(), "there is no room for a connection by HTTP");
+        let Ok(turn) = Arc::clone(&self.turned_away).try_acquire_owned() else { return };
+        if self.secrecy.acceptor().is_some() {
+            return;
+        }
+        connections.spawn(async move {
+            let _turn = turn;
+            // Whoever does not hear it is closed all the same.
+            let _ = timeout(BRIEFLY, part(stream)).await;
+        });
+    }
+
     /// Serves one connection to its end.
-    async fn serve(self: Arc<House>, stream: TcpStream, from: IpAddr) -> anyhow::Result<()> {
-        let Some(acceptor) = self.secrecy.acceptor() else { return self.attend(stream, from, false).await };
+    async fn serve(self: Arc<House>, stream: TcpStream, from: IpAddr, seat: Arc<Seat>) -> anyhow::Result<()> {
+        let Some(acceptor) = self.secrecy.acceptor() else { return self.attend(stream, (from, false), seat).await };
         match tls::begin(stream, &acceptor, PATIENCE).await? {
-            Begun::Secret(stream) => self.attend(stream, from, true).await,
+            Begun::Secret(stream) => self.attend(stream, (from, true), seat).await,
             Begun::Plain(stream) => self.decline(stream).await,
         }
     }
@@ -144,20 +196,21 @@ impl House {
     async fn attend(
         self: Arc<House>,
         stream: impl AsyncRead + AsyncWrite + Send + Unpin,
-        from: IpAddr,
-        is_tls: bool,
+        (from, is_tls): (IpAddr, bool),
+        seat: Arc<Seat>,
     ) -> anyhow::Result<()> {
         let rooms = TowerToHyperService::new(self.rooms.clone());
         let service = service_fn(move |mut request: Request<Incoming>| {
             let peer = Peer::of(from, is_tls, request.headers(), &self.front.gate().config.http);
             request.extensions_mut().insert(peer);
-            let answered = rooms.call(request);
+            let (seat, step) = (Arc::clone(&seat), seat.hear());
+            let answered = rooms.call(request.map(|body| heard(body, step)));
             async move {
                 let mut answer = answered.await?;
                 if is_tls {
                     answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, SECRET);
                 }
-                Ok::<_, Infallible>(answer)
+                Ok::<_, Infallible>(answer.map(|body| Stepped::new(body, seat.tell())))
             }
         });
         Ok(server().serve_connection(TokioIo::new(stream), service).await?)
@@ -182,23 +235,16 @@ fn server() -> http1::Builder {
     server
 }
 
-/// The connections, the oldest first.
-#[derive(Default)]
-struct Seats(VecDeque<AbortHandle>);
+/// Returns a body that ends a step with it. One that is at its end already ends it at once.
+fn heard(body: Incoming, step: Step) -> Body {
+    if hyper::body::Body::is_end_stream(&body) { Body::empty() } else { Body::new(Stepped::new(body, step)) }
+}
 
-impl Seats {
-    /// Lets the oldest connection make room where there is none: an answer takes a millisecond, so that whoever has been
-    /// here for long holds a connection open, and must not keep out those who watch.
-    fn make_room(&mut self) {
-        self.0.retain(|seat| !seat.is_finished());
-        while self.0.len() >= CONNECTIONS {
-            self.0.pop_front().iter().for_each(AbortHandle::abort);
-            debug!(limit = CONNECTIONS, "ended the oldest connection by HTTP to make room");
-        }
-    }
-
-    /// Notes a connection.
-    fn take(&mut self, seat: AbortHandle) {
-        self.0.push_back(seat);
-    }
+/// Says that there is no room, and waits until that was heard: who is hung up on while it speaks hears nothing.
+async fn part(mut stream: TcpStream) -> io::Result<()> {
+    stream.write_all(NO_ROOM).await?;
+    stream.shutdown().await?;
+    let mut rest = [0; 4096];
+    while stream.read(&mut rest).await? > 0 {}
+    Ok(())
 }

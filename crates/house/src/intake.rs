@@ -3,8 +3,9 @@
 //! [`listener`] takes connections and bounds them. A [`conversation`] moves octets between a socket and `sekisho-wire`, holds the
 //! clocks, and begins TLS ([`crate::tls`]). A mail that is complete goes to the [`desk`]: its Evidence into the vault and synced, then
 //! its row and its first job into the ledger, many mails in one transaction, and only then it is acknowledged. What cannot be kept
-//! is put off, and its sender comes again. TLS reports may be posted by HTTP, too ([`post`]). Nothing is ever sent from here but the replies of SMTP.
+//! is put off, and its sender comes again; so is what goes beyond the [`bounds`]. TLS reports may be posted by HTTP, too ([`post`]). Nothing is ever sent from here but the replies of SMTP.
 
+mod bounds;
 mod conversation;
 mod desk;
 mod listener;
@@ -17,6 +18,7 @@ use sekisho_wire::smtp::{Limits, Protocol, Terms, Tls};
 use tokio::sync::watch;
 use tokio_rustls::TlsAcceptor;
 
+use self::bounds::Bounds;
 use self::desk::Desk;
 use self::rates::Rates;
 use crate::config::{AddressPattern, Config, IntakeSection};
@@ -25,6 +27,7 @@ use crate::fault::Fault;
 use crate::metrics::Metrics;
 use crate::store::Archive;
 use crate::tls;
+pub(crate) use bounds::Bound;
 pub(crate) use conversation::Broken;
 pub(crate) use desk::{Clerk, Fate};
 pub(crate) use listener::listen;
@@ -37,6 +40,8 @@ pub(crate) struct Intake {
     roll: Arc<Roll>,
     /// How many mails each client brought lately.
     rates: Rates,
+    /// How much strangers brought lately.
+    bounds: Bounds,
     /// Where mails are handed in.
     desk: Desk,
     /// What is counted.
@@ -48,7 +53,8 @@ impl Intake {
     pub(crate) fn new(rules: HouseRules, archive: Archive, metrics: Arc<Metrics>) -> (Arc<Intake>, Clerk) {
         let (desk, clerk) = Desk::new(archive);
         let house_rules = watch::Sender::new(Arc::new(rules));
-        let intake = Intake { house_rules, roll: Arc::default(), rates: Rates::default(), desk, metrics };
+        let (roll, rates, bounds) = Default::default();
+        let intake = Intake { house_rules, roll, rates, bounds, desk, metrics };
         (Arc::new(intake), clerk)
     }
 

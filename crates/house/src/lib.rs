@@ -39,6 +39,7 @@ mod key_file;
 mod lake;
 mod metrics;
 mod names;
+mod neighbourhood;
 mod oidc;
 mod people;
 mod phrase;

@@ -79,6 +79,8 @@ pub(crate) struct Metrics {
     pub(crate) events: EventCounts,
     /// What the intake did.
     pub(crate) intake: IntakeCounts,
+    /// What became of connections by HTTP.
+    pub(crate) http: HttpCounts,
     /// What became of reports.
     pub(crate) read: ReadCounts,
     /// What became of the reports that we send.
@@ -222,6 +224,7 @@ impl Metrics {
             dns: Dns::new(&registry),
             events: EventCounts::new(&registry),
             intake: IntakeCounts::new(&registry),
+            http: HttpCounts::new(&registry),
             read: ReadCounts::new(&registry, reports_out.clone()),
             reports_out,
             webhooks: words(
@@ -340,6 +343,8 @@ pub(crate) struct IntakeCounts {
     reports: Vec<(ReportKind, Words)>,
     /// Recipients that were refused, by why.
     pub(crate) recipients_refused: Words,
+    /// Reports that were refused, by the bound that they would have gone beyond.
+    pub(crate) refused: Words,
     /// Conversations under way.
     pub(crate) sessions: IntGauge,
     /// Conversations that were begun.
@@ -370,6 +375,12 @@ impl IntakeCounts {
                 "Recipients that were refused at the intake.",
                 "reason",
                 &mut ["unknown", "rate"].into_iter(),
+            ),
+            refused: words(
+                "sekisho_intake_refused_total",
+                "Reports by SMTP or HTTP that were refused beyond a bound.",
+                "bound",
+                &mut intake::Bound::ALL.iter().map(|bound| bound.as_str()),
             ),
             sessions: gauge(registry, "sekisho_intake_sessions", "Conversations by SMTP under way."),
             sessions_begun: counter("sekisho_intake_sessions_total", "Conversations by SMTP begun."),
@@ -403,6 +414,28 @@ impl IntakeCounts {
     pub(crate) fn arrived(&self) -> u64 {
         let kept = |fates: &Words| [intake::Fate::New, intake::Fate::Known].map(|fate| fates.get(fate.as_str()));
         self.reports.iter().flat_map(|(_, fates)| kept(fates)).fold(0, u64::saturating_add)
+    }
+}
+
+/// What became of connections by HTTP for which there was little room.
+#[derive(Clone)]
+pub(crate) struct HttpCounts {
+    /// Those that were refused, by the limit.
+    pub(crate) refused: Words,
+    /// Those that made room for others.
+    pub(crate) displaced: IntCounter,
+}
+
+impl HttpCounts {
+    /// Makes the counters.
+    fn new(registry: &Registry) -> HttpCounts {
+        let help = "Connections by HTTP refused beyond a limit.";
+        let refused = Family::new(registry, "sekisho_http_connections_refused_total", help, &["limit"]);
+        let help = "Connections by HTTP that made room for others.";
+        HttpCounts {
+            refused: refused.words(&[], &mut Full::ALL.iter().map(|full| full.as_str())),
+            displaced: register(registry, IntCounter::new("sekisho_http_connections_displaced_total", help)),
+        }
     }
 }
 

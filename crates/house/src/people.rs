@@ -17,7 +17,7 @@ pub(crate) mod vouched;
 
 use std::error::Error;
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ use serde_json::{Value, json};
 use self::access::{Scope, Viewer};
 use self::password::Hasher;
 use self::session::Token;
+use crate::neighbourhood::neighbourhood;
 use crate::store::Archive;
 use crate::webhooks::{Announcer, News, Topic};
 
@@ -169,15 +170,8 @@ impl People {
     }
 
     /// Returns what stands for the network of a client: a customer's line has one IPv4 address, or a /64 of IPv6.
-    fn counted_network(&self, client: IpAddr) -> Digest {
-        let network = match client.to_canonical() {
-            IpAddr::V4(address) => address.to_string(),
-            IpAddr::V6(address) => {
-                let [a, b, c, d, ..] = address.segments();
-                Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0).to_string()
-            }
-        };
-        self.counted("network", &network)
+    fn counted_network(&self, kind: &str, client: IpAddr) -> Digest {
+        self.counted(kind, &neighbourhood(client).to_string())
     }
 }
 

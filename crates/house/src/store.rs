@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use aws_lc_rs::rand;
 use jiff::Timestamp;
 use jiff::civil::Date;
+use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
@@ -89,6 +90,12 @@ impl DataFolder {
     /// Returns where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Returns how many octets its disk has room for; nothing where the disk does not say.
+    pub(crate) fn room(&self) -> Option<u64> {
+        let disk = statvfs(&self.path).ok()?;
+        Some(disk.blocks_available().saturating_mul(disk.fragment_size()))
     }
 
     /// Returns the secret of this house, which is made at the first start.

@@ -15,6 +15,7 @@ mod entrance;
 mod frame;
 mod health;
 mod identity;
+mod line;
 mod live;
 mod message;
 pub(crate) mod messages;
@@ -38,8 +39,9 @@ use axum::middleware;
 use axum::routing::{MethodRouter, any, get, post};
 use sekisho_core::speech::Lang;
 use sekisho_core::zone::Zone;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::watch;
 
+use self::line::Line;
 use self::people::{account, audit, everybody, tokens};
 use crate::gate::Front;
 use crate::lake::{Lake, LakeError, OpenLake};
@@ -50,8 +52,6 @@ use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
 use crate::webhooks::Announcer;
 
-/// How many questions to the lake are under way at a time: mails go before readers.
-const QUESTIONS: usize = 2;
 /// The longest request body, in octets; what is dropped may be longer ([`mod@drop`]).
 pub(crate) const BODY: usize = 64 << 10;
 
@@ -72,7 +72,7 @@ pub(crate) struct Desk {
     /// The DNS of the sample day, once it was needed.
     sample_zone: OnceLock<Zone>,
     /// Who may ask the lake just now.
-    pub(crate) questions: Semaphore,
+    pub(crate) line: Arc<Line>,
     /// Who may come in.
     pub(crate) people: People,
     /// The sentences.
@@ -89,10 +89,10 @@ impl Desk {
         let DeskBooks { archive, lake, open, secret, announcer } = books;
         let people = People::of(archive.clone(), secret).announced_by(announcer);
         let folder = archive.folder().clone();
-        let (questions, speech, sample) = (Semaphore::new(QUESTIONS), frame::Sentences::new(), Default::default());
+        let (line, speech, sample) = (Arc::default(), frame::Sentences::new(), Default::default());
         let (provider, travelled) = (watch::Sender::new(None), Travelled::default());
         let sample_zone = OnceLock::new();
-        Desk { front, folder, archive, lake, open, sample, sample_zone, questions, people, speech, provider, travelled }
+        Desk { front, folder, archive, lake, open, sample, sample_zone, line, people, speech, provider, travelled }
     }
 
     /// Lets another provider vouch for people from now on, or none.
@@ -124,7 +124,7 @@ impl Desk {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LakeError> {
-        let _turn = self.questions.acquire().await.map_err(|closed| LakeError(closed.to_string()))?;
+        let _turn = self.line.turn().await?;
         tokio::task::spawn_blocking(work).await.map_err(|broken| LakeError(broken.to_string()))
     }
 }

@@ -48,10 +48,22 @@ impl Office {
 
     /// Opens it with a data folder, and with more in `[store]`.
     fn open_sharing(data: &Path, intake: &str, store: &str, zone: &str) -> Office {
+        Office::open_with(data, (intake, "", store), zone)
+    }
+
+    /// Opens it behind a proxy of ours, with more in `[intake]`.
+    fn open_behind(proxy: &str, intake: &str) -> Office {
+        let folder = tempfile::tempdir().unwrap();
+        let (data, http) = (folder.path().join("data"), format!("trusted_proxies = [{proxy:?}]\n"));
+        Office { _folder: Some(folder), ..Office::open_with(&data, (intake, &http, ""), "") }
+    }
+
+    /// Opens it with a data folder, and with more in `[intake]`, `[http]` and `[store]`.
+    fn open_with(data: &Path, (intake, http, store): (&str, &str, &str), zone: &str) -> Office {
         let dns = DnsServer::start(Zone::parse(zone).unwrap());
         let config = format!(
             "[intake]\nlisten = [\"127.0.0.1:0\"]\n{intake}\n[gate]\nlisten = []\n\
-             [http]\nlisten = [\"127.0.0.1:0\"]\n[store]\nfolder = {data:?}\n{store}"
+             [http]\nlisten = [\"127.0.0.1:0\"]\n{http}[store]\nfolder = {data:?}\n{store}"
         );
         Office { served: Served::start(&config, &dns), data: data.to_owned(), _folder: None, _dns: dns }
     }

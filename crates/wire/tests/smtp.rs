@@ -334,6 +334,7 @@ impl Talk {
         let outcome = match sender.split('@').next() {
             Some("silent") => return,
             Some("later") => Outcome::TryLater("the disk is full"),
+            Some("full") => Outcome::Full("there is no room"),
             Some("spam") => Outcome::Refused("no thanks"),
             _ => {
                 self.stored += 1;

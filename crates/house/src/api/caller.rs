@@ -9,7 +9,8 @@ use axum::http::{HeaderMap, HeaderValue, Method, header};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 
-use super::problem::{self, BAD_TOKEN, NO_ANSWER, NO_TOKEN, NOT_ALLOWED, Problem, TOKEN_ONLY};
+use super::problem::{self, BAD_TOKEN, NO_ANSWER, NO_TOKEN, NOT_ALLOWED, Problem, TOKEN_ONLY, TOO_MANY, TWO_TOKENS};
+use crate::http::peer::Peer;
 use crate::people::access::{Need, Viewer};
 use crate::people::session::Token;
 use crate::people::{Actor, Trouble};
@@ -31,10 +32,13 @@ pub(super) struct Caller {
 pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut request: Request, next: Next) -> Response {
     match enter(&desk, need, request.method(), request.headers()).await {
         Ok(viewer) => {
-            let actor = Actor::of(&viewer, visitor::peer(request.extensions()).address);
+            let actor = Actor::of(&viewer, Peer::noted(request.extensions()).address);
             let talk = desk.talk(problem::lang(request.headers()));
+            let Some(place) = desk.line.admit(viewer.person) else {
+                return Problem::new(TOO_MANY, []).into_response();
+            };
             request.extensions_mut().insert(Caller { viewer, actor, talk });
-            next.run(request).await
+            place.work(next.run(request)).await
         }
         Err(problem) => problem.into_response(),
     }
@@ -42,10 +46,13 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
 
 /// Finds out who asks, and whether they may.
 async fn enter(desk: &Desk, need: Need, method: &Method, headers: &HeaderMap) -> Result<Viewer, Problem> {
-    let found = match headers.get(header::AUTHORIZATION) {
+    let mut shown = headers.get_all(header::AUTHORIZATION).iter();
+    let found = match (shown.next(), shown.next()) {
+        // RFC 6750 §3.1: none of two tokens counts.
+        (Some(_), Some(_)) => return Err(Problem::new(TWO_TOKENS, [])),
         // A wrong token is not made good by the cookie of a browser.
-        Some(shown) => Some(by_token(desk, shown).await?),
-        None => by_session(desk, method, headers).await?,
+        (Some(shown), None) => Some(by_token(desk, shown).await?),
+        (None, _) => by_session(desk, method, headers).await?,
     };
     let viewer = found.ok_or_else(|| Problem::new(NO_TOKEN, []))?;
     if viewer.may(need) { Ok(viewer) } else { Err(Problem::new(NOT_ALLOWED, [])) }

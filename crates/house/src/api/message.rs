@@ -238,7 +238,7 @@ pub(super) async fn what_if(
     Asked::read(query.as_deref(), &[])?;
     let WhatIf { records } = body(&headers, &octets)?;
     if records.is_empty() || records.len() > MOST_RECORDS {
-        return Err(Problem::new(BAD_BODY, []));
+        return Err(Problem::new(BAD_BODY, []).about("records"));
     }
     let recalled = find(&desk, &caller.viewer.scope, id).await?;
     let source = desk.front.gate().source.clone();

@@ -24,8 +24,6 @@ use crate::web::{Desk, visitor};
 pub(super) const MEDIA_TYPE: &str = "application/problem+json";
 /// Where the kinds of problems are listed: a type is a place there.
 const PLACE: &str = "/api/v1/problems";
-/// After how many seconds it is worth asking again where the books did not answer.
-const AGAIN: &str = "5";
 
 /// A kind of problem: its stable word, its status.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,6 +37,8 @@ pub(super) const BAD_PARAMETER: Kind = Kind("bad-parameter", StatusCode::BAD_REQ
 pub(super) const BAD_CURSOR: Kind = Kind("bad-cursor", StatusCode::BAD_REQUEST);
 /// A body that is not what the document says.
 pub(super) const BAD_BODY: Kind = Kind("bad-body", StatusCode::BAD_REQUEST);
+/// Two tokens.
+pub(super) const TWO_TOKENS: Kind = Kind("two-tokens", StatusCode::BAD_REQUEST);
 /// No token.
 pub(super) const NO_TOKEN: Kind = Kind("no-token", StatusCode::UNAUTHORIZED);
 /// A token that opens nothing.
@@ -67,17 +67,20 @@ pub(super) const BAD_MEDIA_TYPE: Kind = Kind("bad-media-type", StatusCode::UNSUP
 pub(super) const BAD_RECORDS: Kind = Kind("bad-records", StatusCode::UNPROCESSABLE_ENTITY);
 /// Octets that are no mail.
 pub(super) const NO_MAIL: Kind = Kind("no-mail", StatusCode::UNPROCESSABLE_ENTITY);
+/// More requests of one account than may be under way at a time.
+pub(super) const TOO_MANY: Kind = Kind("too-many", StatusCode::TOO_MANY_REQUESTS);
 /// A fault of ours.
 const FAULT: Kind = Kind("fault", StatusCode::INTERNAL_SERVER_ERROR);
 /// Books that do not answer.
 pub(super) const NO_ANSWER: Kind = Kind("no-answer", StatusCode::SERVICE_UNAVAILABLE);
 
 /// All kinds, by their status.
-pub(super) const KINDS: [Kind; 20] = [
+pub(super) const KINDS: [Kind; 22] = [
     UNKNOWN_PARAMETER,
     BAD_PARAMETER,
     BAD_CURSOR,
     BAD_BODY,
+    TWO_TOKENS,
     NO_TOKEN,
     BAD_TOKEN,
     NOT_ALLOWED,
@@ -92,6 +95,7 @@ pub(super) const KINDS: [Kind; 20] = [
     BAD_MEDIA_TYPE,
     BAD_RECORDS,
     NO_MAIL,
+    TOO_MANY,
     FAULT,
     NO_ANSWER,
 ];
@@ -109,7 +113,7 @@ struct Why {
     arguments: Vec<(&'static str, Value)>,
     /// The fault behind it.
     fault: Option<Fault>,
-    /// The parameter that it is about.
+    /// The parameter, or the field of the body, that it is about.
     parameter: Option<String>,
 }
 
@@ -202,8 +206,9 @@ impl IntoResponse for Problem {
         let mut answer = self.0.kind.status().into_response();
         let told = match self.0.kind {
             NO_TOKEN => Some((header::WWW_AUTHENTICATE, "Bearer")),
+            TWO_TOKENS => Some((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_request\"")),
             BAD_TOKEN => Some((header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")),
-            NO_ANSWER => Some((header::RETRY_AFTER, AGAIN)),
+            TOO_MANY | NO_ANSWER => Some((header::RETRY_AFTER, visitor::AGAIN)),
             _ => None,
         };
         answer.headers_mut().extend(told.map(|(name, value)| (name, HeaderValue::from_static(value))));
@@ -229,7 +234,7 @@ pub(super) struct Told {
     detail: String,
     /// The path that was asked for.
     instance: String,
-    /// The parameter that it is about.
+    /// The parameter, or the field of the body, that it is about.
     #[serde(skip_serializing_if = "Option::is_none")]
     parameter: Option<String>,
 }

@@ -38,6 +38,7 @@ impl IntoResponses for Refusals {
             refusal(400, "The request cannot be read: an unknown parameter, or a value that it cannot have."),
             refusal(401, "No token, or one that opens nothing."),
             refusal(403, "Not for this caller: their role, their scope, or a session where a token is needed."),
+            refusal(429, "Too many requests of this account are under way; `Retry-After` says when to ask again."),
             refusal(503, "The books do not answer just now; `Retry-After` says when to ask again."),
         ]
         .into()

@@ -56,15 +56,19 @@ pub(super) async fn judge(
 ) -> Answer {
     Asked::read(query.as_deref(), &[])?;
     let Proposal { domain: name, records, days } = body(&headers, &octets)?;
-    let is_bounded = (1..=MOST_RECORDS).contains(&records.len()) && (1..=MOST_DAYS).contains(&days);
-    if !is_bounded || domain(&name).is_none() {
-        return Err(Problem::new(BAD_BODY, []));
+    let fields = [
+        ("domain", domain(&name).is_some()),
+        ("records", (1..=MOST_RECORDS).contains(&records.len())),
+        ("days", (1..=MOST_DAYS).contains(&days)),
+    ];
+    if let Some((wrong, _)) = fields.into_iter().find(|(_, is_sound)| !is_sound) {
+        return Err(Problem::new(BAD_BODY, []).about(wrong));
     }
     let case = Case::read(&name, &records, days).map_err(|why| Problem::new(BAD_RECORDS, []).because(why))?;
     if !case.is_within(&caller.viewer.scope) {
         return Err(Problem::new(NOT_YOURS, []));
     }
-    let _turn = desk.questions.acquire().await.map_err(|closed| no_answer(&LakeError(closed.to_string())))?;
+    let _turn = desk.line.turn().await.map_err(|closed| no_answer(&closed))?;
     let judged = forecast::json(case, over(&desk)).await.map_err(|why| failed(&why))?;
     judged.map(|json| written(&json)).ok_or_else(|| Problem::new(NOTHING_KNOWN, [("domain", name.into())]))
 }

@@ -196,6 +196,12 @@ async fn strangers_are_told_how_to_come_in_and_are_led_nowhere() {
     let answer =
         api.ask(&Method::GET, "/api/v1/people/me", &[("authorization", &right.replace("Bearer", "bearer"))], "").await;
     assert_eq!(answer.json(), json!({ "login": "analyst", "name": "analyst", "role": "analyst", "domains": null }));
+    for other in [right.as_str(), "Bearer sekisho_x"] {
+        let two = [("authorization", right.as_str()), ("authorization", other), ("cookie", &cookie)];
+        let answer = api.ask(&Method::GET, "/api/v1/people/me", &two, "").await;
+        assert_eq!(answer.problem("/api/v1/people/me"), "two-tokens");
+        assert_eq!(answer.field(header::WWW_AUTHENTICATE), "Bearer error=\"invalid_request\"");
+    }
     for nowhere in ["/api", "/api/", "/api/v1", "/api/v2/messages", "/api/v1/messages/", "/api/v1/nobody"] {
         assert_eq!(api.get(nowhere, &token).await.problem(nowhere), "nowhere");
     }
@@ -357,6 +363,21 @@ async fn whatever_is_wrong_is_a_problem_that_says_what() {
         let place = path.split('?').next().unwrap();
         assert_eq!((&*answer.problem(place), answer.status.as_u16()), (problem, status), "{path} {body}");
     }
+    // The field at fault is named, where there is one.
+    for (body, field) in [
+        (r#"{"domain":"a.example","records":["x",1]}"#, json!("records[1]")),
+        (r#"{"domain":1,"records":["x"]}"#, json!("domain")),
+        (r#"{"domain":"a.example","records":["x"],"days":-1}"#, json!("days")),
+        (r#"{"domain":"a.example","records":["x"],"days":91}"#, json!("days")),
+        (r#"{"domain":"a..example","records":["x"]}"#, json!("domain")),
+        (r#"{"domain":"a.example","records":[]}"#, json!("records")),
+        (r#"{"domain":"a.example","records":["x"]} x"#, Value::Null),
+        (r#"{"domain":"a.example"}"#, Value::Null),
+        ("[]x", Value::Null),
+    ] {
+        let answer = api.post("/api/v1/simulate", &token, json, body).await;
+        assert_eq!((&*answer.problem("/api/v1/simulate"), &answer.json()["parameter"]), ("bad-body", &field), "{body}");
+    }
     let what_if = format!("/api/v1/messages/{MAIL}/what-if");
     let answer = api.post(&what_if, &token, json, r#"{"records":["TXT"]}"#).await;
     assert_eq!(answer.problem(&what_if), "bad-records");
@@ -364,7 +385,7 @@ async fn whatever_is_wrong_is_a_problem_that_says_what() {
     let answer = api.post(&what_if, &token, json, &long).await;
     assert_eq!((&*answer.problem(&what_if), answer.status.as_u16()), ("too-large", 413));
     // The books do not answer.
-    api.house.desk.questions.close();
+    api.house.desk.line.close();
     let answer = api.get("/api/v1/messages", &token).await;
     assert_eq!((&*answer.problem("/api/v1/messages"), answer.status.as_u16()), ("no-answer", 503));
     assert_eq!(answer.field(header::RETRY_AFTER), "5");

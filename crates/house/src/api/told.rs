@@ -42,8 +42,15 @@ pub(super) fn moment(at: i64) -> String {
 /// Reads a body of JSON.
 pub(super) fn body<T: DeserializeOwned>(headers: &HeaderMap, octets: &[u8]) -> Result<T, Problem> {
     of_kind(headers, "application/json")?;
-    let read = serde_json::from_slice(octets);
-    read.map_err(|why| Problem::new(BAD_BODY, []).because(Fault::quote(why.to_string())))
+    let mut reader = serde_json::Deserializer::from_slice(octets);
+    let bad = |why: &serde_json::Error| Problem::new(BAD_BODY, []).because(Fault::quote(why.to_string()));
+    let read = serde_path_to_error::deserialize(&mut reader).map_err(|why| {
+        // Where it is about no field but the whole of it, the path is a dot.
+        let path = why.path().to_string();
+        if path == "." { bad(why.inner()) } else { bad(why.inner()).about(&path) }
+    })?;
+    reader.end().map_err(|why| bad(&why))?;
+    Ok(read)
 }
 
 /// Refuses a body of another media type.

@@ -3,7 +3,6 @@
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use sekisho_core::name::DomainName;
 use sekisho_ledger::Role;
 
 use crate::fault::Fault;
@@ -48,10 +47,10 @@ pub(crate) enum PeopleCommand {
         role: Role,
 
         /// What they may see: this domain and what is below it; may be given several times. Without it, everything.
-        #[arg(long = "domain", value_name = "DOMAIN", value_parser = parse_domain)]
-        domains: Vec<DomainName>,
+        #[arg(long = "domain", value_name = "DOMAIN")]
+        domains: Vec<String>,
 
-        /// Where the desk is reached [default: the first address of `http.listen`].
+        /// Where the desk is reached [default: `oidc.desk`, else the first address of `http.listen`].
         #[arg(long, value_name = "URL", value_parser = parse_desk)]
         desk: Option<String>,
     },
@@ -61,7 +60,7 @@ pub(crate) enum PeopleCommand {
         #[arg(value_name = "LOGIN")]
         login: String,
 
-        /// Where the desk is reached [default: the first address of `http.listen`].
+        /// Where the desk is reached [default: `oidc.desk`, else the first address of `http.listen`].
         #[arg(long, value_name = "URL", value_parser = parse_desk)]
         desk: Option<String>,
     },
@@ -82,12 +81,6 @@ pub(crate) enum PeopleCommand {
 /// Reads a role.
 fn parse_role(text: &str) -> Result<Role, Fault> {
     text.parse().map_err(|_| Fault::new("why-not-role", []))
-}
-
-/// Reads a domain that somebody may see.
-fn parse_domain(text: &str) -> Result<DomainName, Fault> {
-    let name = DomainName::parse_unicode(text).ok().filter(|name| !name.is_root());
-    name.ok_or_else(|| Fault::new("why-not-domain", []))
 }
 
 /// Reads the address of a desk, without the slash at its end.

@@ -41,6 +41,10 @@ pub(super) const OPTIONS: &[&str] = &[
     "max_sessions",
     "max_sessions_per_client",
     "mails_per_minute",
+    "posts_per_minute",
+    "megabytes_per_minute",
+    "megabytes_per_day",
+    "reserve_megabytes",
     "idle_seconds",
     "data_seconds",
 ];
@@ -87,6 +91,14 @@ pub(super) struct RawIntake {
     max_sessions_per_client: Option<Spanned<i64>>,
     /// The most mails of one client in a minute.
     mails_per_minute: Option<Spanned<i64>>,
+    /// The most reports that one client posts in a minute.
+    posts_per_minute: Option<Spanned<i64>>,
+    /// How much one client brings in a minute.
+    megabytes_per_minute: Option<Spanned<i64>>,
+    /// How much all strangers bring in a day.
+    megabytes_per_day: Option<Spanned<i64>>,
+    /// How much of the disk is kept free.
+    reserve_megabytes: Option<Spanned<i64>>,
     /// How long a client may be silent.
     idle_seconds: Option<Spanned<i64>>,
     /// How long the content of a mail may take.
@@ -124,6 +136,14 @@ pub(crate) struct IntakeSection {
     pub(crate) max_sessions_per_client: usize,
     /// The most mails of one client in a minute; 0 sets no limit.
     pub(crate) mails_per_minute: u32,
+    /// The most reports that one client posts by HTTP in a minute; 0 sets no limit.
+    pub(crate) posts_per_minute: u32,
+    /// The most octets that one client brings in a minute; 0 sets no limit.
+    pub(crate) octets_per_minute: u64,
+    /// The most octets that all strangers bring in a day, by SMTP and by HTTP each; 0 sets no limit.
+    pub(crate) octets_per_day: u64,
+    /// How many octets of the disk no report takes.
+    pub(crate) reserve_octets: u64,
     /// How long a client may take to say the next thing.
     pub(crate) idle: Duration,
     /// How long the content of a mail may take.
@@ -175,6 +195,10 @@ impl Default for IntakeSection {
             max_sessions: 200,
             max_sessions_per_client: 50,
             mails_per_minute: 600,
+            posts_per_minute: 60,
+            octets_per_minute: 50_000_000,
+            octets_per_day: 5_000_000_000,
+            reserve_octets: 256_000_000,
             idle: Duration::from_secs(300),
             data: Duration::from_secs(600),
         }
@@ -247,6 +271,11 @@ impl IntakeSection {
         let per_client = limit(raw.max_sessions_per_client, "intake.max_sessions_per_client", 1..=10_000, 50);
         self.max_sessions_per_client = count(per_client);
         self.mails_per_minute = small(limit(raw.mails_per_minute, "intake.mails_per_minute", 0..=1_000_000, 600));
+        self.posts_per_minute = small(limit(raw.posts_per_minute, "intake.posts_per_minute", 0..=1_000_000, 60));
+        let mut octets = |written, name, usual| limit(written, name, 0..=1_000_000_000, usual) * 1_000_000;
+        self.octets_per_minute = octets(raw.megabytes_per_minute, "intake.megabytes_per_minute", 50);
+        self.octets_per_day = octets(raw.megabytes_per_day, "intake.megabytes_per_day", 5000);
+        self.reserve_octets = octets(raw.reserve_megabytes, "intake.reserve_megabytes", 256);
         self.idle = Duration::from_secs(limit(raw.idle_seconds, "intake.idle_seconds", 1..=3600, 300));
         self.data = Duration::from_secs(limit(raw.data_seconds, "intake.data_seconds", 1..=3600, 600));
     }

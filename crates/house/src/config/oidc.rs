@@ -160,13 +160,18 @@ impl PeopleRule {
 
 /// Reads what somebody may see: no list is everything, as in an invitation.
 fn read_scope_of(domains: Option<Vec<Spanned<String>>>, at: Range<usize>, faults: &mut Faults) -> Option<Scope> {
-    let domains = all(domains.unwrap_or_default(), faults, |text| read_name("fault-domain", text));
-    if domains.is_empty() {
-        return Some(Scope::All);
+    let domains = domains.unwrap_or_default();
+    let words: Vec<&str> = domains.iter().map(|word| word.get_ref().as_str()).collect();
+    match Scope::read(&words) {
+        Ok(_) if words.is_empty() => Some(Scope::All),
+        Ok(scope) => Some(scope),
+        Err(fault) => {
+            // Beside another word, since a star stands alone.
+            let wrong = domains.iter().find(|word| Scope::read(&["a.example", word.get_ref()]).is_err());
+            faults.push((wrong.map_or(at, Spanned::span), fault));
+            None
+        }
     }
-    let names: Vec<String> = domains.iter().map(DomainName::to_string).collect();
-    let scope = Scope::of(names.iter().map(String::as_str));
-    scope.map_err(|why| faults.push((at, Fault::quote(why.to_string())))).ok()
 }
 
 /// Adds the scope without which it is no OpenID Connect (Core 1.0 §3.1.2.1).
@@ -286,5 +291,13 @@ mod tests {
             panic!()
         };
         assert_eq!(rule.scope, Scope::of(["a.example"]).unwrap());
+        let table = "[[oidc.people]]\nemail_domain = \"a.example\"\nrole = \"viewer\"\n";
+        assert_eq!(rules(&format!("{table}domains = [\"*\"]\n"))[0].scope, Scope::All);
+        for bad in ["all", "*.example"] {
+            let text = format!("{table}domains = [\"b.example\",\n\"{bad}\"]\n");
+            let faults = super::super::Config::parse(None, &text).unwrap_err();
+            let said = faults[0].to_string();
+            assert!(faults.len() == 1 && said.contains(":5") && said.contains(bad), "{said}");
+        }
     }
 }

@@ -5,7 +5,7 @@
 
 use std::net::IpAddr;
 
-use axum::http::HeaderMap;
+use axum::http::{Extensions, HeaderMap};
 
 use crate::config::HttpSection;
 
@@ -24,6 +24,12 @@ pub(crate) struct Peer {
 }
 
 impl Peer {
+    /// Returns where a request comes from, as the listener found out.
+    pub(crate) fn noted(extensions: &Extensions) -> Peer {
+        let unknown = Peer { address: IpAddr::from([0, 0, 0, 0]), is_tls: false };
+        extensions.get::<Peer>().copied().unwrap_or(unknown)
+    }
+
     /// Finds out where a request comes from that came over a connection with this address, and with or without TLS.
     pub(crate) fn of(connected: IpAddr, is_tls: bool, headers: &HeaderMap, section: &HttpSection) -> Peer {
         let connected = connected.to_canonical();

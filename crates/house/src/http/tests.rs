@@ -1,4 +1,4 @@
-//! HTTPS through the real listener: who is answered, who is told to come otherwise, and who keeps nobody waiting
+//! HTTP and HTTPS through the real listener: who is answered, who is told to come otherwise, and who keeps nobody waiting
 
 use std::fs;
 use std::io::ErrorKind;
@@ -7,10 +7,13 @@ use std::os::unix::fs::PermissionsExt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use axum::Router;
+use axum::routing::get;
 use sekisho_ask::Source;
 use sekisho_core::facts::Facts;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio_rustls::client::TlsStream;
 use tokio_rustls::rustls::crypto::aws_lc_rs;
@@ -19,8 +22,9 @@ use tokio_rustls::rustls::{ClientConfig, ProtocolVersion, RootCertStore, Support
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 use tokio_util::sync::CancellationToken;
 
+use super::seats::{CONNECTIONS, SHARE};
 use super::tls::{Secrecy, begin, doubt, open};
-use super::{CONNECTIONS, listen};
+use super::{House, TURNED_AWAY, keep, listen};
 use crate::config::{HttpSection, TlsFiles, config_for_testing};
 use crate::gate::{Front, Gate, Lasting, Office};
 
@@ -56,17 +60,20 @@ fn certificate() -> (RootCertStore, TlsAcceptor) {
     (roots, open(&section).unwrap().unwrap())
 }
 
+/// Makes a daemon.
+fn front() -> Arc<Front> {
+    let config = config_for_testing("");
+    let source = Source::Facts(Facts::default());
+    Arc::new(Front::new(Gate::new(&config, source, Office::open(&config).unwrap(), Lasting::for_testing())))
+}
+
 impl Listening {
     /// Begins to listen.
     async fn begin() -> Listening {
         let (roots, acceptor) = certificate();
-        let config = config_for_testing("");
-        let source = Source::Facts(Facts::default());
-        let gate = Gate::new(&config, source, Office::open(&config).unwrap(), Lasting::for_testing());
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
         let (address, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
-        let secrecy = Arc::new(Secrecy::new(Some(acceptor)));
-        let front = Arc::new(Front::new(gate));
+        let (secrecy, front) = (Arc::new(Secrecy::new(Some(acceptor))), front());
         let task = tokio::spawn(listen(listener, front, None, None, Arc::clone(&secrecy), shutdown.clone()));
         Listening { address, secrecy, roots, shutdown, task }
     }
@@ -192,4 +199,66 @@ async fn a_handshake_has_its_time() {
         let begun = begin(stream, &acceptor, Duration::from_millis(20)).await;
         assert_eq!(begun.err().map(|why| why.kind()), Some(ErrorKind::TimedOut), "{said:?}");
     }
+}
+
+/// Connects as a client with another address, and asks for something.
+async fn ask_from(client: u8, place: SocketAddr, path: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind((Ipv4Addr::new(127, 0, 0, client), 0).into()).unwrap();
+    let mut stream = socket.connect(place).await.unwrap();
+    let request = format!("GET {path} HTTP/1.1\r\nHost: desk.example\r\nConnection: close\r\n\r\n");
+    stream.write_all(request.as_bytes()).await.unwrap();
+    stream
+}
+
+/// Hears the whole answer.
+async fn hear(mut stream: TcpStream) -> String {
+    let mut answer = String::new();
+    tokio::time::timeout(STALLED, stream.read_to_string(&mut answer)).await.expect("it is answered").unwrap();
+    answer
+}
+
+#[tokio::test]
+async fn requests_that_run_are_served_to_their_end_and_where_there_is_no_room_that_is_said() {
+    let (begun, may_end) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (noted, awaited) = (Arc::clone(&begun), Arc::clone(&may_end));
+    let slow = async move || {
+        noted.add_permits(1);
+        awaited.acquire().await.unwrap().forget();
+        "done"
+    };
+    let (rooms, front) = (Router::new().route("/slow", get(slow)).route("/quick", get(async || "quick")), front());
+    let (secrecy, seats) = (Arc::new(Secrecy::new(None)), Arc::default());
+    let turned_away = Arc::new(Semaphore::new(TURNED_AWAY));
+    let house = Arc::new(House { rooms, front: Arc::clone(&front), secrecy, seats, turned_away });
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let (place, shutdown) = (listener.local_addr().unwrap(), CancellationToken::new());
+    let task = tokio::spawn(keep(listener, house, shutdown.clone()));
+    let mut running = Vec::new();
+    let mut clients = 1_u8;
+    for _ in 0..CONNECTIONS / SHARE {
+        for _ in 0..SHARE {
+            running.push(ask_from(clients, place, "/slow").await);
+        }
+        clients += 1;
+        // Beyond the share of one the next one is served as before.
+        begun.acquire_many(SHARE.try_into().unwrap()).await.unwrap().forget();
+        let refused = hear(ask_from(clients - 1, place, "/quick").await).await;
+        assert!(refused.starts_with("HTTP/1.1 503 ") && refused.contains("\r\nRetry-After: 10\r\n"), "{refused}");
+        let served = hear(ask_from(clients, place, "/quick").await).await;
+        assert!(served.starts_with("HTTP/1.1 200 ") || clients > 4, "{served}");
+    }
+    // All seats are taken by requests that run.
+    let refused = hear(ask_from(9, place, "/quick").await).await;
+    assert!(refused.starts_with("HTTP/1.1 503 ") && refused.ends_with("come again in a bit\n"), "{refused}");
+    assert_eq!((front.metrics.http.refused.get("client"), front.metrics.http.displaced.get()), (4, 0));
+    assert_eq!(front.metrics.http.refused.get("total"), 2);
+    may_end.add_permits(CONNECTIONS);
+    for stream in running {
+        let answer = hear(stream).await;
+        assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.ends_with("done"), "{answer}");
+    }
+    assert!(hear(ask_from(9, place, "/quick").await).await.starts_with("HTTP/1.1 200 "));
+    shutdown.cancel();
+    task.await.unwrap();
 }

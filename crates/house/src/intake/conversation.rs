@@ -18,6 +18,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 use tracing::{debug, info};
 
+use super::bounds::Load;
 use super::desk::{Fate, Kept};
 use super::{HouseRules, Intake};
 use crate::door::{Portion, Seat};
@@ -31,6 +32,10 @@ const HANDSHAKE: Duration = Duration::from_secs(30);
 const LATER: &str = "the report cannot be kept now: come again";
 /// What a sender hears that brings more than it may.
 const TOO_FAST: &str = "too many mails in a minute: come again";
+/// What it hears that brings more octets than it may.
+const TOO_MUCH: &str = "too much in a minute: come again";
+/// What it hears where others have brought too much, or the disk is nearly full.
+const NO_ROOM: &str = "there is no room for more reports now: come again later";
 
 /// What ends a part of a conversation.
 enum Pause {
@@ -273,12 +278,16 @@ impl<'a> Conversation<'a> {
         Decision::Wanted(kind)
     }
 
-    /// Tells whether whoever sends may bring one more mail now. A relay of ours is not counted for what it does not know.
+    /// Tells whether whoever sends may bring one more mail now.
     fn may_bring(&self) -> bool {
-        let forwarded = self.session.forwarded().and_then(|peer| peer.address);
-        let counted = forwarded.or_else(|| (!self.is_relay).then_some(self.client));
         let limit = self.rules.section.mails_per_minute;
-        counted.is_none_or(|client| self.house.rates.admit(client, limit, std::time::Instant::now()))
+        self.counted().is_none_or(|client| self.house.rates.admit(client, limit, std::time::Instant::now()))
+    }
+
+    /// Returns for whom a mail counts. A relay of ours is not counted for what it does not know.
+    fn counted(&self) -> Option<IpAddr> {
+        let forwarded = self.session.forwarded().and_then(|peer| peer.address);
+        forwarded.or_else(|| (!self.is_relay).then_some(self.client))
     }
 
     /// Notes that content comes.
@@ -302,24 +311,47 @@ impl<'a> Conversation<'a> {
         let (size, envelopes) = (mail.len(), self.envelopes(&mail));
         let kinds: Vec<ReportKind> = envelopes.iter().map(|(kind, _)| *kind).collect();
         let kept = match self.spool.is_spilt {
-            true => None,
-            false => self.house.desk.take(mail, self.channel, envelopes).await.ok(),
+            true => Err(self.put_off(&kinds)),
+            false => self.hand_in(mail, envelopes, &kinds).await,
         };
         match &kept {
-            Some(kept) => {
+            Ok(kept) => {
                 kept.iter().for_each(|kept| self.note(kept, size));
                 let ids: Vec<&str> = kept.iter().map(|kept| &*kept.id).collect();
                 self.session.answer_mail(Outcome::Stored(&ids.join(" ")), &mut self.outbox);
             }
-            None => {
-                kinds.iter().for_each(|kind| self.house.metrics.intake.count(*kind, Fate::Later));
+            Err(later) => {
                 debug!(client.ip = %self.client, size, "put a report off");
-                self.session.answer_mail(Outcome::TryLater(LATER), &mut self.outbox);
+                self.session.answer_mail(*later, &mut self.outbox);
             }
         }
         self.end_content();
         self.seat.set_ours(false);
         self.heard = Instant::now();
+    }
+
+    /// Hands a mail in at the desk, within the bounds; or returns what its sender hears instead.
+    async fn hand_in(
+        &self,
+        mail: Vec<u8>,
+        envelopes: Vec<(ReportKind, Envelope)>,
+        kinds: &[ReportKind],
+    ) -> Result<Vec<Kept>, Outcome<'static>> {
+        let octets = u64::try_from(mail.len()).unwrap_or(u64::MAX);
+        let load = Load { channel: self.channel, client: self.counted(), octets };
+        let weighed = self.house.weigh(load, &self.rules.section).await;
+        weighed.map_err(|beyond| match beyond.bound.is_the_clients() {
+            true => Outcome::TryLater(TOO_MUCH),
+            false => Outcome::Full(NO_ROOM),
+        })?;
+        let kept = self.house.desk.take(mail, self.channel, envelopes).await;
+        kept.map_err(|_| self.put_off(kinds))
+    }
+
+    /// Counts a mail that could not be kept by a fault of ours, and returns what its sender hears.
+    fn put_off(&self, kinds: &[ReportKind]) -> Outcome<'static> {
+        kinds.iter().for_each(|kind| self.house.metrics.intake.count(*kind, Fate::Later));
+        Outcome::TryLater(LATER)
     }
 
     /// Writes down what was kept.

@@ -101,6 +101,13 @@ impl Desk {
         (Desk { archive, to_clerk, is_closed: Arc::default() }, clerk)
     }
 
+    /// Returns how many octets the disk of the data folder has room for; nothing where it does not say.
+    pub(super) async fn room(&self) -> Option<u64> {
+        let folder = self.archive.folder().clone();
+        // A disk that is far away may keep us waiting.
+        tokio::task::spawn_blocking(move || folder.room()).await.ok().flatten()
+    }
+
     /// Keeps a mail: one report for each kind of recipient, and for whom it came. When this returns it is durable.
     pub(super) async fn take(
         &self,

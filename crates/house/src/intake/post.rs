@@ -1,14 +1,16 @@
 //! TLS reports by HTTP POST (RFC 8460 §3), from the HTTPS server in front that an `rua=https://…` names
 //!
-//! Nobody vouches for who posts: such a report is kept and read, and stays unproven.
+//! Nobody vouches for who posts: such a report is kept and read, and stays unproven. How much may come says [`super::bounds`].
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, Bytes};
 use axum::extract::{Request, State};
-use axum::http::{HeaderMap, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
 use axum::routing::post;
 use futures_util::StreamExt;
 use sekisho_ledger::{Channel, Envelope, ReportKind};
@@ -17,7 +19,9 @@ use tokio::time::{Instant, timeout};
 use tracing::info;
 
 use super::Intake;
+use super::bounds::{Beyond, Load};
 use super::desk::Fate;
+use crate::http::peer::Peer;
 
 /// The most octets of a report.
 const LARGEST: usize = 25_000_000;
@@ -42,8 +46,28 @@ struct Counter {
     large: Semaphore,
 }
 
-/// Why a report is not taken.
-struct Refusal(StatusCode, &'static str);
+/// Why a report is not taken, and where it may be later, after how long.
+struct Refusal(StatusCode, &'static str, Option<Duration>);
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let Refusal(status, why, wait) = self;
+        let mut answer = (status, format!("{why}\n")).into_response();
+        // RFC 9110 §10.2.3: whole seconds, and never one too few.
+        let wait = wait.map(|wait| HeaderValue::from(wait.as_secs().saturating_add(1)));
+        answer.headers_mut().extend(wait.map(|wait| (header::RETRY_AFTER, wait)));
+        answer
+    }
+}
+
+impl From<Beyond> for Refusal {
+    fn from(Beyond { bound, wait }: Beyond) -> Refusal {
+        if bound.is_the_clients() {
+            return Refusal(StatusCode::TOO_MANY_REQUESTS, "you brought too much in a minute: come again", Some(wait));
+        }
+        Refusal(StatusCode::SERVICE_UNAVAILABLE, "there is no room for more reports now: come again later", Some(wait))
+    }
+}
 
 /// Returns who answers what.
 pub(crate) fn router(house: Arc<Intake>) -> Router {
@@ -52,11 +76,8 @@ pub(crate) fn router(house: Arc<Intake>) -> Router {
 }
 
 /// Takes a report; 200 says that it is kept.
-async fn take(State(counter): State<Arc<Counter>>, request: Request) -> (StatusCode, String) {
-    match counter.take(request).await {
-        Ok(id) => (StatusCode::OK, format!("stored as {id}\n")),
-        Err(Refusal(status, why)) => (status, format!("{why}\n")),
-    }
+async fn take(State(counter): State<Arc<Counter>>, request: Request) -> Result<String, Refusal> {
+    Ok(format!("stored as {}\n", counter.take(request).await?))
 }
 
 impl Counter {
@@ -64,24 +85,40 @@ impl Counter {
     async fn take(&self, request: Request) -> Result<String, Refusal> {
         if !is_report(request.headers()) {
             let why = "send application/tlsrpt+gzip or application/tlsrpt+json";
-            return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why));
+            return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why, None));
         }
         // Whoever asks before it sends (RFC 9110 §10.1.1) hears this instead of `100 Continue`.
-        if announced(request.headers()).is_some_and(|octets| octets > LARGEST) {
+        let announced = announced(request.headers()).unwrap_or_default();
+        if announced > LARGEST {
             return Err(TOO_LARGE);
         }
+        let (client, rules) = (Peer::noted(request.extensions()).address, self.house.rules());
+        let load = |octets: usize| Load {
+            channel: Channel::Http,
+            client: Some(client),
+            octets: octets.try_into().unwrap_or(u64::MAX),
+        };
+        self.house.count_post(client, &rules.section)?;
+        self.house.expect(load(announced), &rules.section).await?;
         let received = timeout(PATIENCE, self.receive(request.into_body())).await;
         let (body, _permit) = received.unwrap_or(Err(TOO_SLOW))?;
+        // Whatever was announced, this is what came.
+        self.house.weigh(load(body.len()), &rules.section).await?;
+        self.keep(body, client).await
+    }
+
+    /// Keeps a report that came whole, and returns its id.
+    async fn keep(&self, body: Bytes, client: IpAddr) -> Result<String, Refusal> {
         let (size, counts) = (body.len(), &self.house.metrics.intake);
         let envelopes = vec![(ReportKind::Tls, Envelope::default())];
         let Ok(kept) = self.house.desk.take(body.into(), Channel::Http, envelopes).await else {
             counts.count(ReportKind::Tls, Fate::Later);
-            return Err(Refusal(StatusCode::SERVICE_UNAVAILABLE, "the report cannot be kept now: come again"));
+            return Err(NOT_NOW);
         };
-        let kept = kept.first().ok_or(Refusal(StatusCode::INTERNAL_SERVER_ERROR, "a fault of ours"))?;
+        let kept = kept.first().ok_or(Refusal(StatusCode::INTERNAL_SERVER_ERROR, "a fault of ours", None))?;
         counts.count(kept.kind, kept.fate);
-        let (id, outcome) = (&kept.id, kept.fate.as_str());
-        info!(report.id = %id, report.kind = kept.kind.word(), outcome = outcome, size = size, "took a report");
+        let (id, kind, outcome) = (&kept.id, kept.kind.word(), kept.fate.as_str());
+        info!(report.id = %id, report.kind = kind, outcome = outcome, client.ip = %client, size = size, "took a report");
         Ok(id.to_string())
     }
 
@@ -96,7 +133,7 @@ impl Counter {
             };
             let Some(piece) = next.map_err(|_| TOO_SLOW)? else { return Ok((received.into(), permit)) };
             // Whoever broke off does not hear this.
-            let piece = piece.map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the report did not come whole"))?;
+            let piece = piece.map_err(|_| Refusal(StatusCode::BAD_REQUEST, "the report did not come whole", None))?;
             if received.len() + piece.len() > LARGEST {
                 return Err(TOO_LARGE);
             }
@@ -108,12 +145,17 @@ impl Counter {
     }
 }
 
+/// When to come again, where that is hard to tell.
+const SOON: Option<Duration> = Some(Duration::from_secs(59));
 /// It is larger than we take.
-const TOO_LARGE: Refusal = Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the report is larger than this server takes");
+const TOO_LARGE: Refusal = Refusal(StatusCode::PAYLOAD_TOO_LARGE, "the report is larger than this server takes", None);
 /// It did not come in time.
-const TOO_SLOW: Refusal = Refusal(StatusCode::REQUEST_TIMEOUT, "the report did not come in time");
+const TOO_SLOW: Refusal = Refusal(StatusCode::REQUEST_TIMEOUT, "the report did not come in time", None);
 /// There are others.
-const TOO_MANY: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many large reports at a time: come again");
+const TOO_MANY: Refusal =
+    Refusal(StatusCode::SERVICE_UNAVAILABLE, "too many large reports at a time: come again", SOON);
+/// The books do not answer.
+const NOT_NOW: Refusal = Refusal(StatusCode::SERVICE_UNAVAILABLE, "the report cannot be kept now: come again", SOON);
 
 /// Returns how long after its beginning the next piece of a larger report is waited for, where so much is there.
 fn patience(octets: usize) -> Duration {

@@ -14,6 +14,11 @@ use sekisho_core::name::DomainName;
 use sekisho_core::speech::Lang;
 use sekisho_ledger::{Id, Role};
 
+use crate::fault::Fault;
+use crate::sign::read_name;
+
+/// How every domain is written.
+const EVERY: &str = "*";
 /// The most domains of a scope.
 pub(crate) const MOST_DOMAINS: usize = 200;
 
@@ -120,7 +125,9 @@ impl Scope {
     /// Reads what stands in the ledger: `"*"`, or a list of names. What cannot be read is no scope, and whoever has it sees nothing.
     pub(crate) fn parse(text: &str) -> Result<Scope, BadScope> {
         match serde_json::from_str(text).map_err(|_| BadScope)? {
-            serde_json::Value::String(all) if all == "*" => Ok(Scope::All),
+            serde_json::Value::String(all) if all == EVERY => Ok(Scope::All),
+            // Whoever wrote it so meant the same.
+            serde_json::Value::Array(names) if names == [EVERY] => Ok(Scope::All),
             serde_json::Value::Array(names) => {
                 let names = names.iter().map(|name| name.as_str().ok_or(BadScope));
                 Scope::of(names.collect::<Result<Vec<_>, _>>()?)
@@ -129,7 +136,18 @@ impl Scope {
         }
     }
 
-    /// Makes a scope of names as people write them.
+    /// Reads a scope that somebody writes: domains, or `*` alone, which is every one. A word that is neither is named.
+    pub(crate) fn read(words: &[&str]) -> Result<Scope, Fault> {
+        if words == [EVERY] {
+            return Ok(Scope::All);
+        }
+        let names = words.iter().map(|word| read_domain(word)).collect::<Result<Vec<_>, _>>()?;
+        let texts: Vec<String> = names.iter().map(DomainName::to_string).collect();
+        Scope::of(texts.iter().map(String::as_str))
+            .map_err(|_| Fault::new("fault-scope-many", [("most", MOST_DOMAINS.into())]))
+    }
+
+    /// Makes a scope of names.
     pub(crate) fn of<'a>(names: impl IntoIterator<Item = &'a str>) -> Result<Scope, BadScope> {
         let mut all = Vec::new();
         for name in names {
@@ -153,7 +171,7 @@ impl Scope {
     /// Writes it as JSON.
     pub(crate) fn to_value(&self) -> serde_json::Value {
         match self {
-            Scope::All => "*".into(),
+            Scope::All => EVERY.into(),
             Scope::Domains(names) => names.iter().map(DomainName::to_string).collect(),
         }
     }
@@ -191,6 +209,15 @@ impl Scope {
         names.dedup();
         Scope::Domains(names)
     }
+}
+
+/// Reads a domain of a scope. Nobody means a whole top-level domain, and many a word (`all`, `none`) would be one.
+fn read_domain(word: &str) -> Result<DomainName, Fault> {
+    let name = read_name("fault-scope-word", word)?;
+    if name.labels().count() > 1 {
+        return Ok(name);
+    }
+    Err(Fault::new("fault-scope-word", [("value", word.to_owned().into())]))
 }
 
 /// A text that is no scope.
@@ -267,6 +294,26 @@ mod tests {
         }
         let many: Vec<String> = (0..=MOST_DOMAINS).map(|number| format!("{number}.example")).collect();
         assert_eq!(Scope::of(many.iter().map(String::as_str)), Err(BadScope));
+    }
+
+    #[test]
+    fn a_scope_that_somebody_writes_is_domains_or_a_star_alone_and_the_wrong_word_is_named() {
+        assert_eq!(Scope::read(&["*"]).unwrap(), Scope::All);
+        assert_eq!(Scope::parse("[\"*\"]"), Ok(Scope::All), "as it may stand in a ledger");
+        assert_eq!(
+            Scope::read(&["B\u{fc}cher.example", "a.example."]).unwrap(),
+            scope(&["a.example", "xn--bcher-kva.example"])
+        );
+        assert_eq!(Scope::read(&[]).unwrap(), scope(&[]));
+        let many: Vec<String> = (0..=MOST_DOMAINS).map(|number| format!("{number}.example")).collect();
+        assert!(Scope::read(&many.iter().map(String::as_str).collect::<Vec<_>>()).is_err());
+        for bad in
+            ["all", "none", "*", "*.example", "a..example", "a b.example", ".", "", "http://a.example", "a@b.example"]
+        {
+            let fault = Scope::read(&["ok.example", bad]).unwrap_err();
+            assert!(fault.to_string().contains(&format!("`{bad}`")), "{bad:?}: {fault}");
+        }
+        assert_eq!(Scope::parse("[\"*\",\"a.example\"]").map(|scope| scope == Scope::All), Ok(false));
     }
 
     #[test]

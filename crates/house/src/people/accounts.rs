@@ -91,15 +91,21 @@ impl People {
         lang: Lang,
         client: IpAddr,
     ) -> Result<Welcome, Trouble> {
-        if self.invitation(link).await?.is_none() {
-            return Ok(Welcome::Refused);
-        }
+        let Some(invitation) = self.invitation(link).await? else { return Ok(Welcome::Refused) };
         let Some(login) = Login::parse(login) else { return Ok(Welcome::BadLogin) };
         let password = match Password::new(password, login.as_str()) {
             Ok(password) => self.hasher.hash(&password).await?,
             Err(weak) => return Ok(Welcome::Weak(weak)),
         };
+        if invitation.kind == InvitationKind::Reset {
+            self.note_refusal("person.join-refused", login.as_str(), "link", client).await?;
+            return Ok(Welcome::Refused);
+        }
         let (ledger, now) = (self.ledger().await?, self.now());
+        if ledger.person_by_login(login.as_str()).await?.is_some() {
+            self.note_refusal("person.join-refused", login.as_str(), "taken", client).await?;
+            return Ok(Welcome::Taken);
+        }
         let name = if name.trim().is_empty() { login.as_str() } else { name.trim() };
         let person = NewPerson {
             id: new_id(now)?,
@@ -113,8 +119,14 @@ impl People {
         let actor = Actor { person: None, client: Some(client) };
         self.audit(actor, "person.join", login.as_str(), &json!({})).await?;
         match ledger.accept(&link.digest(), &person).await? {
-            Accepted::Refused => return Ok(Welcome::Refused),
-            Accepted::Taken => return Ok(Welcome::Taken),
+            Accepted::Refused => {
+                self.note_refusal("person.join-refused", login.as_str(), "link", client).await?;
+                return Ok(Welcome::Refused);
+            }
+            Accepted::Taken => {
+                self.note_refusal("person.join-refused", login.as_str(), "taken", client).await?;
+                return Ok(Welcome::Taken);
+            }
             Accepted::Done => {}
         }
         self.tell(&ledger, person.id, "joined").await;
@@ -137,8 +149,18 @@ impl People {
         };
         let actor = Actor { person: None, client: Some(client) };
         self.audit(actor, "person.reset", &person.login, &json!({})).await?;
-        let done = ledger.accept_reset(&link.digest(), &hash, self.now()).await?;
-        Ok(if done.is_some() { Welcome::SignIn } else { Welcome::Refused })
+        if ledger.accept_reset(&link.digest(), &hash, self.now()).await?.is_some() {
+            return Ok(Welcome::SignIn);
+        }
+        self.note_refusal("person.reset-refused", &person.login, "link", client).await?;
+        Ok(Welcome::Refused)
+    }
+
+    /// Notes that a link was used in vain, and why. Where the same was noted just before as done, it was not done: somebody else
+    /// was quicker.
+    pub(super) async fn note_refusal(&self, what: &str, login: &str, why: &str, client: IpAddr) -> Result<(), Trouble> {
+        let actor = Actor { person: None, client: Some(client) };
+        self.audit(actor, what, login, &json!({ "why": why })).await
     }
 
     /// Changes one's own password; who does so proves to know the old one.
@@ -312,7 +334,7 @@ impl People {
     ) -> Result<Option<Changed>, Trouble> {
         let ledger = self.ledger().await?;
         let whose = self.counted_login(Login::parse(&viewer.login).as_ref());
-        let network = self.counted_network(client);
+        let network = self.counted_network("network", client);
         if let Some(until) = ledger.begin_attempt(&[whose, network], self.now()).await? {
             return Ok(Some(Changed::Wait(self.until(until))));
         }

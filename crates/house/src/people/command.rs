@@ -30,7 +30,7 @@ impl PeopleArguments {
         let archive = Archive::of(folder);
         let people = People::of(archive.clone(), secret).announced_by(Announcer::of(&config.webhooks));
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
-        let usual = config.http.usual_desk();
+        let usual = config.desk();
         let paint = Paint { on: streams.setting.stdout_colour };
         let said = runtime.block_on(async {
             let said = self.act(&people, &usual, talk, paint).await;
@@ -110,12 +110,11 @@ pub(crate) fn address(desk: &str, link: &Token) -> String {
 }
 
 /// Returns what somebody may see of whom these domains were named.
-fn scope(domains: &[DomainName]) -> Result<Scope, Fault> {
+fn scope(domains: &[String]) -> Result<Scope, Fault> {
     if domains.is_empty() {
         return Ok(Scope::All);
     }
-    let names: Vec<String> = domains.iter().map(DomainName::to_string).collect();
-    Scope::of(names.iter().map(String::as_str)).map_err(|why| Fault::quote(why.to_string()))
+    Scope::read(&domains.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
 /// Says that nobody signs in by this name.

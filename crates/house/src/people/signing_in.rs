@@ -25,7 +25,7 @@ impl People {
     pub(crate) async fn sign_in(&self, login: &str, password: &str, client: IpAddr) -> Result<SignIn, Trouble> {
         let ledger = self.ledger().await?;
         let login = Login::parse(login);
-        let (whose, network) = (self.counted_login(login.as_ref()), self.counted_network(client));
+        let (whose, network) = (self.counted_login(login.as_ref()), self.counted_network("network", client));
         if let Some(until) = ledger.begin_attempt(&[whose, network], self.now()).await? {
             return Ok(SignIn::Wait(self.until(until)));
         }
@@ -54,7 +54,10 @@ impl People {
         let Some((_, person)) = half.filter(|(session, _)| session.state == SessionState::Half) else {
             return Ok(SignIn::Refused);
         };
-        let (whose, network) = (self.counted("second factor", &person.id.to_string()), self.counted_network(client));
+        // Codes have a measure of their own, by person and by network: whoever was right with the password does not wait for what
+        // others on the same line, or they themselves, got wrong before.
+        let whose = self.counted("second factor", &person.id.to_string());
+        let network = self.counted_network("second factor network", client);
         if let Some(until) = ledger.begin_attempt(&[whose, network], now).await? {
             return Ok(SignIn::Wait(self.until(until)));
         }

@@ -271,6 +271,83 @@ async fn a_second_factor_is_asked_for_and_its_code_is_good_once() {
 }
 
 #[tokio::test]
+async fn wrong_passwords_keep_nobody_from_their_code_and_codes_are_not_tried_for_long_either() {
+    let house = House::new();
+    let viewer = house.join("hana", Role::Viewer, &Scope::All).await;
+    let secret = TotpSecret::parse("GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ").unwrap();
+    let code = || {
+        let is_now = |code: &String| secret.step(code, now(), 0) == Some(now() / SECOND / 30);
+        (0..1_000_000).map(|number| format!("{number:06}")).find(is_now).unwrap()
+    };
+    let set = house.people.set_totp(&viewer, PASSWORD, (&secret, &code()), home()).await.unwrap();
+    assert!(matches!(set, Changed::Done(_)));
+    pass(30);
+    // Four slips of their own, then the right one; meanwhile others on the same line get it wrong, too.
+    for _ in 0..4 {
+        assert_eq!(house.sign_in("hana", "wrong").await, SignIn::Refused);
+    }
+    let SignIn::SecondFactor(half) = house.sign_in("hana", PASSWORD).await else { panic!("not asked for") };
+    for number in 0..9 {
+        house.sign_in(&format!("colleague{number}"), "wrong").await;
+    }
+    assert!(matches!(house.sign_in("hana", PASSWORD).await, SignIn::Wait(_)), "the line waits for passwords");
+    let came = house.people.second_factor(&half, &code(), home()).await.unwrap();
+    assert!(matches!(came, SignIn::Whole(_)), "{came:?}");
+    // Nor do wrong codes of one make others on the line wait with their passwords; a line that tries codes waits with codes.
+    pass(3600);
+    let SignIn::SecondFactor(half) = house.sign_in("hana", PASSWORD).await else { panic!("not asked for") };
+    let mut heard = 0;
+    for number in 0..30 {
+        let client = at(&format!("2001:db8:{number:x}::1"));
+        let tried = house.people.second_factor(&half, "000000", client).await.unwrap();
+        heard += usize::from(tried == SignIn::Refused);
+    }
+    assert_eq!(heard, 5, "of one account, from however many networks");
+    assert!(matches!(house.sign_in("hana", PASSWORD).await, SignIn::SecondFactor(_)));
+    let mut halves = Vec::new();
+    for login in ["a", "b", "c", "d", "e", "f"] {
+        let viewer = house.join(login, Role::Viewer, &Scope::All).await;
+        pass(30);
+        let set = house.people.set_totp(&viewer, PASSWORD, (&secret, &code()), home()).await.unwrap();
+        assert!(matches!(set, Changed::Done(_)));
+        let SignIn::SecondFactor(half) = house.sign_in(login, PASSWORD).await else { panic!("not asked for") };
+        halves.push(half);
+    }
+    let mut tried = Vec::new();
+    for half in &halves {
+        tried.push(house.people.second_factor(half, "000000", at("203.0.113.7")).await.unwrap());
+    }
+    assert!(tried[..5].iter().all(|one| *one == SignIn::Refused) && matches!(tried[5], SignIn::Wait(_)), "{tried:?}");
+}
+
+#[tokio::test]
+async fn the_log_tells_who_came_in_by_an_invitation_from_who_did_not() {
+    let house = House::new();
+    house.join("hana", Role::Viewer, &Scope::All).await;
+    let link = house.people.invite(Actor::default(), Role::Viewer, &Scope::All).await.unwrap();
+    let accept = async |link: &Token, login: &str| {
+        house.people.accept(link, (login, ""), PASSWORD, Lang::Ja, home()).await.unwrap()
+    };
+    assert_eq!(accept(&link, "hana").await, Welcome::Taken);
+    let reset = house.people.reset_link(Actor::default(), "hana").await.unwrap().unwrap();
+    assert_eq!(accept(&reset, "jiro").await, Welcome::Refused);
+    assert!(matches!(accept(&link, "jiro").await, Welcome::Whole(_)));
+    assert_eq!(accept(&link, "saburo").await, Welcome::Refused);
+    let page = house.people.audited(&AuditFilter::default(), None, 100).await.unwrap();
+    let joins = page.rows.iter().rev().filter(|entry| entry.what.starts_with("person.join"));
+    let joins: Vec<[&str; 3]> = joins.map(|entry| [&*entry.what, &*entry.subject, &*entry.detail]).collect();
+    assert_eq!(
+        joins,
+        [
+            ["person.join", "hana", "{}"],
+            ["person.join-refused", "hana", r#"{"why":"taken"}"#],
+            ["person.join-refused", "jiro", r#"{"why":"link"}"#],
+            ["person.join", "jiro", "{}"],
+        ]
+    );
+}
+
+#[tokio::test]
 async fn a_session_lasts_while_it_is_used_and_no_longer_than_a_week() {
     let house = House::new();
     house.join("hana", Role::Viewer, &Scope::All).await;
@@ -412,6 +489,9 @@ fn the_shell_invites_resets_and_locks_out_beside_a_running_house() {
     assert!(house.call("people list --lang en").1.contains("[locked out]"));
     assert_eq!(runtime.block_on(people.sign_in("hana", OTHER, home())).unwrap(), SignIn::Refused);
     assert_eq!(house.call("people enable hana --lang ja").1, "hana は再び入れる\n");
+    let (exit, _, talk) = house.call("people invite --role viewer --domain a.example --domain everything --lang en");
+    assert!(exit == 2 && talk.contains("`everything` is no domain of a scope"), "{talk}");
+    assert_eq!(house.call("people invite --role viewer --domain *").0, 0);
     for command in ["people reset nobody", "people disable -- --x", "people invite --role king", "people enable é"] {
         let (exit, said, talk) = house.call(command);
         assert_eq!((exit, said.as_str()), (2, ""), "{command}: {talk}");

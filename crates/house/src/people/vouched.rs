@@ -49,13 +49,13 @@ pub(crate) enum Linked {
 impl People {
     /// Counts that somebody comes back from a provider, as an attempt to come in. Returns how long they have to wait, where they do.
     pub(crate) async fn count_return(&self, client: IpAddr) -> Result<Option<Duration>, Trouble> {
-        let until = self.ledger().await?.begin_attempt(&[self.counted_network(client)], self.now()).await?;
+        let until = self.ledger().await?.begin_attempt(&[self.counted_network("network", client)], self.now()).await?;
         Ok(until.map(|until| self.until(until)))
     }
 
     /// Says that such an attempt was no failure of theirs.
     pub(crate) async fn excuse_return(&self, client: IpAddr) -> Result<(), Trouble> {
-        Ok(self.ledger().await?.excuse_attempt(&[], &[self.counted_network(client)]).await?)
+        Ok(self.ledger().await?.excuse_attempt(&[], &[self.counted_network("network", client)]).await?)
     }
 
     /// Signs somebody in for whom a provider vouches.
@@ -97,6 +97,9 @@ impl People {
             return Ok(Welcomed::Known);
         }
         for login in self.logins(vouched)? {
+            if ledger.person_by_login(login.as_str()).await?.is_some() {
+                continue;
+            }
             let person = self.new_person(vouched, &login, lang)?;
             let actor = Actor { person: None, client: Some(client) };
             self.audit(actor, "person.join", login.as_str(), &json!({ "by": "oidc" })).await?;
@@ -105,8 +108,13 @@ impl People {
                     self.tell(&ledger, person.id, "joined").await;
                     return self.enter(vouched, rules, lang, client).await;
                 }
-                Accepted::Refused => return Ok(Welcomed::Gone),
-                Accepted::Taken => {}
+                Accepted::Refused => {
+                    self.note_refusal("person.join-refused", login.as_str(), "link", client).await?;
+                    return Ok(Welcomed::Gone);
+                }
+                Accepted::Taken => {
+                    self.note_refusal("person.join-refused", login.as_str(), "taken", client).await?;
+                }
             }
         }
         Ok(Welcomed::Known)
@@ -213,11 +221,15 @@ impl People {
         client: IpAddr,
     ) -> Result<Welcomed, Trouble> {
         for login in self.logins(vouched)? {
+            if ledger.person_by_login(login.as_str()).await?.is_some() {
+                continue;
+            }
             let new = self.new_person(vouched, &login, lang)?;
             let detail = json!({ "by": "oidc", "role": role.word(), "scope": scope.to_value() });
             let actor = Actor { person: None, client: Some(client) };
             self.audit(actor, "person.join", login.as_str(), &detail).await?;
             if ledger.add_person(&new, role, &scope.to_text()).await? == Added::Taken {
+                self.note_refusal("person.join-refused", login.as_str(), "taken", client).await?;
                 continue;
             }
             self.tell(ledger, new.id, "joined").await;

@@ -15,7 +15,7 @@ use tracing::error;
 
 use super::Desk;
 use super::assets;
-use super::visitor::{Visitor, cookie};
+use super::visitor::Visitor;
 use crate::lake::LakeError;
 use crate::people::access::{Need, Viewer};
 use crate::phrase;
@@ -264,7 +264,7 @@ pub(super) async fn look(State(_): State<Arc<Desk>>, visitor: Visitor, Form(liki
     let cookies = [("look", look), ("lang", lang.as_str())];
     let mut answer = Redirect::to(local(&liking.back)).into_response();
     for (name, value) in cookies {
-        if let Ok(cookie) = HeaderValue::from_str(&cookie(name, value, KEPT)) {
+        if let Ok(cookie) = HeaderValue::from_str(&visitor.cookie(name, value, KEPT)) {
             answer.headers_mut().append(header::SET_COOKIE, cookie);
         }
     }

@@ -286,7 +286,8 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
     let archive = desk.archive_of(&visitor);
     let failed = |why: LakeError| frame.no_answer(&why);
     let ledger = archive.ledger().await.map_err(|why| failed(LakeError(why.to_string())))?;
-    let report = find(&ledger, &id).await.map_err(failed)?.ok_or_else(|| no_such(frame))?;
+    let found = find(&ledger, &id).await.map_err(failed)?;
+    let report = found.filter(|report| desk.may_read(&visitor, report)).ok_or_else(|| no_such(frame))?;
     let read = ledger.aggregates_of(report.id).await.map_err(|why| failed(LakeError(why.to_string())))?;
     let part = |part: &AggregateRead| Part {
         org: shown::text(&part.key.org),
@@ -296,9 +297,6 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         rows: part.rows,
         mails: part.messages,
     };
-    if !desk.may_read(&visitor, &report) {
-        return Err(not_yours(frame));
-    }
     let looks = visitor.frame.is_sample || visitor.viewer().is_some_and(|viewer| viewer.may(Need::LookAtEvidence));
     let evidence = if looks { desk.look(visitor.actor(), &archive, &report).await.map_err(failed)? } else { None };
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
@@ -342,10 +340,8 @@ pub(super) async fn evidence(State(desk): State<Arc<Desk>>, visitor: Visitor, Pa
     let frame = &visitor.frame;
     let archive = desk.archive_of(&visitor);
     let ledger = archive.ledger().await.map_err(|why| frame.no_answer(&LakeError(why.to_string())))?;
-    let report = find(&ledger, &id).await.map_err(|why| frame.no_answer(&why))?.ok_or_else(|| no_such(frame))?;
-    if !desk.may_read(&visitor, &report) {
-        return Err(not_yours(frame));
-    }
+    let found = find(&ledger, &id).await.map_err(|why| frame.no_answer(&why))?;
+    let report = found.filter(|report| desk.may_read(&visitor, report)).ok_or_else(|| no_such(frame))?;
     let looked = desk.look(visitor.actor(), &archive, &report).await;
     let Some(octets) = looked.map_err(|why| frame.no_answer(&why))? else {
         return Err(frame.refuse(StatusCode::SERVICE_UNAVAILABLE, "desk-no-answer", &frame.say("desk-report-gone")));
@@ -389,18 +385,13 @@ impl Desk {
     }
 }
 
-/// Refuses what is a neighbour's.
-fn not_yours(frame: &Frame) -> Refusal {
-    frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says"))
-}
-
 /// Finds a report.
 pub(crate) async fn find(ledger: &Ledger, id: &str) -> Result<Option<Report>, LakeError> {
     let Ok(id) = id.parse::<Id>() else { return Ok(None) };
     ledger.report(id).await.map_err(|why| LakeError(why.to_string()))
 }
 
-/// Says that there is no such report.
+/// Says that there is no such report, or that it is a neighbour's: which of the two is nobody's business.
 fn no_such(frame: &Frame) -> Refusal {
     frame.refuse(StatusCode::NOT_FOUND, "desk-no-such-report", &frame.say("desk-no-such-report-says"))
 }

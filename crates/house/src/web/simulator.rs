@@ -93,7 +93,7 @@ impl Desk {
             return Err(visitor.frame.say("desk-not-yours-says"));
         }
         let (lake, source, config) = (self.lake_of(visitor), self.source_of(visitor), self.config_of(visitor));
-        let _turn = self.questions.acquire().await.map_err(|closed| closed.to_string())?;
+        let _turn = self.line.turn().await.map_err(|closed| closed.0)?;
         forecast(asked, Over { lake, source, config }, talk).await.map_err(|why| {
             tracing::error!(error = %format!("{why:#}"), "a simulation failed");
             visitor.frame.say("desk-no-answer-says")

@@ -11,7 +11,7 @@ use jiff::Timestamp;
 
 use super::Desk;
 use super::frame::{Frame, Refusal, Shown};
-use super::visitor::{Visitor, cookie};
+use super::visitor::Visitor;
 use crate::config::Config;
 use crate::sample::Sample;
 
@@ -120,24 +120,24 @@ pub(super) async fn load(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Sho
         let said = why.say(&visitor.frame.talk);
         return Err(failed(&visitor.frame, &said));
     }
-    Ok(stay(STAY, "/"))
+    Ok(stay(&visitor, STAY, "/"))
 }
 
 /// Goes into the sample day.
-pub(super) async fn enter() -> Response {
-    stay(STAY, "/")
+pub(super) async fn enter(visitor: Visitor) -> Response {
+    stay(&visitor, STAY, "/")
 }
 
 /// Goes back to what is real.
-pub(super) async fn leave() -> Response {
-    stay(0, "/start")
+pub(super) async fn leave(visitor: Visitor) -> Response {
+    stay(&visitor, 0, "/start")
 }
 
 /// Removes the sample day.
 pub(super) async fn remove(State(desk): State<Arc<Desk>>, visitor: Visitor) -> Shown {
     desk.forget_sample();
     match Sample::remove(&desk.folder) {
-        Ok(()) => Ok(stay(0, "/start")),
+        Ok(()) => Ok(stay(&visitor, 0, "/start")),
         Err(why) => Err(failed(&visitor.frame, &why.say(&visitor.frame.talk))),
     }
 }
@@ -149,9 +149,9 @@ fn failed(frame: &Frame, why: &str) -> Refusal {
 }
 
 /// Stays in the sample for so long, and goes to a page.
-fn stay(seconds: u32, path: &str) -> Response {
+fn stay(visitor: &Visitor, seconds: u32, path: &str) -> Response {
     let mut answer = Redirect::to(path).into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie("books", "sample", seconds)) {
+    if let Ok(cookie) = HeaderValue::from_str(&visitor.cookie("books", "sample", seconds)) {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
     answer

@@ -8,7 +8,7 @@ mod japanese;
 mod pages;
 
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, mpsc};
 
 use aws_lc_rs::rand;
 use axum::Router;
@@ -25,6 +25,8 @@ use sekisho_ledger::{
     ReportKind, ReportState, Role, Secret, SessionState,
 };
 use tempfile::TempDir;
+use tokio::sync::Notify;
+use tokio::task::JoinSet;
 
 use super::{Desk, DeskBooks, rooms, router};
 use crate::config::{Config, StoreSection};
@@ -387,6 +389,17 @@ async fn nobody_reads_a_neighbours_mail_or_reports() {
         }
     }
     assert!(seen > 20, "who sees everything sees the neighbour, too: {seen}");
+    // Whether there is a report of a neighbour they do not learn either.
+    let analyst = house.desk.people.person("analyst-ours").await.unwrap().unwrap();
+    let (token, _) = house.session(analyst.id).await;
+    for end in ["", "/evidence"] {
+        let said = async |id: String| {
+            let answer = house.ask(&Method::GET, &format!("/reports/{id}{end}"), Some(&token), "").await;
+            (answer.status, answer.page.contains("There is no such report"))
+        };
+        let unknown = said(id().to_string()).await;
+        assert_eq!((said(neighbours.to_string()).await, unknown.0), (unknown, StatusCode::NOT_FOUND));
+    }
     // Their own they see.
     let analyst = house.desk.people.person("analyst-ours").await.unwrap().unwrap();
     let (token, _) = house.session(analyst.id).await;
@@ -479,6 +492,59 @@ async fn somebody_comes_by_a_link_looks_after_their_account_and_invites_another(
 }
 
 #[tokio::test]
+async fn whoever_writes_no_domain_into_a_scope_is_told_which_word_it_is() {
+    let house = House::open().await;
+    let admin = house.person("admin", Role::Admin, &Scope::All).await;
+    house.person("victim", Role::Viewer, &Scope::of([OURS]).unwrap()).await;
+    let (token, proof) = house.session(admin).await;
+    let post = async |path: &str, domains: &str| {
+        let form = format!("proof={proof}&role=viewer&domains={domains}");
+        house.ask(&Method::POST, path, Some(&token), &form).await
+    };
+    for path in ["/people/invite", "/people/victim/appoint"] {
+        let refused = post(path, "ours.example%0a%3Cb%3Eall").await;
+        assert!(
+            refused.status == StatusCode::BAD_REQUEST && refused.page.contains("&#60;b&#62;all"),
+            "{}",
+            refused.page
+        );
+        assert_eq!(post(path, "*+ours.example").await.status, StatusCode::BAD_REQUEST);
+    }
+    let victim = async || house.desk.people.person("victim").await.unwrap().unwrap();
+    assert_eq!(Scope::parse(&victim().await.scope), Scope::of([OURS]), "nothing was changed");
+    assert_eq!(post("/people/victim/appoint", "*").await.leads_to(), "/people");
+    assert_eq!(Scope::parse(&victim().await.scope), Ok(Scope::All));
+    // Where the link leads is said, since nobody configured it.
+    let invited = post("/people/invite", "").await;
+    assert!(
+        invited.page.contains("https://desk.example/join/")
+            && invited.page.contains("It leads to https://desk.example.")
+    );
+}
+
+#[tokio::test]
+async fn two_tokens_count_for_none_and_what_came_by_tls_stays_there() {
+    let house = House::open().await;
+    let person = house.person("viewer", Role::Viewer, &Scope::All).await;
+    let (session, _) = house.session(person).await;
+    let viewer = house.desk.people.who(&session).await.unwrap().unwrap().viewer;
+    let given = (Role::Viewer, &Scope::All);
+    let client = [192, 0, 2, 50].into();
+    let token = house.desk.people.add_token(&viewer, "", given, None, client).await.unwrap().unwrap();
+    let right = format!("Bearer {}", token.as_str());
+    let two = [("authorization", right.as_str()), ("authorization", "Bearer sekisho_x")];
+    assert_eq!(house.ask_as(&Method::GET, "/", None, "", &two[..1]).await.status, StatusCode::OK);
+    for shown in [[two[0], two[0]], [two[0], two[1]], [two[1], two[0]]] {
+        let answer = house.ask_as(&Method::GET, "/", Some(&session), "", &shown).await;
+        assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    }
+    let liked = house.ask(&Method::POST, "/look", None, "look=dark&lang=ja&back=/").await;
+    let cookies: Vec<&str> =
+        liked.headers.get_all(header::SET_COOKIE).iter().map(|one| one.to_str().unwrap()).collect();
+    assert!(cookies.len() == 2 && cookies.iter().all(|one| one.ends_with("; Secure")), "{cookies:?}");
+}
+
+#[tokio::test]
 async fn a_second_factor_is_set_on_the_page_that_draws_it() {
     let house = House::open().await;
     let link = house.desk.people.first_link().await.unwrap().unwrap();
@@ -547,4 +613,43 @@ async fn a_program_looks_as_far_as_its_person_and_changes_nothing() {
     }
     house.desk.people.lock_out(crate::people::Actor::default(), "analyst", true).await.unwrap();
     assert_eq!(ask(Method::GET, "/messages", &right).await.status, StatusCode::UNAUTHORIZED);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_with_many_slow_questions_keeps_no_other_one_waiting() {
+    let house = House::open().await;
+    let slow = house.person("slow", Role::Analyst, &Scope::All).await;
+    let quick = house.person("quick", Role::Viewer, &Scope::All).await;
+    let ((slow_token, _), (quick_token, _)) = (house.session(slow).await, house.session(quick).await);
+    // A lake that answers when it is told to, and as many questions to it as one account may have.
+    let ((go_on, wait), begun) = (mpsc::channel::<()>(), Arc::new(Notify::new()));
+    let wait = Arc::new(Mutex::new(wait));
+    let mut asked = JoinSet::new();
+    while let Some(place) = house.desk.line.admit(slow) {
+        let (desk, wait, begun) = (Arc::clone(&house.desk), Arc::clone(&wait), Arc::clone(&begun));
+        asked.spawn(place.work(async move {
+            let question = move |_: &dyn Lake| {
+                begun.notify_one();
+                // Until there is nobody who could tell it to.
+                assert!(wait.lock().unwrap().recv().is_err());
+                Ok(())
+            };
+            desk.ask(Arc::clone(&desk.lake), question).await
+        }));
+    }
+    begun.notified().await;
+    let refused = house.ask(&Method::GET, "/messages", Some(&slow_token), "").await;
+    assert_eq!(refused.status, StatusCode::TOO_MANY_REQUESTS);
+    assert!(refused.headers.contains_key(header::RETRY_AFTER) && refused.page.contains("Too much at a time"));
+    for path in ["/", "/messages", "/domains", "/messages/0000000000000000000000000000a001"] {
+        let answer = house.ask(&Method::GET, path, Some(&quick_token), "").await;
+        assert_eq!(answer.status, StatusCode::OK, "{path}");
+    }
+    assert!(asked.try_join_next().is_none(), "none of the slow ones was answered meanwhile");
+    drop(go_on);
+    while let Some(answered) = asked.join_next().await {
+        answered.unwrap().unwrap();
+    }
+    let answer = house.ask(&Method::GET, "/messages", Some(&slow_token), "").await;
+    assert_eq!(answer.status, StatusCode::OK);
 }

@@ -15,6 +15,7 @@ use axum::response::{IntoResponse, Redirect, Response};
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sekisho_core::speech::Lang;
+use sekisho_ledger::Id;
 
 use super::frame::Frame;
 use super::{BODY, Desk};
@@ -22,6 +23,9 @@ use crate::http::peer::Peer;
 use crate::people::access::{Need, Scope, Viewer};
 use crate::people::session::{Token, form_proof, is_form_proof};
 use crate::people::{Actor, Came, Trouble};
+
+/// After how many seconds it is worth asking again where somebody asked too much at a time, or the books did not answer.
+pub(crate) const AGAIN: &str = "5";
 
 /// Who asks.
 pub(super) struct Visitor {
@@ -32,7 +36,7 @@ pub(super) struct Visitor {
     /// The address of the client.
     pub(super) client: IpAddr,
     /// Whether what it said came by TLS.
-    is_tls: bool,
+    pub(super) is_tls: bool,
 }
 
 impl Visitor {
@@ -60,9 +64,20 @@ impl Visitor {
     /// Writes a cookie that opens a door: for this host alone, never for scripts, and not with what another site sends. What came by
     /// TLS goes by nothing else.
     pub(super) fn door_cookie(&self, name: &str, value: &str, seconds: u32) -> HeaderValue {
-        let secure = if self.is_tls { "; Secure" } else { "" };
+        let secure = self.secure();
         let cookie = format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Lax; HttpOnly{secure}");
         HeaderValue::from_str(&cookie).expect("a token is base64url")
+    }
+
+    /// Writes a cookie that says how somebody likes the desk; it is worth nothing to others.
+    pub(super) fn cookie(&self, name: &str, value: &str, seconds: u32) -> String {
+        let secure = self.secure();
+        format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Strict; HttpOnly{secure}")
+    }
+
+    /// Returns what keeps a cookie from going in the clear.
+    fn secure(&self) -> &'static str {
+        if self.is_tls { "; Secure" } else { "" }
     }
 
     /// Names who does something, for the audit log.
@@ -95,21 +110,21 @@ impl FromRequestParts<Arc<Desk>> for Visitor {
             proof: came.as_ref().map(|came| form_proof(&came.session.csrf)),
             nonce: random(),
         };
-        let peer = peer(&parts.extensions);
+        let peer = Peer::noted(&parts.extensions);
         Ok(Visitor { frame, came, client: peer.address, is_tls: peer.is_tls })
     }
 }
 
-/// Returns where a request comes from, as the listener found out.
-pub(crate) fn peer(extensions: &axum::http::Extensions) -> Peer {
-    let unknown = Peer { address: IpAddr::from([0, 0, 0, 0]), is_tls: false };
-    extensions.get::<Peer>().copied().unwrap_or(unknown)
-}
-
 /// Lets in who may do this, and whose form is one of ours. Others are led to the door, or refused.
 pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut request: Request, next: Next) -> Response {
-    if let Some(shown) = request.headers().get(header::AUTHORIZATION) {
-        let token = shown.to_str().ok().and_then(|shown| shown.strip_prefix("Bearer ")).and_then(Token::shown);
+    let mut shown = request.headers().get_all(header::AUTHORIZATION).iter();
+    if let Some(first) = shown.next() {
+        if shown.next().is_some() {
+            // RFC 6750 §3.1: whoever shows two tokens is told so, and none of them counts.
+            return (StatusCode::BAD_REQUEST, [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_request\"")])
+                .into_response();
+        }
+        let token = first.to_str().ok().and_then(|shown| shown.strip_prefix("Bearer ")).and_then(Token::shown);
         return admit_program(&desk, need, token, request, next).await;
     }
     let came = match who(&desk, request.headers()).await {
@@ -126,16 +141,16 @@ pub(super) async fn admit(State((desk, need)): State<(Arc<Desk>, Need)>, mut req
         }
         return refuse(&desk, request, StatusCode::NOT_FOUND, "desk-nowhere").await;
     };
-    let (may, csrf) = (came.viewer.may(need), came.session.csrf.clone());
+    let (may, person, csrf) = (came.viewer.may(need), came.viewer.person, came.session.csrf.clone());
     request.extensions_mut().insert(came);
     if !may {
         return refuse(&desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await;
     }
     if is_safe(request.method()) {
-        return run(&desk, request, next).await;
+        return enter(&desk, person, request, next).await;
     }
     match proven(request, &csrf).await {
-        Ok(request) => run(&desk, request, next).await,
+        Ok(request) => enter(&desk, person, request, next).await,
         Err(request) => refuse(&desk, request, StatusCode::FORBIDDEN, "desk-stale-form").await,
     }
 }
@@ -203,9 +218,28 @@ async fn admit_program(
         return (StatusCode::UNAUTHORIZED, [(header::WWW_AUTHENTICATE, "Bearer error=\"invalid_token\"")])
             .into_response();
     };
-    let may = viewer.may(need) && is_safe(request.method());
+    let (may, person) = (viewer.may(need) && is_safe(request.method()), viewer.person);
     request.extensions_mut().insert(viewer);
-    if may { next.run(request).await } else { refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await }
+    match desk.line.admit(person).filter(|_| may) {
+        Some(place) => place.work(next.run(request)).await,
+        None if may => too_many(desk, request).await,
+        None => refuse(desk, request, StatusCode::FORBIDDEN, "desk-not-yours").await,
+    }
+}
+
+/// Lets somebody into a room who may, unless they have too many requests in the house already.
+async fn enter(desk: &Arc<Desk>, person: Id, request: Request, next: Next) -> Response {
+    match desk.line.admit(person) {
+        Some(place) => place.work(run(desk, request, next)).await,
+        None => too_many(desk, request).await,
+    }
+}
+
+/// Refuses whoever has too many requests in the house.
+async fn too_many(desk: &Arc<Desk>, request: Request) -> Response {
+    let mut answer = refuse(desk, request, StatusCode::TOO_MANY_REQUESTS, "desk-too-many").await;
+    answer.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static(AGAIN));
+    answer
 }
 
 /// Tells whether a request brings what a form in a browser can.
@@ -275,11 +309,6 @@ pub(crate) fn value<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let all = headers.get_all(header::COOKIE).iter().filter_map(|cookies| cookies.to_str().ok());
     let mut pairs = all.flat_map(|cookies| cookies.split(';')).filter_map(|pair| pair.trim().split_once('='));
     pairs.find(|(known, _)| known.strip_prefix("sekisho-") == Some(name)).map(|(_, value)| value)
-}
-
-/// Writes a cookie that says how somebody likes the desk; it is worth nothing to others.
-pub(super) fn cookie(name: &str, value: &str, seconds: u32) -> String {
-    format!("sekisho-{name}={value}; Path=/; Max-Age={seconds}; SameSite=Strict; HttpOnly")
 }
 
 /// Refuses what changes something and does not come from a page of ours: browsers say where a request comes from.

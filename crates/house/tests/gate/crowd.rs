@@ -1,6 +1,6 @@
 //! Many at a time, and little memory: the daemon holds a thousand mails at once, and lives where there is little to be had
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::net::{IpAddr, Ipv4Addr, TcpStream};
 use std::sync::Barrier;
 use std::thread;
@@ -41,14 +41,22 @@ fn show(mta: &mut Mta, mail: &[u8]) -> Result<(), String> {
     }
 }
 
-#[test]
-fn a_thousand_connections_deliver_a_small_and_a_large_mail_each_without_an_error() {
+/// Lets this process have as many connections as it takes; says loudly where it may not.
+fn may_open_many_files() -> bool {
     let (soft, hard) = getrlimit(Resource::RLIMIT_NOFILE).unwrap();
     if hard < 4000 {
         say(&format!("NOT RUN: no more than {hard} files may be open"));
-        return;
+        return false;
     }
     setrlimit(Resource::RLIMIT_NOFILE, soft.max(4000), hard).unwrap();
+    true
+}
+
+#[test]
+fn a_thousand_connections_deliver_a_small_and_a_large_mail_each_without_an_error() {
+    if !may_open_many_files() {
+        return;
+    }
     let dns = DnsServer::start(zone());
     // As many as there may be by default.
     let config = format!("{MONITOR}{PATIENT}[http]\nlisten = [\"127.0.0.1:0\"]\n");
@@ -163,4 +171,31 @@ fn headers_that_never_end_take_no_more_memory_than_there_is() {
     // Mails under way are waited for.
     drop(held);
     assert!(served.stop(), "{}", served.log());
+}
+
+#[test]
+fn a_thousand_idle_connections_by_http_keep_out_neither_who_watches_nor_who_reads() {
+    if !may_open_many_files() {
+        return;
+    }
+    let (dns, folder) = (DnsServer::start(zone()), tempfile::tempdir().unwrap());
+    let store = format!("[store]\nfolder = {:?}\n", folder.path().join("data"));
+    let served = Served::start(&format!("{MONITOR}[http]\nlisten = [\"127.0.0.1:0\"]\n{store}"), &dns);
+    let attacker = Ipv4Addr::new(127, 0, 0, 66);
+    let held: Vec<TcpStream> = (0..CROWD).map(|_| served.connect_http_from(attacker)).collect();
+    for (client, path) in [(1, "/healthz"), (2, "/readyz"), (3, "/sign-in"), (4, "/assets/desk.css"), (66, "/healthz")]
+    {
+        let begun = Instant::now();
+        let mut stream = served.connect_http_from(Ipv4Addr::new(127, 0, 0, client));
+        stream.set_read_timeout(Some(STALLED)).unwrap();
+        write!(stream, "GET {path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n\r\n").unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200 "), "{path}: {answer}");
+        say(&format!("{path} beside {CROWD} idle connections: {} ms", begun.elapsed().as_millis()));
+    }
+    // The attacker makes room for itself, and for nobody else: there is room.
+    assert!(served.metric("sekisho_http_connections_displaced_total") >= (CROWD - 64) as u64);
+    assert_eq!(served.metric("sekisho_http_connections_refused_total{limit=\"client\"}"), 0);
+    drop(held);
 }

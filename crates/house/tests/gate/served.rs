@@ -3,7 +3,7 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use nix::sys::resource::{Resource, setrlimit};
 use sekisho_house::{Setting, Streams, run};
 use sekisho_testkit::dns::DnsServer;
+use socket2::{Domain, Protocol, Socket, Type};
 use tempfile::TempDir;
 
 use crate::notebook::NOTEBOOK;
@@ -108,9 +109,22 @@ impl Served {
 
     /// Connects to where it is watched by HTTP.
     pub(crate) fn connect_http(&self) -> TcpStream {
+        TcpStream::connect(self.watched()).unwrap()
+    }
+
+    /// Connects to where it is watched by HTTP as a client with another address.
+    pub(crate) fn connect_http_from(&self, client: Ipv4Addr) -> TcpStream {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, Some(Protocol::TCP)).unwrap();
+        socket.bind(&SocketAddr::from((client, 0)).into()).unwrap();
+        socket.connect(&self.watched().into()).unwrap();
+        socket.into()
+    }
+
+    /// Returns where it is watched by HTTP.
+    fn watched(&self) -> SocketAddr {
         let said = fs::read_to_string(self.path("log")).unwrap();
         let line = said.lines().find(|line| line.contains("(HTTP)")).expect("the test lets it be watched");
-        TcpStream::connect(line.rsplit(" on ").next().unwrap()).unwrap()
+        line.rsplit(" on ").next().unwrap().parse().unwrap()
     }
 
     /// Lets it read its configuration anew, and waits until that is done.

@@ -1,8 +1,12 @@
 //! What hostile and hasty senders get: bounds, and nothing smuggled
 
+use std::fs;
+use std::io::{Read, Write};
+use std::net::{Ipv4Addr, TcpStream};
 use std::time::{Duration, Instant};
 
-use sekisho_testkit::smtp::SmtpClient;
+use sekisho_testkit::smtp::{SmtpClient, deliver};
+use sekisho_testkit::tmpfs::Tmpfs;
 
 use super::{Office, report};
 use crate::command::ZONE;
@@ -141,7 +145,7 @@ fn what_is_beyond_a_limit_is_told_so() {
 
 #[test]
 fn many_large_mails_at_a_time_take_bounded_memory_and_a_small_one_is_taken_meanwhile() {
-    let office = Office::open("mails_per_minute = 0", ZONE);
+    let office = Office::open("mails_per_minute = 0\nmegabytes_per_minute = 0", ZONE);
     let piece = b"0123456789abcdef\r\n".repeat(58_254);
     let mut large: Vec<SmtpClient> = (0..12).map(|_| office.connect()).collect();
     for client in &mut large {
@@ -168,4 +172,110 @@ fn many_large_mails_at_a_time_take_bounded_memory_and_a_small_one_is_taken_meanw
     let mut client = office.connect();
     begin(&mut client, "dmarc@example.org");
     assert_eq!(client.data(&report(2).mail).unwrap().code, 250);
+}
+
+/// Posts so many octets as a TLS report over a connection, and returns the whole answer. `fields` are more of the header.
+fn post_by(mut stream: TcpStream, fields: &str, octets: usize) -> String {
+    let head =
+        "POST /reports/tls HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Type: application/tlsrpt+gzip\r\n";
+    // Where it is refused before its end the rest finds nobody.
+    let _ =
+        stream.write_all(format!("{head}{fields}Content-Length: {octets}\r\n\r\n{}", "x".repeat(octets)).as_bytes());
+    let mut answer = Vec::new();
+    let _ = stream.read_to_end(&mut answer);
+    String::from_utf8(answer).unwrap()
+}
+
+/// Does so as a client of this network.
+fn post(office: &Office, client: u8, octets: usize) -> String {
+    post_by(office.served.connect_http_from(Ipv4Addr::new(127, 0, 0, client)), "", octets)
+}
+
+/// Returns after how many seconds an answer with this status asks to come again.
+fn again(answer: &str, status: u16) -> u64 {
+    assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    let field = answer.lines().find_map(|line| line.strip_prefix("retry-after: "));
+    field.unwrap_or_else(|| panic!("{answer}")).parse().unwrap()
+}
+
+/// Returns how many octets lie in a folder.
+fn octets_in(folder: &std::path::Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap());
+    entries
+        .map(|entry| if entry.path().is_dir() { octets_in(&entry.path()) } else { entry.metadata().unwrap().len() })
+        .sum()
+}
+
+#[test]
+fn a_stranger_posts_so_much_and_no_more_and_others_are_served_meanwhile() {
+    let office = Office::open("posts_per_minute = 20\nmegabytes_per_minute = 6", ZONE);
+    let taken = |answer: &String| answer.starts_with("HTTP/1.1 200 ");
+    // Two megabytes each, as fast as can be: what was measured to fill a disk.
+    let answers: Vec<String> = (0..60).map(|number| post(&office, 1, 2_000_000 - number)).collect();
+    assert_eq!(answers.iter().filter(|answer| taken(answer)).count(), 3);
+    assert!(octets_in(&office.data.join("vault")) < 8_000_000);
+    assert!(again(&answers[59], 429) <= 60);
+    assert!(taken(&post(&office, 2, 1000)), "somebody else is not concerned");
+    let counted = |bound: &str| office.served.metric(&format!("sekisho_intake_refused_total{{bound=\"{bound}\"}}"));
+    assert_eq!((counted("client"), counted("posts"), counted("total")), (17, 40, 0));
+    // By SMTP it is the same client, and puts off its mail.
+    let mut client = office.connect();
+    begin(&mut client, "dmarc@example.org");
+    assert_eq!(client.data(&b"x\r\n".repeat(300_000)).unwrap().code, 451);
+    let told = office.served.log().matches("refused a report beyond a bound").count();
+    assert!((1..=2).contains(&told), "{}", office.served.log());
+}
+
+#[test]
+fn many_strangers_fill_no_disk_either_and_posts_keep_out_no_mails() {
+    let office = Office::open("megabytes_per_day = 5", ZONE);
+    let answers: Vec<String> = (1..12).map(|client| post(&office, client, 1_000_000 - usize::from(client))).collect();
+    assert_eq!(answers.iter().filter(|answer| answer.starts_with("HTTP/1.1 200 ")).count(), 5);
+    assert!((1..86_400).contains(&again(&answers[10], 503)));
+    assert_eq!(office.served.metric("sekisho_intake_refused_total{bound=\"total\"}"), 6);
+    // Mails have a measure of their own, which is met, too.
+    for (number, code) in [250, 250, 250, 250, 250, 452].into_iter().enumerate() {
+        let mut client = office.connect();
+        begin(&mut client, "dmarc@example.org");
+        let reply = client.data(format!("{number}\r\n{}", "x\r\n".repeat(330_000)).as_bytes()).unwrap();
+        assert_eq!(reply.code, code, "{number}: {reply}");
+        assert_eq!(reply.enhanced(), Some(if code == 250 { "2.0.0" } else { "4.3.1" }));
+    }
+    // That a bound was met is no fault of ours.
+    let later = |kind: &str| format!("sekisho_intake_reports_total{{kind=\"{kind}\",outcome=\"later\"}}");
+    assert_eq!([later("dmarc-aggregate"), later("tls")].map(|name| office.served.metric(&name)), [0, 0]);
+}
+
+#[test]
+fn behind_a_proxy_of_ours_whoever_it_names_is_counted() {
+    let office = Office::open_behind("127.0.0.1", "posts_per_minute = 2");
+    let by = |client: &str| post_by(office.served.connect_http(), &format!("X-Forwarded-For: {client}\r\n"), 1000);
+    for (client, status) in [
+        ("2001:db8::1", "200"),
+        ("2001:db8::2", "200"),
+        // A host of IPv6 has as many addresses as it likes.
+        ("2001:db8::3", "429"),
+        ("192.0.2.1", "200"),
+        // What a client writes itself stands further left.
+        ("198.51.100.9, 2001:db8::4", "429"),
+    ] {
+        assert!(by(client).starts_with(&format!("HTTP/1.1 {status} ")), "{client}: {}", by(client));
+    }
+}
+
+#[test]
+fn the_last_of_the_disk_is_left_to_the_house() {
+    let Some(disk) = Tmpfs::new(16 << 20) else { return };
+    let office = Office::open_in(&disk.folder().join("data"), "reserve_megabytes = 4", ZONE);
+    assert!(post(&office, 1, 1000).starts_with("HTTP/1.1 200 "));
+    disk.fill(3 << 20).unwrap();
+    let before = octets_in(&office.data.join("vault"));
+    assert_eq!(again(&post(&office, 1, 500_000), 503), 601);
+    let reply = deliver(office.served.intake(), &report(1)).unwrap();
+    assert_eq!((reply.code, reply.enhanced()), (452, Some("4.3.1")));
+    assert_eq!(octets_in(&office.data.join("vault")), before, "nothing was put where there is no room");
+    assert_eq!(office.served.metric("sekisho_intake_refused_total{bound=\"reserve\"}"), 2);
+    disk.empty().unwrap();
+    assert_eq!(deliver(office.served.intake(), &report(1)).unwrap().code, 250);
+    assert!(post(&office, 1, 500_000).starts_with("HTTP/1.1 200 "));
 }

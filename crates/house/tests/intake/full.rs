@@ -16,7 +16,7 @@ const SOON: Duration = Duration::from_secs(5);
 #[test]
 fn a_full_disk_puts_senders_off_and_loses_nothing() {
     let Some(disk) = Tmpfs::new(DISK) else { return };
-    let mut office = Office::open_in(&disk.folder().join("data"), "mails_per_minute = 0", ZONE);
+    let mut office = Office::open_in(&disk.folder().join("data"), "mails_per_minute = 0\nreserve_megabytes = 0", ZONE);
     let server = office.served.intake();
     let bring = |number: usize| -> Reply { deliver(server, &report(number)).unwrap() };
     let mut stored: Vec<(usize, String)> = Vec::new();

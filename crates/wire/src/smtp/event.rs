@@ -44,6 +44,8 @@ pub enum Outcome<'a> {
     Stored(&'a str),
     /// It could not be kept now, for this reason (451).
     TryLater(&'a str),
+    /// There is no room for it now, for this reason (452).
+    Full(&'a str),
     /// It is not wanted, for this reason (554).
     Refused(&'a str),
 }

@@ -229,6 +229,8 @@ impl<K> Session<K> {
                 Reply::new(250, "2.0.0", &stored)
             }
             Outcome::TryLater(reason) => Reply::new(451, "4.3.0", reason),
+            // RFC 5321 §4.2.2, RFC 3463 §3.4: the mail system is full.
+            Outcome::Full(reason) => Reply::new(452, "4.3.1", reason),
             Outcome::Refused(reason) => Reply::new(554, "5.7.1", reason),
         };
         self.write_for_mail(&reply, out);

@@ -14,7 +14,7 @@ use super::super::Desk;
 use super::super::entrance::{closed, let_in};
 use super::super::frame::{Frame, Refusal, Shown};
 use super::super::shown::{self, Moment};
-use super::super::visitor::{Visitor, cookie};
+use super::super::visitor::Visitor;
 use super::tokens::TokenLine;
 use super::{Choice, owner, role, roles, told};
 use crate::people::access::{Scope, Viewer};
@@ -163,7 +163,7 @@ pub(in crate::web) async fn rename(
     let lang = Lang::parse(&lang).unwrap_or(frame.talk.lang());
     desk.people.rename(&came.viewer, &name, lang, visitor.client).await.map_err(|why| closed(frame, &why))?;
     let mut answer = Redirect::to("/account?done=name").into_response();
-    if let Ok(cookie) = HeaderValue::from_str(&cookie("lang", lang.as_str(), LIKING)) {
+    if let Ok(cookie) = HeaderValue::from_str(&visitor.cookie("lang", lang.as_str(), LIKING)) {
         answer.headers_mut().append(header::SET_COOKIE, cookie);
     }
     Ok(answer)

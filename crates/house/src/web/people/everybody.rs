@@ -1,9 +1,11 @@
 //! *People*: for admins, who may come in, and as what
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::{Form, Path, Query, State};
+use axum::http::uri::Authority;
 use axum::http::{HeaderMap, StatusCode, header};
 use axum::response::{IntoResponse, Redirect, Response};
 use sekisho_ledger::{Cursor, Person, Role};
@@ -19,6 +21,7 @@ use crate::people::Came;
 use crate::people::access::Scope;
 use crate::people::command::address;
 use crate::people::session::Token;
+use crate::sign::read_name;
 
 /// How many people a page lists.
 const PAGE: u16 = 100;
@@ -37,6 +40,8 @@ struct PeoplePage<'a> {
     roles: Vec<Choice>,
     /// A link that was just made.
     link: Option<String>,
+    /// What is to be known of where it leads.
+    place: Option<String>,
     /// Why something was not done.
     refused: Option<String>,
 }
@@ -74,6 +79,8 @@ pub(in crate::web) struct After {
 struct Outcome {
     /// A link that was made.
     link: Option<String>,
+    /// Where it leads, where the configuration does not say.
+    place: Option<String>,
     /// Why it was not.
     refused: Option<String>,
 }
@@ -98,15 +105,16 @@ pub(in crate::web) struct Office {
 }
 
 impl Office {
-    /// Reads it.
-    fn read(&self) -> Option<(Role, Scope)> {
-        let role = self.role.parse().ok()?;
-        let mut domains =
-            self.domains.split([' ', ',', '\r', '\n', '\t']).filter(|domain| !domain.is_empty()).peekable();
-        if domains.peek().is_none() {
-            return Some((role, Scope::All));
+    /// Reads it, or says why it cannot be read.
+    fn read(&self, frame: &Frame) -> Result<(Role, Scope), String> {
+        let role = self.role.parse().map_err(|_| frame.say("desk-scope-bad"))?;
+        let domains: Vec<&str> =
+            self.domains.split([' ', ',', '\r', '\n', '\t']).filter(|domain| !domain.is_empty()).collect();
+        if domains.is_empty() {
+            return Ok((role, Scope::All));
         }
-        Some((role, Scope::of(domains).ok()?))
+        let scope = Scope::read(&domains).map_err(|why| shown::text(&why.say(&frame.talk)))?;
+        Ok((role, scope))
     }
 }
 
@@ -118,10 +126,13 @@ pub(in crate::web) async fn invite(
     Form(office): Form<Office>,
 ) -> Shown {
     let (frame, came) = (&visitor.frame, owner(&visitor)?);
-    let Some((role, scope)) = office.read() else { return unreadable(&desk, frame, came).await };
+    let (role, scope) = match office.read(frame) {
+        Ok(read) => read,
+        Err(why) => return unreadable(&desk, frame, came, why).await,
+    };
     let link = desk.people.invite(visitor.actor(), role, &scope).await;
     let link = link.map_err(|why| closed(frame, &why))?;
-    show_link(&desk, frame, came, &link, &headers).await
+    show_link(&desk, &visitor, came, &link, &headers).await
 }
 
 /// Changes what somebody may do and see.
@@ -133,7 +144,10 @@ pub(in crate::web) async fn appoint(
 ) -> Shown {
     let (frame, came) = (&visitor.frame, owner(&visitor)?);
     refuse_oneself(frame, came, &login)?;
-    let Some((role, scope)) = office.read() else { return unreadable(&desk, frame, came).await };
+    let (role, scope) = match office.read(frame) {
+        Ok(read) => read,
+        Err(why) => return unreadable(&desk, frame, came, why).await,
+    };
     let is_there = desk.people.appoint(visitor.actor(), &login, role, &scope).await;
     back(frame, is_there.map_err(|why| closed(frame, &why))?)
 }
@@ -171,22 +185,44 @@ pub(in crate::web) async fn reset(
     let (frame, came) = (&visitor.frame, owner(&visitor)?);
     let link = desk.people.reset_link(visitor.actor(), &login).await;
     match link.map_err(|why| closed(frame, &why))? {
-        Some(link) => show_link(&desk, frame, came, &link, &headers).await,
+        Some(link) => show_link(&desk, &visitor, came, &link, &headers).await,
         None => Err(nobody(frame)),
     }
 }
 
-/// Shows a link that was just made, at the address under which this desk was reached.
-async fn show_link(desk: &Desk, frame: &Frame, came: &Came, link: &Token, headers: &HeaderMap) -> Shown {
-    let origin =
-        headers.get(header::ORIGIN).and_then(|origin| origin.to_str().ok()).filter(|origin| origin.starts_with("http"));
-    let place = origin.map_or_else(|| desk.front.gate().config.http.usual_desk(), str::to_owned);
-    page(desk, frame, came, None, Outcome { link: Some(address(&place, link)), refused: None }).await
+/// Shows a link that was just made: at the address that the configuration names, or else the one by which we were reached, which is said.
+async fn show_link(desk: &Desk, visitor: &Visitor, came: &Came, link: &Token, headers: &HeaderMap) -> Shown {
+    let (frame, config) = (&visitor.frame, Arc::clone(&desk.front.gate().config));
+    if let Some(place) = config.public_desk() {
+        return page(desk, frame, came, None, Outcome { link: Some(address(place, link)), ..Outcome::default() }).await;
+    }
+    let reached = reached(headers, visitor.is_tls).unwrap_or_else(|| config.http.usual_desk());
+    let place = Some(frame.tell("desk-link-place", &[("place", reached.clone().into())]));
+    page(desk, frame, came, None, Outcome { link: Some(address(&reached, link)), place, refused: None }).await
+}
+
+/// Returns under which address a browser reached this desk: one host, and the one whose page sends the form.
+fn reached(headers: &HeaderMap, is_tls: bool) -> Option<String> {
+    let mut hosts = headers.get_all(header::HOST).iter();
+    let (host, None) = (hosts.next()?.to_str().ok()?, hosts.next()) else { return None };
+    let authority: Authority = host.parse().ok()?;
+    let name = authority.host().trim_start_matches('[').trim_end_matches(']');
+    let port = authority.port_u16().map(|port| format!(":{port}")).unwrap_or_default();
+    // Nothing stands in it but a host and a port.
+    let is_whole = host == format!("{}{port}", authority.host());
+    let is_named = is_whole && (name.parse::<IpAddr>().is_ok() || read_name("fault-domain", name).is_ok());
+    let place = |scheme: &str| Some(format!("{scheme}://{host}")).filter(|_| is_named);
+    match headers.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default().split_once("://")) {
+        None => place(if is_tls { "https" } else { "http" }),
+        // The browser knows how it came; we do not behind a proxy that does not say.
+        Some(Some((scheme @ ("http" | "https"), from))) if from == host => place(scheme),
+        Some(_) => None,
+    }
 }
 
 /// Says that domains or a role cannot be read.
-async fn unreadable(desk: &Desk, frame: &Frame, came: &Came) -> Shown {
-    let outcome = Outcome { link: None, refused: Some(frame.say("desk-scope-bad")) };
+async fn unreadable(desk: &Desk, frame: &Frame, came: &Came, why: String) -> Shown {
+    let outcome = Outcome { refused: Some(why), ..Outcome::default() };
     let mut answer = page(desk, frame, came, None, outcome).await?;
     *answer.status_mut() = StatusCode::BAD_REQUEST;
     Ok(answer)
@@ -197,9 +233,8 @@ async fn page(desk: &Desk, frame: &Frame, came: &Came, after: Option<Cursor>, ou
     let found = desk.people.list(after, PAGE).await.map_err(|why| closed(frame, &why))?;
     let people = found.rows.iter().map(|person| PersonLine::of(frame, person, came)).collect();
     let next = found.next.map(|cursor| format!("/people?after={cursor}"));
-    let Outcome { link, refused } = outcome;
-    let page = PeoplePage { frame, people, next, roles: roles(frame, Role::Admin, Role::Viewer), link, refused };
-    Ok(frame.show(&page))
+    let (Outcome { link, place, refused }, roles) = (outcome, roles(frame, Role::Admin, Role::Viewer));
+    Ok(frame.show(&PeoplePage { frame, people, next, roles, link, place, refused }))
 }
 
 /// Nobody takes their own rights away by a slip: another admin does, or the shell.
@@ -239,5 +274,40 @@ impl PersonLine {
             has_second_factor: person.totp.is_some(),
             is_self: person.id == came.viewer.person,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_link_leads_to_one_host_whose_own_page_asked_for_it() {
+        let reached = |fields: &[(&'static str, &'static str)]| {
+            let mut headers = HeaderMap::new();
+            for (name, value) in fields {
+                headers.append(*name, value.parse().unwrap());
+            }
+            reached(&headers, false)
+        };
+        let host = ("host", "desk.example:8443");
+        assert_eq!(reached(&[host]), Some("http://desk.example:8443".to_owned()));
+        assert_eq!(
+            reached(&[host, ("origin", "https://desk.example:8443")]),
+            Some("https://desk.example:8443".to_owned())
+        );
+        assert_eq!(reached(&[("host", "[2001:db8::1]:1")]), Some("http://[2001:db8::1]:1".to_owned()));
+        for odd in
+            ["evil.example/x", "a@evil.example", "evil example", "<b>", "", "desk.example:port", "a_\u{e9}.example"]
+        {
+            let mut headers = HeaderMap::new();
+            headers.append("host", axum::http::HeaderValue::from_bytes(odd.as_bytes()).unwrap());
+            assert_eq!(super::reached(&headers, true), None, "{odd}");
+        }
+        for other in ["https://evil.example", "null", "ftp://desk.example:8443", "desk.example:8443"] {
+            assert_eq!(reached(&[host, ("origin", other)]), None, "{other}");
+        }
+        assert_eq!(reached(&[host, ("host", "evil.example")]), None);
+        assert_eq!(reached(&[]), None);
     }
 }
