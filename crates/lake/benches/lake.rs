@@ -44,9 +44,17 @@ fn through(root: &std::path::Path) {
     tell("settle", settled.events as u64, begun.elapsed(), cpu_time() - cpu);
     println!("settled: {} octets a mail", settled.octets / settled.events as u64);
     let (begun, cpu) = (Instant::now(), cpu_time());
-    let compacted = runtime().block_on(lake.compact()).expect("compacted");
+    // So many small files become one in several rounds, as a daemon does them hour by hour.
+    let mut repeated = 0;
+    loop {
+        let compacted = runtime().block_on(lake.compact()).expect("compacted");
+        repeated += compacted.repeated as u64;
+        if compacted.written == 0 {
+            break;
+        }
+    }
     // Both rounds appended the same Events, so half of them are repeated.
-    assert_eq!(compacted.repeated as u64, count);
+    assert_eq!(repeated, count);
     tell("compact", settled.events as u64, begun.elapsed(), cpu_time() - cpu);
     let tables = runtime().block_on(lake.tables()).expect("tables");
     println!("compacted: {} octets a mail", tables[0].octets / tables[0].rows);

@@ -16,11 +16,13 @@ use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use sekisho_core::event::Event;
+use sekisho_core::zone::Zone;
 use sekisho_lake::{Kind, Lake, Settings};
 use sekisho_ledger::{
     Channel, Conclusion, Digest, Envelope, FirstJob, Id, Intake, Ledger, Mark, NewReport, ProvenBy, ReportKind,
     ReportState,
 };
+use sekisho_testkit::dns::DnsServer;
 use sekisho_testkit::milter::{Delivery, Mta};
 
 #[path = "../../lake/benches/generated/mails.rs"]
@@ -54,8 +56,9 @@ fn main() {
         fill_lake(&data.join("lake"), millions * 1_000_000);
         fill_ledger(&data, reports);
     }
-    let house = House::start(&root);
-    let cookie = house.join();
+    let dns = DnsServer::start(Zone::default());
+    let house = House::start(&root, dns.address());
+    let cookie = house.join(&house.link, "aoi");
     println!(
         "{millions} million mails of {DAYS} days, {reports} reports; {ROUNDS} times each page, ms at the server\n"
     );
@@ -63,7 +66,9 @@ fn main() {
     for (name, path) in house.pages(&cookie) {
         measure(&house, &cookie, &name, &path);
     }
-    readers(&house, &cookie);
+    // Each of them is somebody else: an account that asks much waits behind those that ask little.
+    let cookies: Vec<String> = (0..READERS).map(|number| house.invite(&root, &format!("reader{number}"))).collect();
+    readers(&house, &cookies);
 }
 
 /// Fills the lake with mails of the last days.
@@ -177,11 +182,13 @@ struct House {
 
 impl House {
     /// Starts it, and waits until it listens.
-    fn start(root: &Path) -> House {
+    fn start(root: &Path, dns: SocketAddr) -> House {
         let run = root.join("run");
         std::fs::create_dir_all(&run).expect("a folder");
-        let config = "[gate]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
-                      [dns]\nupstreams = [\"127.0.0.1:9\"]\ntimeout_seconds = 1\n[log]\nlevel = \"warn\"\n";
+        let config = format!(
+            "[gate]\nlisten = [\"127.0.0.1:0\"]\n[intake]\nlisten = [\"127.0.0.1:0\"]\n[http]\nlisten = [\"127.0.0.1:0\"]\n\
+             [dns]\nupstreams = [\"{dns}\"]\n[log]\nlevel = \"warn\"\n"
+        );
         std::fs::write(root.join("daemon.toml"), config).expect("a file");
         let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
         command.args(["serve", "--config", "daemon.toml"]).current_dir(root).env("LC_ALL", "C").env("HOME", root);
@@ -204,13 +211,23 @@ impl House {
         House { child, desk: desk.expect("said"), gate: gate.expect("said"), link: link.expect("said") }
     }
 
-    /// Makes the first account, and returns the cookie of its session.
-    fn join(&self) -> String {
-        let form = "login=aoi&password=a+quiet+checkpoint&name=";
+    /// Lets somebody in as a viewer, and returns the cookie of their session.
+    fn invite(&self, root: &Path, login: &str) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_sekisho"));
+        command.args(["people", "invite", "--role", "viewer", "--config", "daemon.toml", "--json"]).current_dir(root);
+        let said = command.env("STATE_DIRECTORY", root.join("data")).output().expect("the program runs");
+        let said = String::from_utf8(said.stdout).expect("text");
+        let link = said.rsplit_once("/join/").and_then(|(_, link)| link.split('"').next());
+        self.join(link.unwrap_or_else(|| panic!("no link: {said}")), login)
+    }
+
+    /// Makes an account, and returns the cookie of its session.
+    fn join(&self, link: &str, login: &str) -> String {
+        let form = format!("login={login}&password=a+quiet+checkpoint&name=");
         let request = format!(
             "POST /join/{} HTTP/1.1\r\nHost: {}\r\nSec-Fetch-Site: same-origin\r\nContent-Type: application/x-www-form-urlencoded\r\n\
              Content-Length: {}\r\nConnection: close\r\n\r\n{form}",
-            self.link,
+            link,
             self.desk,
             form.len()
         );
@@ -299,13 +316,13 @@ fn measure(house: &House, cookie: &str, name: &str, path: &str) {
 }
 
 /// Measures what readers cost the gate.
-fn readers(house: &House, cookie: &str) {
+fn readers(house: &House, cookies: &[String]) {
     let (mut alone, mut beside) = (Vec::new(), Vec::new());
     for _ in 0..TURN.1 {
         alone.push(mails_a_second(house));
         let done = AtomicBool::new(false);
         let rate = std::thread::scope(|scope| {
-            for number in 0..READERS {
+            for (number, cookie) in cookies.iter().enumerate() {
                 let done = &done;
                 scope.spawn(move || live(house, cookie, done));
                 scope.spawn(move || read(house, cookie, number, done));

@@ -5,6 +5,7 @@ pub(crate) mod published;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
+use std::time::Duration;
 
 use askama::Template;
 use axum::extract::{Path, State};
@@ -35,6 +36,8 @@ use crate::simulate::forecast::Over;
 pub(crate) const DOMAINS: u32 = 200;
 /// How many sources are listed; exports have all.
 pub(crate) const SOURCES: usize = 100;
+/// How long the DNS is waited for, for names of sources and for what is published: somebody sits before the page.
+const PATIENCE: Duration = Duration::from_secs(2);
 /// A day, in microseconds.
 const DAY: i64 = 86_400_000_000;
 /// Of how many days all domains are listed where nobody says, and one is shown.
@@ -116,9 +119,10 @@ struct Line {
 pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Path(domain): Path<String>) -> Shown {
     let mut asked = visitor.asked(&["days"]);
     let (frame, days) = (&visitor.frame, asked.days(USUAL[1]));
-    let Known { domain, told, sources } = desk.known(&visitor, &domain, days).await?;
-    let policy = desk.config_of(&visitor).policy();
-    let published = published(&desk.source_of(&visitor), &domain, &policy, frame).await;
+    let (subject, policy) = (subject(&visitor, &domain)?, desk.config_of(&visitor).policy());
+    let (source, of) = (desk.source_of(&visitor), subject.clone());
+    let (known, published) = tokio::join!(desk.known(&visitor, subject, days), published(&source, &of, &policy, frame));
+    let Known { domain, told, sources } = known?;
     let (bars, reporters) = (bars(&told), reporters(&told.rows));
     let chart = chart::bars(&frame.say("desk-by-day"), &frame.say("desk-mails"), &bars);
     let sums = sources.iter().fold(Sums::default(), |sums, (source, _)| sums.and(Sums::of(source)));
@@ -152,7 +156,7 @@ pub(super) async fn export(
     if let Some(why) = asked.faults.of("days") {
         return Err(frame.refuse(asked.faults.status(), "desk-unreadable", why));
     }
-    let Known { domain, sources, .. } = desk.known(&visitor, &domain, days).await?;
+    let Known { domain, sources, .. } = desk.known(&visitor, subject(&visitor, &domain)?, days).await?;
     let (kind, text) = match file.as_str() {
         "sources.json" => ("application/json", as_json(&sources)),
         "sources.csv" => ("text/csv; charset=utf-8", as_csv(&sources)),
@@ -180,19 +184,24 @@ pub(crate) struct Known {
     pub(crate) sources: Vec<(Source, Named)>,
 }
 
+/// Reads of which domain somebody asks, and refuses what is none, or not theirs to see.
+fn subject(visitor: &Visitor, domain: &str) -> Result<DomainName, Refusal> {
+    let frame = &visitor.frame;
+    let domain = read_name("desk-not-a-domain", domain).map_err(|why| {
+        frame.refuse(StatusCode::BAD_REQUEST, "desk-no-such-domain", &shown::long(&why.say(&frame.talk)))
+    })?;
+    if !visitor.scope().covers(&domain) {
+        return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says")));
+    }
+    Ok(domain)
+}
+
 impl Desk {
     /// Finds what is known of a domain.
-    async fn known(&self, visitor: &Visitor, domain: &str, days: u32) -> Result<Known, Refusal> {
-        let frame = &visitor.frame;
-        let domain = read_name("desk-not-a-domain", domain).map_err(|why| {
-            frame.refuse(StatusCode::BAD_REQUEST, "desk-no-such-domain", &shown::long(&why.say(&frame.talk)))
-        })?;
-        if !visitor.scope().covers(&domain) {
-            return Err(frame.refuse(StatusCode::FORBIDDEN, "desk-not-yours", &frame.say("desk-not-yours-says")));
-        }
+    async fn known(&self, visitor: &Visitor, domain: DomainName, days: u32) -> Result<Known, Refusal> {
         let over =
             Over { lake: self.lake_of(visitor), source: self.source_of(visitor), config: self.config_of(visitor) };
-        self.known_over(over, domain, days).await.map_err(|why| frame.no_answer(&why))
+        self.known_over(over, domain, days).await.map_err(|why| visitor.frame.no_answer(&why))
     }
 
     /// Finds what is known of a domain in some books.
@@ -206,7 +215,7 @@ impl Desk {
         let is_about =
             |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(&domain));
         told.rows.retain(is_about);
-        let (source, timeout, policy) = (Some(source), config.dns.timeout, config.policy());
+        let (source, timeout, policy) = (Some(source), config.dns.timeout.min(PATIENCE), config.policy());
         let places = Places::open(&config.names).map_err(|why| LakeError(why.to_string()))?;
         let namer = Namer { source, timeout, policy, places };
         let sources = sources(&told.rows);

@@ -1,7 +1,10 @@
 //! A verdict unfolded: each check as a line of steps from top to bottom, the failing place lit, and the facts below
 
+use sekisho_core::event::SignatureEvent;
 use sekisho_core::facts::{Facts, Outcome, Record};
 use sekisho_core::step::{Check, Step};
+use sekisho_mail::dkim::retold::retell;
+use sekisho_mail::verdict::DkimResult;
 
 use super::frame::Frame;
 use super::shown;
@@ -20,7 +23,7 @@ pub(super) struct Drawn {
 pub(super) struct DrawnStep {
     /// The sentence.
     pub(super) says: String,
-    /// The stable id of its rule.
+    /// The stable id of its rule; empty where it is not known.
     pub(super) rule: &'static str,
     /// Where that is written.
     pub(super) section: &'static str,
@@ -51,6 +54,19 @@ pub(super) fn check(frame: &Frame, check: Check, result: Option<&str>, steps: &[
         steps.iter().filter(|step| step.check == check).map(|step| drawn(frame, step)).collect();
     let name = frame.say(&format!("label-{}", check.as_str()));
     (!steps.is_empty()).then(|| Drawn { name, result: result.map(str::to_owned), steps })
+}
+
+/// Draws a signature of the books. Where a phrase alone tells how it ended, that is the last step.
+pub(super) fn signature(frame: &Frame, kept: &SignatureEvent, facts: &Facts) -> Drawn {
+    let retold = retell(kept, facts);
+    let mut steps: Vec<DrawnStep> = retold.steps.iter().map(|step| drawn(frame, step)).collect();
+    if let Some(reason) = kept.reason.as_deref().filter(|_| retold.steps.iter().all(|step| step.result.is_none())) {
+        let (rule, section) = retold.untold.map_or(("", ""), |rule| (rule.id, rule.section));
+        let result = DkimResult::ALL.iter().map(|result| result.as_str()).find(|result| *result == kept.result);
+        let class = format!("{} depth-1", shown::state(&kept.result));
+        steps.push(DrawnStep { says: frame.phrase(reason), rule, section, result, class });
+    }
+    Drawn { name: frame.say("label-dkim"), result: Some(kept.result.clone()), steps }
 }
 
 /// Draws one step.

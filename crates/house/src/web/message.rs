@@ -6,7 +6,7 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use sekisho_core::event::MailEvent;
-use sekisho_core::step::{Check, Step};
+use sekisho_core::step::Check;
 
 use super::Desk;
 use super::asked::Faults;
@@ -14,7 +14,7 @@ use super::drawing::{self, Drawn, DrawnFact};
 use super::frame::{Frame, Shown};
 use super::shown::{self, Moment};
 use super::visitor::Visitor;
-use crate::recall;
+use crate::recall::{self, Recalled};
 use crate::simulate::again::Changed;
 
 /// *Message*.
@@ -73,18 +73,21 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         changed.map_err(|why| asked.faults.note("what_if", &why.say(&frame.talk))).ok()
     };
     let (is_worn, mail) = (recalled.is_worn(), &recalled.mail);
-    let checks = recalled.steps.as_ref().map(|steps| checks(frame, mail, steps)).unwrap_or_default();
+    let checks = checks(frame, &recalled);
     let (at, hops, facts) = (shown::moment(mail.at), hops(frame, mail), drawing::facts(frame, &recalled.kept));
     let (what_if, faults) = (what_if.as_str(), &asked.faults);
     let page = MessagePage { frame, mail, at, hops, checks, facts, is_worn, what_if, changed, faults };
     Ok(frame.show_as(faults.status(), &page))
 }
 
-/// Draws the checks.
-fn checks(frame: &Frame, mail: &MailEvent, steps: &[Step]) -> Vec<Drawn> {
-    let spf = drawing::check(frame, Check::Spf, mail.spf_result.as_deref(), steps);
-    let dmarc = drawing::check(frame, Check::Dmarc, Some(&mail.dmarc_result), steps);
-    spf.into_iter().chain(dmarc).collect()
+/// Draws the checks: SPF and DMARC judged again, each signature as it was noted and its key as it is kept.
+fn checks(frame: &Frame, recalled: &Recalled) -> Vec<Drawn> {
+    let mail = &recalled.mail;
+    let again = |check, result| recalled.steps.as_ref().and_then(|steps| drawing::check(frame, check, result, steps));
+    let spf = again(Check::Spf, mail.spf_result.as_deref());
+    let signatures = mail.dkim.iter().map(|kept| drawing::signature(frame, kept, &recalled.kept));
+    let dmarc = again(Check::Dmarc, Some(&*mail.dmarc_result));
+    spf.into_iter().chain(signatures).chain(dmarc).collect()
 }
 
 /// Returns a mail's path, as far as it is known.

@@ -15,7 +15,7 @@ use super::super::asked::{Asked, Faults};
 use super::super::frame::{Frame, Shown};
 use super::super::shown;
 use super::super::visitor::Visitor;
-use super::{Known, USUAL};
+use super::{Known, USUAL, subject};
 use crate::config::OwnSource;
 use crate::lake::LakeError;
 use crate::reports::omissions::{self, Inquiry, Missed, Omissions};
@@ -98,7 +98,7 @@ pub(in crate::web) async fn show(
 ) -> Shown {
     let mut asked = visitor.asked(&["days", "own"]);
     let (frame, wanted) = (&visitor.frame, Wanted::asked(&mut asked));
-    let Known { domain, told, sources } = desk.known(&visitor, &domain, wanted.days).await?;
+    let Known { domain, told, sources } = desk.known(&visitor, subject(&visitor, &domain)?, wanted.days).await?;
     let mut confirmed = Vec::new();
     for text in &wanted.own {
         let own = OwnSource::read(text)

@@ -82,7 +82,7 @@ pub(super) async fn published(source: &Asked, domain: &DomainName, policy: &Poli
 
 /// Asks the DNS what a domain publishes, and finds what is wrong with it; nothing where the DNS cannot be asked.
 pub(crate) async fn audited(source: &Asked, domain: &DomainName, policy: &Policy) -> Option<Audit> {
-    let (mut known, mut errand) = (Facts::default(), Errand::new(Errand::DEADLINE, QUESTIONS));
+    let (mut known, mut errand) = (Facts::default(), Errand::new(super::PATIENCE, QUESTIONS));
     let audited = source.satisfy(&mut known, &mut errand, |facts| audit(facts, domain, policy)).await;
     audited.inspect_err(|why| tracing::warn!(error = %why, "what a domain publishes cannot be told")).ok()
 }

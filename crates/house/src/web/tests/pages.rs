@@ -1,5 +1,7 @@
 //! What pages say of what they show: the same mails everywhere, and in words whose
 
+use sekisho_core::event::{FactEvent, FactHash, SignatureEvent};
+
 use super::*;
 
 /// Returns the parts of a page between two marks.
@@ -300,4 +302,53 @@ async fn whoever_has_an_old_address_of_a_report_is_led_to_it() {
     let page = house.ask(&Method::GET, &format!("/reports/{report}"), Some(&token), "").await;
     assert!(page.status == StatusCode::OK && page.page.contains(&format!("href=\"/reports/{report}/evidence\"")));
     assert!(page.page.contains("<a href=\"/reports\" aria-current=\"page\">"), "{}", page.page);
+}
+
+#[tokio::test]
+async fn a_signature_is_drawn_with_its_key_and_the_place_where_it_ended() {
+    let house = House::open().await;
+    let key = "v=DKIM1; k=ed25519; p=11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=";
+    let published = |name: &str, records: &[&str]| FactEvent {
+        at: now() - 60_000_000,
+        hash: FactHash([u8::try_from(name.len()).unwrap(); 16]),
+        kind: "TXT".to_owned(),
+        name: name.to_owned(),
+        outcome: if records.is_empty() { "nxdomain" } else { "answer" }.to_owned(),
+        records: records.iter().map(|text| format!("\"{text}\"")).collect(),
+    };
+    let facts = [published("s1._domainkey.news.example", &[key]), published("gone._domainkey.news.example", &[])];
+    let signature = |result: &str, selector: &str, reason: Option<&str>| SignatureEvent {
+        result: result.to_owned(),
+        domain: Some("news.example".to_owned()),
+        selector: Some(selector.to_owned()),
+        algorithm: Some("ed25519-sha256".to_owned()),
+        reason: reason.map(str::to_owned),
+    };
+    let Event::Mail(mail) = mail("dd", "news.example", &[OURS]) else { unreachable!() };
+    let dkim = vec![
+        signature("pass", "s1", None),
+        signature("fail", "s1", Some("body hash differs")),
+        signature("permerror", "gone", Some("key absent")),
+    ];
+    let mail = MailEvent { dkim, facts: facts.each_ref().map(|fact| fact.hash).to_vec(), ..*mail };
+    let events = facts.map(|fact| Event::Fact(Box::new(fact)));
+    house.desk.lake.append(&[&events[..], &[Event::Mail(Box::new(mail))]].concat()).unwrap();
+    let person = house.person("viewer", Role::Viewer, &Scope::All).await;
+    let (token, _) = house.session(person).await;
+    let page = house.ask(&Method::GET, "/messages/dd", Some(&token), "").await.page;
+    let drawn: Vec<&str> = between(&page, "<h2>DKIM ", "</section>");
+    let rules = |drawn: &str| between(drawn, "<code>", "</code>").into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let wanted = [
+        ["dkim.signature", "dkim.key", "dkim.valid"].as_slice(),
+        &["dkim.signature", "dkim.key", "dkim.body-differs"],
+        &["dkim.signature", "dkim.key-absent"],
+    ];
+    assert_eq!(drawn.iter().map(|drawn| rules(drawn)).collect::<Vec<_>>(), wanted, "{page}");
+    // The place where it failed is lit, and says why.
+    assert!(
+        drawn[1].contains("<li class=\"fail depth-1\"><span class=\"says\">body hash differs</span>"),
+        "{}",
+        drawn[1]
+    );
+    assert!(drawn[2].contains("there is no key at gone._domainkey.news.example"), "{}", drawn[2]);
 }
