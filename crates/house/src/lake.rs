@@ -104,12 +104,12 @@ pub trait Lake: Send + Sync {
     /// Where the lake cannot be asked.
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError>;
 
-    /// Returns what our own gate saw in some days of a domain and those below it, as author or as MAIL FROM.
+    /// Returns what our own gate saw in some days of a domain and those below it, as author; with `or_mail_from`, as MAIL FROM, too.
     ///
     /// # Errors
     ///
     /// Where the lake cannot be asked.
-    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError>;
+    fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError>;
 
     /// Returns the policy domains whose mail was judged on a day.
     ///

@@ -53,7 +53,7 @@ impl SimulateArguments {
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let subjects = subjects(&self.domain, &proposed);
         let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
-        let seen = Seen { domains: &subjects, reporter };
+        let seen = Seen { domains: &subjects, reporter, or_mail_from: proposal::touch_spf(&proposed) };
         let seen = Some(&seen).filter(|_| !self.reports_only);
         let told =
             reported(&folder, &domains(&self.domain, &proposed), seen, (self.days, self.unproven), &streams.setting)?;

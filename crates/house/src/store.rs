@@ -317,8 +317,8 @@ impl Lake for Patient {
         self.lake()?.reported(domain, first, last, unproven)
     }
 
-    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
-        self.lake()?.judged(domain, first, last)
+    fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {
+        self.lake()?.judged(domain, first, last, or_mail_from)
     }
 
     fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {

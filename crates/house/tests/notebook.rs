@@ -176,7 +176,7 @@ impl Lake for Notebook {
         Ok(self.events().iter().filter_map(reported).collect())
     }
 
-    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
+    fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {
         let day = |at: i64| Timestamp::from_microsecond(at).unwrap().to_zoned(TimeZone::UTC).date();
         let is_below = |name: &str| name == domain || name.ends_with(&format!(".{domain}"));
         let seen = |event: &Event| match event {
@@ -184,7 +184,8 @@ impl Lake for Notebook {
                 if (first..=last).contains(&day(mail.at))
                     && mail.unjudged.is_none()
                     && mail.decision != "tempfail"
-                    && [&mail.author_domain, &mail.spf_domain].into_iter().flatten().any(|name| is_below(name)) =>
+                    && (mail.author_domain.as_deref().is_some_and(is_below)
+                        || or_mail_from && mail.spf_domain.as_deref().is_some_and(is_below)) =>
             {
                 Some(Reported {
                     submitter: None,

@@ -64,9 +64,10 @@ impl Lake {
         self.rows_of(include_str!("questions/reported.sql"), values).await
     }
 
-    /// Returns what our own gate saw of a domain and those below it, as author or as MAIL FROM.
-    pub async fn judged(&self, domain: &str, days: Days) -> Result<Vec<Reported>, AskError> {
-        let values = vec![text(domain), date(days.first), date(days.last)];
+    /// Returns what our own gate saw of a domain and those below it, as author; with `or_mail_from`, as MAIL FROM, too.
+    pub async fn judged(&self, domain: &str, days: Days, or_mail_from: bool) -> Result<Vec<Reported>, AskError> {
+        let as_mail_from = ScalarValue::Boolean(Some(or_mail_from));
+        let values = vec![text(domain), date(days.first), date(days.last), as_mail_from];
         self.rows_of(include_str!("questions/judged.sql"), values).await
     }
 

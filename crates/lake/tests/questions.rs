@@ -136,12 +136,15 @@ fn what_the_gate_saw_of_a_domain_is_told_as_receivers_tell_it() {
         judged("0", "example.org", "else.example", &|mail| mail.at -= 86_400_000_000),
     ];
     at_every_stage(&events, |lake| {
-        let rows = runtime().block_on(lake.judged("example.org", DAY.into())).expect("answered");
+        let rows = runtime().block_on(lake.judged("example.org", DAY.into(), true)).expect("answered");
         let mut told: Vec<_> =
             rows.iter().map(|row| (row.header_from.as_str(), row.disposition.as_str(), row.mails)).collect();
         told.sort_unstable();
         assert_eq!(told, [("example.org", "none", 2), ("list.example", "none", 1), ("news.example.org", "reject", 1)]);
         assert!(rows.iter().all(|row| row.submitter.is_none() && row.day == "2026-11-22"));
+        let rows = runtime().block_on(lake.judged("example.org", DAY.into(), false)).expect("answered");
+        assert_eq!(rows.iter().map(|row| row.mails).sum::<u64>(), 3);
+        assert!(rows.iter().all(|row| row.header_from != "list.example"));
     });
 }
 

@@ -108,8 +108,8 @@ impl sekisho_house::Lake for Clustered {
         self.here.reported(domain, first, last, unproven)
     }
 
-    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
-        self.here.judged(domain, first, last)
+    fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {
+        self.here.judged(domain, first, last, or_mail_from)
     }
 
     fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {

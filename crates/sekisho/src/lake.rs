@@ -176,8 +176,8 @@ impl sekisho_house::Lake for Embedded {
         self.wait(asked).map_err(|why| told(&why))
     }
 
-    fn judged(&self, domain: &str, first: Date, last: Date) -> Result<Vec<Reported>, LakeError> {
-        self.wait(self.lake.judged(domain, Days { first, last })).map_err(|why| told(&why))
+    fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {
+        self.wait(self.lake.judged(domain, Days { first, last }, or_mail_from)).map_err(|why| told(&why))
     }
 
     fn policy_domains(&self, day: Date) -> Result<Vec<PolicyDomain>, LakeError> {

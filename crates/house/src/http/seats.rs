@@ -18,9 +18,9 @@ use crate::door::Full;
 use crate::neighbourhood::neighbourhood;
 
 /// The most connections at a time.
-pub(super) const CONNECTIONS: usize = 256;
-/// The most of one neighbourhood.
-pub(super) const SHARE: usize = 64;
+pub(super) const CONNECTIONS: usize = 512;
+/// The most of one neighbourhood: an office behind one address has many people, each with a live page and some more connections.
+pub(super) const SHARE: usize = 128;
 /// How long a client may take over what it asks for or is answered, before its connection may make room.
 pub(super) const PATIENCE: Duration = Duration::from_secs(10);
 

@@ -74,7 +74,7 @@ impl Lake for Puddle {
         Ok(Vec::new())
     }
 
-    fn judged(&self, _: &str, _: Date, _: Date) -> Result<Vec<Reported>, LakeError> {
+    fn judged(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
         Ok(Vec::new())
     }
 

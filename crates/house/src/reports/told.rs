@@ -34,6 +34,8 @@ pub(crate) struct Seen<'a> {
     pub(crate) domains: &'a [DomainName],
     /// Whom we report as: what we told ourselves would count twice.
     pub(crate) reporter: Option<DomainName>,
+    /// Whether mails count, too, that have them in MAIL FROM alone: these concern who proposes an SPF record.
+    pub(crate) or_mail_from: bool,
 }
 
 /// Asks the lake what receivers told about some policy domains in the last days, and, where that shall count, what our own gate
@@ -63,7 +65,9 @@ pub(crate) fn told(
     for domain in domains {
         rows.extend(lake.reported(&domain.to_string(), first, last, unproven)?);
     }
-    let Some(Seen { domains, reporter }) = seen else { return Ok(Told { days: (first, last), rows, seen: 0 }) };
+    let Some(Seen { domains, reporter, or_mail_from }) = seen else {
+        return Ok(Told { days: (first, last), rows, seen: 0 });
+    };
     let is_ours = |row: &Reported| {
         let submitter = row.submitter.as_deref().and_then(|name| DomainName::parse(name).ok());
         submitter.is_some() && submitter == *reporter
@@ -74,7 +78,7 @@ pub(crate) fn told(
     let is_topmost =
         |domain: &&DomainName| !domains.iter().any(|other| other != *domain && domain.is_at_or_below(other));
     for domain in domains.iter().filter(is_topmost) {
-        let judged = lake.judged(&domain.to_string(), first, last)?;
+        let judged = lake.judged(&domain.to_string(), first, last, *or_mail_from)?;
         mails = judged.iter().fold(mails, |sum, row| sum.saturating_add(row.mails));
         rows.extend(judged);
     }

@@ -25,8 +25,8 @@ use crate::fault::Fault;
 use crate::gate::InWork;
 use crate::store::make_for;
 
-/// Files beside connections: listeners, name servers, the runtime's own.
-const FILES_BESIDE: u64 = 256;
+/// Files beside conversations: connections by HTTP, listeners, name servers, the runtime's own.
+const FILES_BESIDE: u64 = 768;
 /// What the system's resolver reads to find a name server that is given by name.
 const NAMES: [&str; 7] = [
     "/etc/resolv.conf",

@@ -156,8 +156,9 @@ async fn judged<T>(asked: Asked, over: Over, tell: impl FnOnce(&Judged<'_>) -> T
     let Over { lake, source, config } = over;
     let (subjects, under) = (subjects(&domain, &proposed), domains(&domain, &proposed));
     let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
-    let about_what = subjects.clone();
-    let asked = move || told(&*lake, &under, Some(&Seen { domains: &about_what, reporter }), (days, false));
+    let (about_what, or_mail_from) = (subjects.clone(), proposal::touch_spf(&proposed));
+    let asked =
+        move || told(&*lake, &under, Some(&Seen { domains: &about_what, reporter, or_mail_from }), (days, false));
     let told = tokio::task::spawn_blocking(asked).await?.map_err(|why| lake::fault(&why))?;
     let rows = about(told.rows, &subjects);
     if rows.is_empty() {

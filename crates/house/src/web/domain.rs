@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(2);
 /// A day, in microseconds.
 const DAY: i64 = 86_400_000_000;
 /// Of how many days all domains are listed where nobody says, and one is shown.
-const USUAL: [u32; 2] = [1, 30];
+const USUAL: [u32; 2] = [1, 14];
 
 /// *Domains*.
 #[derive(Template)]
@@ -209,8 +209,9 @@ impl Desk {
         let Over { lake, source, config } = over;
         let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
         let (under, subject) = (with_parents(&domain), [domain.clone()]);
-        let asked =
-            move |lake: &dyn lake::Lake| told(lake, &under, Some(&Seen { domains: &subject, reporter }), (days, false));
+        let asked = move |lake: &dyn lake::Lake| {
+            told(lake, &under, Some(&Seen { domains: &subject, reporter, or_mail_from: false }), (days, false))
+        };
         let mut told: Told = self.ask(lake, asked).await?;
         let is_about =
             |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(&domain));

@@ -34,8 +34,8 @@ struct TodayPage<'a> {
     frame: &'a Frame,
     /// From when to when.
     span: String,
-    /// Whose mails these are, where they are not everybody's.
-    whose: Option<String>,
+    /// Whose mails these are, where they are not everybody's, and whether they have domains.
+    whose: Option<(String, bool)>,
     /// How many mails there were.
     mails: u64,
     /// Where all of them are listed; more fields may follow.
@@ -181,14 +181,14 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
 }
 
 /// Says whose mails somebody sees whose scope has domains: those to them, and not those in their name.
-fn whose(frame: &Frame, within: Option<&[String]>) -> Option<String> {
+fn whose(frame: &Frame, within: Option<&[String]>) -> Option<(String, bool)> {
     let domains = within?;
     if domains.is_empty() {
-        return Some(frame.say("desk-sees-nothing"));
+        return Some((frame.say("desk-sees-nothing"), false));
     }
     let named: Vec<String> = domains.iter().take(NAMED).map(|domain| shown::name(domain)).collect();
     let more = if domains.len() > NAMED { ", …" } else { "" };
-    Some(frame.tell("desk-today-yours", &[("domains", format!("{}{more}", named.join(", ")).into())]))
+    Some((frame.tell("desk-today-yours", &[("domains", format!("{}{more}", named.join(", ")).into())]), true))
 }
 
 /// Returns the hours of the clock that a span touches, also those in which nothing came.

@@ -1,5 +1,5 @@
 -- What our own gate saw of a domain and those below it, as author or as MAIL FROM, told as receivers tell it. $1 the domain,
--- $2 the first day, $3 the last. What was deferred comes again, and what nobody judged tells nothing.
+-- $2 the first day, $3 the last, $4 whether it counts as MAIL FROM. What was deferred comes again, and what nobody judged tells nothing.
 SELECT CAST(NULL AS VARCHAR) AS submitter,
        CAST(day AS VARCHAR) AS day,
        client_ip AS source_ip,
@@ -16,7 +16,8 @@ SELECT CAST(NULL AS VARCHAR) AS submitter,
        count(*) AS mails
 FROM mail
 WHERE day BETWEEN $2 AND $3
-  AND (author_domain = $1 OR ends_with(author_domain, concat('.', $1)) OR spf_domain = $1 OR ends_with(spf_domain, concat('.', $1)))
+  AND (author_domain = $1 OR ends_with(author_domain, concat('.', $1))
+    OR ($4 AND (spf_domain = $1 OR ends_with(spf_domain, concat('.', $1)))))
   AND author_domain IS NOT NULL AND client_ip IS NOT NULL AND unjudged IS NULL AND decision <> 'tempfail'
 GROUP BY 2, 3, 4, 5, 6, 7, 8, 9, 10, 11
 ORDER BY mails DESC, day, source_ip

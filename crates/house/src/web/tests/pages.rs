@@ -52,6 +52,8 @@ async fn each_number_of_today_is_that_of_the_list_that_it_leads_to() {
         assert_eq!(hours.iter().map(|mails| mails.parse::<usize>().unwrap()).sum::<usize>(), expected, "{login}");
         assert_eq!(today.contains("Mails to ours.example: those of which"), expected == 1, "{login}");
         assert_eq!(today.contains("sees nothing"), expected == 0, "{login}");
+        let is_led = today.contains("<a href=\"/domains\">What is sent in the name of your domains</a>");
+        assert_eq!(is_led, expected == 1, "{login}");
         // Who may not see how the house is is not led there.
         let is_led = today.contains("class=\"button first\" href=\"/start\"");
         assert_eq!(is_led, expected == 0 && role == Role::Admin && scope == Scope::All, "{login}");
