@@ -6,10 +6,11 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 use sekisho_ask::{Errand, Source};
-use sekisho_core::event::{FactEvent, MailEvent};
+use sekisho_core::event::{FactEvent, MailEvent, SignatureEvent};
 use sekisho_core::facts::{Answer, Facts, Kind, Outcome, Question, Record};
 use sekisho_core::name::DomainName;
 use sekisho_core::step::Step;
+use sekisho_mail::dkim::retold::{Retold, retell};
 use sekisho_mail::policy::Policy;
 
 use crate::check::what_if;
@@ -51,6 +52,11 @@ impl Recalled {
     /// Tells whether facts are gone that the verdict rests on.
     pub(crate) fn is_worn(&self) -> bool {
         self.steps.is_none() || self.kept.len() < self.mail.facts.len()
+    }
+
+    /// Tells its signatures again, in the order of the header.
+    pub(crate) fn signatures(&self) -> impl Iterator<Item = (&SignatureEvent, Retold)> {
+        self.mail.dkim.iter().map(|kept| (kept, retell(kept, &self.kept)))
     }
 
     /// Judges the mail with other records: `TYPE NAME=DATA`, each. What is not kept is asked for.

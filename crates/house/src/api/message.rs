@@ -8,6 +8,7 @@ use axum::extract::{Path, RawQuery, State};
 use axum::http::HeaderMap;
 use axum::response::Response;
 use sekisho_core::event::MailEvent;
+use sekisho_core::step::Step;
 use sekisho_mail::verdict::DmarcVerdict;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -90,7 +91,8 @@ pub(super) struct Message {
     arc: ArcTold,
     /// DMARC.
     dmarc: DmarcTold,
-    /// SPF and DMARC step by step, judged again from the facts that were kept; empty where one is gone that they need.
+    /// SPF and DMARC step by step, judged again from the facts that were kept, where none is gone that they need; then each signature,
+    /// as far as what was noted of it and its key tell.
     #[schema(value_type = Vec<StepShape>)]
     steps: Vec<Value>,
     /// The facts that the verdict rests on, as far as they are kept.
@@ -269,7 +271,8 @@ impl Message {
     /// Tells a mail of the books.
     fn of(recalled: &Recalled, talk: &Talk) -> Message {
         let mail = recalled.mail.clone();
-        let steps = recalled.steps.iter().flatten().map(|step| json::step(step, talk)).collect();
+        let signatures: Vec<Step> = recalled.signatures().flat_map(|(_, retold)| retold.steps).collect();
+        let steps = recalled.steps.iter().flatten().chain(&signatures).map(|step| json::step(step, talk)).collect();
         Message {
             author: AuthorTold::of(&mail),
             spf: SpfTold::of(mail.spf_result.as_ref(), "mailfrom", mail.spf_domain.as_ref()),

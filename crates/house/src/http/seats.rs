@@ -283,19 +283,20 @@ mod tests {
         let old = admit(&seats, 200, now - PATIENCE).unwrap();
         let many: Vec<Guest> =
             (0..3 * SHARE).map(|at| admit(&seats, u8::try_from(at % 3).unwrap(), now).unwrap()).collect();
-        let few: Vec<Guest> = (3..66).map(|network| admit(&seats, network, now).unwrap()).collect();
-        let newest = admit(&seats, 100, now).unwrap();
+        let rest = u8::try_from(CONNECTIONS - 3 * SHARE - 1).unwrap();
+        let few: Vec<Guest> = (3..3 + rest).map(|network| admit(&seats, network, now).unwrap()).collect();
+        let newest = admit(&seats, 201, now).unwrap();
         assert_eq!(many.iter().filter(|guest| has_to_leave(guest)).count(), 1);
         assert!(!has_to_leave(&old) && !few.iter().any(has_to_leave) && !has_to_leave(&newest));
         // All of them are at work: nobody makes room.
         let all = || many.iter().chain(&few).chain([&old, &newest]).filter(|guest| !has_to_leave(guest));
         let heard: Vec<Step> = all().map(|guest| guest.seat().hear()).collect();
         drop(heard);
-        assert_eq!(admit(&seats, 101, now + PATIENCE * 100).unwrap_err(), Full::Total);
+        assert_eq!(admit(&seats, 202, now + PATIENCE * 100).unwrap_err(), Full::Total);
         // Answers under way are left in peace for a while, and then one of them makes room.
         let _told: Vec<Step> = all().map(|guest| guest.seat().tell()).collect();
-        assert_eq!(admit(&seats, 101, now).unwrap_err(), Full::Total);
-        assert!(admit(&seats, 101, Instant::now() + PATIENCE).is_ok());
+        assert_eq!(admit(&seats, 202, now).unwrap_err(), Full::Total);
+        assert!(admit(&seats, 202, Instant::now() + PATIENCE).is_ok());
     }
 
     #[test]
@@ -311,10 +312,11 @@ mod tests {
     #[test]
     fn a_proxy_of_ours_has_no_share_and_a_network_of_ipv6_has_one() {
         let (seats, now) = (Arc::new(Seats::default()), Instant::now());
-        let proxied: Vec<_> = (0..100).map(|_| seats.admit([127, 0, 0, 1].into(), usize::MAX, now).unwrap()).collect();
+        let proxied: Vec<_> =
+            (0..2 * SHARE).map(|_| seats.admit([127, 0, 0, 1].into(), usize::MAX, now).unwrap()).collect();
         assert!(proxied.iter().all(|(guest, displaces)| !*displaces && !has_to_leave(guest)));
         let one = |host: u16| IpAddr::from([0x2001, 0xdb8, 0, 0, 0, 0, 0, host]);
-        let many: Vec<_> = (0..100).map(|host| seats.admit(one(host), SHARE, now).unwrap()).collect();
+        let many: Vec<_> = (0..200).map(|host| seats.admit(one(host), SHARE, now).unwrap()).collect();
         assert_eq!(many.iter().filter(|(guest, _)| !has_to_leave(guest)).count(), SHARE);
     }
 

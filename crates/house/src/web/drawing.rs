@@ -3,7 +3,7 @@
 use sekisho_core::event::SignatureEvent;
 use sekisho_core::facts::{Facts, Outcome, Record};
 use sekisho_core::step::{Check, Step};
-use sekisho_mail::dkim::retold::retell;
+use sekisho_mail::dkim::retold::Retold;
 use sekisho_mail::verdict::DkimResult;
 
 use super::frame::Frame;
@@ -57,8 +57,7 @@ pub(super) fn check(frame: &Frame, check: Check, result: Option<&str>, steps: &[
 }
 
 /// Draws a signature of the books. Where a phrase alone tells how it ended, that is the last step.
-pub(super) fn signature(frame: &Frame, kept: &SignatureEvent, facts: &Facts) -> Drawn {
-    let retold = retell(kept, facts);
+pub(super) fn signature(frame: &Frame, kept: &SignatureEvent, retold: &Retold) -> Drawn {
     let mut steps: Vec<DrawnStep> = retold.steps.iter().map(|step| drawn(frame, step)).collect();
     if let Some(reason) = kept.reason.as_deref().filter(|_| retold.steps.iter().all(|step| step.result.is_none())) {
         let (rule, section) = retold.untold.map_or(("", ""), |rule| (rule.id, rule.section));

@@ -85,7 +85,7 @@ fn checks(frame: &Frame, recalled: &Recalled) -> Vec<Drawn> {
     let mail = &recalled.mail;
     let again = |check, result| recalled.steps.as_ref().and_then(|steps| drawing::check(frame, check, result, steps));
     let spf = again(Check::Spf, mail.spf_result.as_deref());
-    let signatures = mail.dkim.iter().map(|kept| drawing::signature(frame, kept, &recalled.kept));
+    let signatures = recalled.signatures().map(|(kept, retold)| drawing::signature(frame, kept, &retold));
     let dmarc = again(Check::Dmarc, Some(&*mail.dmarc_result));
     spf.into_iter().chain(signatures).chain(dmarc).collect()
 }
