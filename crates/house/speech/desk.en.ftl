@@ -39,6 +39,7 @@ desk-unknown-parameter = This page has no `{ $name }`, and passed over it{ $know
 desk-wrong-twice = This may stand there once.
 desk-wrong-word = `{ $value }` is none of these: { $words }.
 desk-wrong-moment = `{ $value }` is no moment. Write 2026-11-23 or 2026-11-23 09:00, in UTC.
+desk-wrong-order = This is before the beginning of the span.
 desk-wrong-network = `{ $value }` is neither an address nor a network.
 desk-wrong-place = `{ $value }` is not where a page ended.
 desk-wrong-many = At most { $most } sources can be confirmed at a time; the others were passed over.

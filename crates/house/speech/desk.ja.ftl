@@ -39,6 +39,7 @@ desk-unknown-parameter = このページに `{ $name }` という項目はない
 desk-wrong-twice = 指定できるのは一つだけです。
 desk-wrong-word = `{ $value }` は指定できません。指定できるもの: { $words }
 desk-wrong-moment = `{ $value }` は時刻として読めません。2026-11-23 または 2026-11-23 09:00 のように UTC で指定します。
+desk-wrong-order = 期間の始まりより前です。
 desk-wrong-network = `{ $value }` はアドレスでもネットワークでもありません。
 desk-wrong-place = `{ $value }` はページの続きの位置ではありません。
 desk-wrong-many = 一度に確認できる送信元は { $most } 個までです。残りは無視しました。

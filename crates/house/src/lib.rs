@@ -57,12 +57,14 @@ mod spf_record;
 mod store;
 mod terminal;
 mod tls;
+mod way;
 mod web;
 mod webhooks;
 mod world;
 
 pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};
 pub use crate::lake::{Forget, Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
+pub use crate::way::give_way;
 
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, streams: Streams<'_>) -> u8

@@ -48,6 +48,7 @@ use crate::oidc::Provider;
 use crate::reports::Failures;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
+use crate::way::give_way;
 use crate::web::{Desk, DeskBooks};
 use crate::webhooks::{Announcer, Courier};
 use crate::{Exit, Setting, Streams, gate, http, intake, jobs, reports, webhooks};
@@ -82,7 +83,8 @@ impl ServeArguments {
         confinement::confine(&config, &places, books.folder.as_deref());
         let refused = |why: io::Error| Fault::new("fault-runtime", []).because(Fault::system(&why));
         let mails = Builder::new_multi_thread().thread_name("mails").enable_all().build().map_err(refused)?;
-        let house = Builder::new_current_thread().enable_all().build().map_err(refused)?;
+        // Its other threads ask the lake and draw pages.
+        let house = Builder::new_current_thread().on_thread_start(give_way).enable_all().build().map_err(refused)?;
         let settled = mails.block_on(office.settle(&config, &source));
         let doubts = settled.map_err(|faults| only_last(faults, talk, streams))?;
         let Books { events, secret, .. } = &books;

@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake};
+use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake, give_way};
 use sekisho_lake::questions::Days;
 use sekisho_lake::{Kind, Lake, Retention, Rows, Settings, print};
 use tokio::runtime::{Builder, Runtime};
@@ -66,7 +66,8 @@ pub(crate) fn to_read(folder: &Path) -> Result<Embedded, LakeError> {
 
 /// Gives a lake the threads on which it is asked.
 fn embedded(lake: Lake) -> Result<Embedded, LakeError> {
-    let runtime = Builder::new_multi_thread().worker_threads(1).thread_name("lake").enable_all().build();
+    let mut runtime = Builder::new_multi_thread();
+    let runtime = runtime.worker_threads(1).thread_name("lake").on_thread_start(give_way).enable_all().build();
     Ok(Embedded { lake, runtime: Some(runtime.map_err(|why| told(&why))?) })
 }
 

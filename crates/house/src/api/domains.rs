@@ -284,8 +284,9 @@ pub(super) async fn tell(
     }
     let over = over(&desk);
     let (source, policy) = (over.source.clone(), over.config.policy());
-    let known = desk.known_over(over, domain, days).await.map_err(|why| no_answer(&why))?;
-    let audit = audited(&source, &known.domain, &policy).await;
+    let subject = domain.clone();
+    let (known, audit) = tokio::join!(desk.known_over(over, domain, days), audited(&source, &subject, &policy));
+    let known = known.map_err(|why| no_answer(&why))?;
     let published = audit.map(|audit| Published::of(&audit, &caller.talk));
     let most = if caller.viewer.may(Need::Export) { usize::MAX } else { SOURCES };
     Ok(told(&DomainTold::of(&known, published, most)))

@@ -9,7 +9,7 @@ use crate::fault::Fault;
 /// How long a proposed answer lives, in seconds; the records of a zone file live as long.
 const TTL: u32 = 300;
 
-/// Reads what people write behind `--what-if`: `TYPE NAME=DATA`, several of them for one name being several records.
+/// Reads what people write behind `--what-if`: `TYPE NAME=DATA`, or `NAME TYPE DATA` as in a zone; several of them for one name being several records.
 pub(crate) fn parse(proposals: &[String]) -> Result<Facts, Fault> {
     let mut answers: Vec<(Question, Outcome)> = Vec::new();
     for text in proposals {
@@ -27,9 +27,16 @@ pub(crate) fn parse(proposals: &[String]) -> Result<Facts, Fault> {
 }
 
 /// Reads one proposal.
-fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
+pub(crate) fn parse_one(text: &str) -> Result<(Question, Outcome), Fault> {
     let shape = || Fault::new("why-proposal", []);
     let (kind, rest) = text.trim().split_once(char::is_whitespace).ok_or_else(shape)?;
+    // As zone files write it: `NAME TYPE DATA`.
+    if Kind::parse(kind).is_none()
+        && let Some((second, data)) = rest.trim_start().split_once(char::is_whitespace)
+        && Kind::parse(second).is_some()
+    {
+        return parse_one(&format!("{second} {kind}={data}"));
+    }
     let (name, data) = rest.split_once('=').ok_or_else(shape)?;
     let kind = Kind::parse(kind).ok_or_else(|| Fault::new("why-kind", [("kinds", crate::fault::kinds().into())]))?;
     let name = name.trim();

@@ -83,28 +83,36 @@ async fn take(State(counter): State<Arc<Counter>>, request: Request) -> Result<S
 impl Counter {
     /// Takes a report, and returns its id.
     async fn take(&self, request: Request) -> Result<String, Refusal> {
-        if !is_report(request.headers()) {
+        let (head, body) = request.into_parts();
+        let client = Peer::noted(&head.extensions).address;
+        if let Err(refusal) = self.admit(&head.headers, client).await {
+            // Whoever asks before it sends (RFC 9110 §10.1.1) hears this instead of `100 Continue`.
+            if !head.headers.contains_key(header::EXPECT) {
+                linger(body).await;
+            }
+            return Err(refusal);
+        }
+        let received = timeout(PATIENCE, self.receive(body)).await;
+        let (body, _permit) = received.unwrap_or(Err(TOO_SLOW))?;
+        // Whatever was announced, this is what came.
+        self.house.weigh(load(client, body.len()), &self.house.rules().section).await?;
+        self.keep(body, client).await
+    }
+
+    /// Refuses what is no report, too large, or more than a client or all of them may bring. Who finds no room has brought nothing.
+    async fn admit(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), Refusal> {
+        if !is_report(headers) {
             let why = "send application/tlsrpt+gzip or application/tlsrpt+json";
             return Err(Refusal(StatusCode::UNSUPPORTED_MEDIA_TYPE, why, None));
         }
-        // Whoever asks before it sends (RFC 9110 §10.1.1) hears this instead of `100 Continue`.
-        let announced = announced(request.headers()).unwrap_or_default();
+        let announced = announced(headers).unwrap_or_default();
         if announced > LARGEST {
             return Err(TOO_LARGE);
         }
-        let (client, rules) = (Peer::noted(request.extensions()).address, self.house.rules());
-        let load = |octets: usize| Load {
-            channel: Channel::Http,
-            client: Some(client),
-            octets: octets.try_into().unwrap_or(u64::MAX),
-        };
+        let rules = self.house.rules();
+        self.house.expect(load(client, announced), &rules.section).await?;
         self.house.count_post(client, &rules.section)?;
-        self.house.expect(load(announced), &rules.section).await?;
-        let received = timeout(PATIENCE, self.receive(request.into_body())).await;
-        let (body, _permit) = received.unwrap_or(Err(TOO_SLOW))?;
-        // Whatever was announced, this is what came.
-        self.house.weigh(load(body.len()), &rules.section).await?;
-        self.keep(body, client).await
+        Ok(())
     }
 
     /// Keeps a report that came whole, and returns its id.
@@ -145,6 +153,28 @@ impl Counter {
     }
 }
 
+/// Returns what a client brings.
+fn load(client: IpAddr, octets: usize) -> Load {
+    Load { channel: Channel::Http, client: Some(client), octets: octets.try_into().unwrap_or(u64::MAX) }
+}
+
+/// Takes in a part of what nobody reads, for a while: a client that still sends when its connection ends never hears why.
+async fn linger(body: Body) {
+    let (mut stream, mut rest) = (body.into_data_stream(), LINGERING.0);
+    let taken = async {
+        while let Some(Ok(piece)) = stream.next().await {
+            match rest.checked_sub(piece.len()) {
+                Some(left) => rest = left,
+                None => break,
+            }
+        }
+    };
+    // Whoever sends for longer finds its connection ended.
+    let _ = timeout(LINGERING.1, taken).await;
+}
+
+/// How many octets are taken in for nobody, and for how long.
+const LINGERING: (usize, Duration) = (4 << 20, Duration::from_secs(2));
 /// When to come again, where that is hard to tell.
 const SOON: Option<Duration> = Some(Duration::from_secs(59));
 /// It is larger than we take.

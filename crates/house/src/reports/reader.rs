@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 use sekisho_ledger::{Backoff, Fault, Id, Job, Lease, Ledger, Mark, ReportState, Vault};
@@ -29,14 +30,16 @@ const LEASE: Duration = Duration::from_secs(30);
 const NEEDED: Duration = Duration::from_secs(15);
 /// How many jobs are leased at a time.
 const AT_A_TIME: u16 = 64;
-/// How many of them are done together.
-const TOGETHER: usize = 16;
+/// How many of them are done together. Whose name servers are silent keeps the others waiting, so they are asked side by side.
+const TOGETHER: usize = 64;
 /// How many octets of reports are enough to be done together.
 const OCTETS: usize = 16 * 1024 * 1024;
 /// How many reports are opened at once.
 const AT_ONCE: usize = 4;
 /// How often the DNS is asked who sent a report before nobody has.
 const PATIENCE: u32 = 6;
+/// How long it is waited for but the last time: meanwhile all reports of a round wait, and strangers choose who has to be asked.
+const GLANCE: Duration = Duration::from_secs(1);
 /// How often somebody looks for new reports.
 const LOOK: Duration = Duration::from_secs(1);
 /// How long books that fail are left in peace.
@@ -156,6 +159,7 @@ impl Reader {
         }
         drop(opening);
         let opened = readings.len() + failed.len();
+        let readings = self.authenticate_all(readings, leases, &mut failed).await;
         match self.count(leases, readings, tally).await {
             Ok(()) => {}
             Err(trouble) if trouble.is_absence() => return Err(trouble),
@@ -207,19 +211,41 @@ impl Reader {
                 let returned = returned::note(&self.ledger, &self.announcer, &reading.report, notice, now()).await?;
                 reading.came_back(returned);
             }
-            self.authenticate(&mut reading, job.attempts).await?;
             Ok(reading)
         };
         opened.await.map_err(|trouble| (at, trouble))
     }
 
+    /// Finds out who sent each report, all side by side; those of which the DNS does not tell now fail.
+    async fn authenticate_all(
+        &self,
+        readings: Vec<Reading>,
+        leases: &[Lease],
+        failed: &mut Vec<(usize, Trouble)>,
+    ) -> Vec<Reading> {
+        let each = readings.into_iter().map(|mut reading| async move {
+            let attempts = leases[reading.at].job.attempts;
+            self.authenticate(&mut reading, attempts).await.map_err(|trouble| (reading.at, trouble)).map(|()| reading)
+        });
+        let (mut known, all) = (Vec::with_capacity(leases.len()), join_all(each).await);
+        for one in all {
+            match one {
+                Ok(reading) => known.push(reading),
+                Err(failure) => failed.push(failure),
+            }
+        }
+        known
+    }
+
     /// Finds out who sent a report, by what its mail proves.
     async fn authenticate(&self, reading: &mut Reading, attempts: u32) -> Result<(), Trouble> {
+        let timeout = if attempts < PATIENCE { self.examiner.timeout.min(GLANCE) } else { self.examiner.timeout };
+        let examiner = self.examiner.within(timeout);
         for service in reading.wanted_proofs() {
             let report = &reading.report;
             let heard = submitter::heard(&report.envelope);
             let received_at = Timestamp::from_microsecond(report.received_at).unwrap_or_default();
-            let submitter = match self.examiner.examine(&reading.bytes, heard, received_at, service).await {
+            let submitter = match examiner.examine(&reading.bytes, heard, received_at, service).await {
                 Proof::Domain(domain, by) => Some((domain, by)),
                 Proof::Nothing => None,
                 // Somebody whose servers never answer does not keep a report waiting for ever.
@@ -287,7 +313,11 @@ impl Reader {
         warn!(report.id = %lease.job.subject, attempts = lease.job.attempts, error = %trouble, "cannot read a report now");
         let now = now();
         let again = job::again(&BACKOFF, lease.job.attempts, now);
-        settle(self.ledger.fail(lease, &trouble.to_string(), now, again).await.map(drop))
+        let why = match trouble {
+            Trouble::Dns => unanswered(lease.job.attempts),
+            other => other.to_string(),
+        };
+        settle(self.ledger.fail(lease, &why, now, again).await.map(drop))
     }
 
     /// Hands back what is in hand until some time, as if it had not been tried.
@@ -319,9 +349,19 @@ fn take_together(held: &mut VecDeque<Lease>) -> Vec<Lease> {
     held.drain(..fresh.max(1).min(held.len())).collect()
 }
 
-/// Tells whether a job was begun before. One that was handed back counts no attempt, but says why.
+/// Tells whether a job was begun before. One that was handed back counts no attempt, but says why; one that came no further than to
+/// the DNS in the attempt before this was not begun.
 fn is_again(job: &Job) -> bool {
-    job.attempts > 1 || job.last_error.is_some()
+    let before = job.attempts.saturating_sub(1);
+    match &job.last_error {
+        Some(why) => before == 0 || *why != unanswered(before),
+        None => before > 0,
+    }
+}
+
+/// Says that the DNS told nothing in an attempt: which one, since the next may be lost without a word.
+fn unanswered(attempt: u32) -> String {
+    format!("{} (try {attempt})", Trouble::Dns)
 }
 
 /// Notes that a job was begun: some of its rows may be told, and whoever goes on looks for them.
@@ -387,4 +427,46 @@ async fn aside<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> 
 /// Returns the time in microseconds since 1970.
 pub(super) fn now() -> i64 {
     Timestamp::now().as_microsecond()
+}
+
+#[cfg(test)]
+mod tests {
+    use sekisho_ledger::JobState;
+
+    use super::*;
+
+    /// Makes a job that was begun so often, of which this is said.
+    fn job(attempts: u32, last_error: Option<&str>) -> Job {
+        Job {
+            id: Id::new(0, [0; 10]),
+            queue: QUEUE.to_owned(),
+            subject: String::new(),
+            payload: String::new(),
+            state: JobState::Leased,
+            free_at: None,
+            attempts,
+            max_attempts: 12,
+            worker: None,
+            last_error: last_error.map(str::to_owned),
+            made_at: 0,
+            changed_at: 0,
+        }
+    }
+
+    #[test]
+    fn a_job_that_only_the_dns_held_up_was_not_begun_and_one_that_was_lost_after_that_was() {
+        let (first, second) = (unanswered(1), unanswered(2));
+        for (attempts, last_error, is_begun) in [
+            (1, None, false),
+            (2, None, true),
+            (1, Some("the database is away"), true),
+            (2, Some("the reader failed"), true),
+            (2, Some(&*first), false),
+            (3, Some(&*second), false),
+            // The second attempt was lost without a word: it may have told some rows.
+            (3, Some(&*first), true),
+        ] {
+            assert_eq!(is_again(&job(attempts, last_error)), is_begun, "{attempts} {last_error:?}");
+        }
+    }
 }

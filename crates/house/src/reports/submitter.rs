@@ -38,6 +38,11 @@ pub(super) enum Proof {
 }
 
 impl Examiner {
+    /// Returns one who waits for the DNS for so long.
+    pub(super) fn within(&self, timeout: Duration) -> Examiner {
+        Examiner { source: self.source.clone(), policy: Arc::clone(&self.policy), timeout }
+    }
+
     /// Examines a mail as it was received: for what a DMARC report has to prove, or a TLS report.
     pub(super) async fn examine(
         &self,

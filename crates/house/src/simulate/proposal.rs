@@ -5,7 +5,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::zone::{Here, Zone};
 use sekisho_mail::dmarc::record::{Record as Policy, Standing};
 
-use crate::check::what_if::failure;
+use crate::check::what_if::{self, failure};
 use crate::fault::Fault;
 use crate::world;
 
@@ -39,6 +39,13 @@ fn one(text: &str, domain: &DomainName) -> Result<Vec<(Question, Outcome)>, Faul
     if let Some(name) = bare(text, domain)? {
         let record = Record::from_presentation(Kind::Txt, text).map_err(Fault::from)?;
         return Ok(vec![(Question::txt(name), Outcome::Records(vec![record]))]);
+    }
+    // As `check --what-if` writes it: `TYPE NAME=DATA`.
+    if let Some((kind, rest)) = text.split_once(char::is_whitespace)
+        && Kind::parse(kind).is_some()
+        && rest.split_once('=').is_some_and(|(name, _)| !name.trim().contains(char::is_whitespace))
+    {
+        return Ok(vec![what_if::parse_one(text)?]);
     }
     let words: Vec<&str> = text.split_whitespace().collect();
     // What is not there any more: the words of `check --what-if`.
@@ -130,6 +137,7 @@ mod tests {
             ("_dmarc.a.example 300 IN TXT \"v=DMARC1\"", "TXT _dmarc.a.example", "answer \"v=DMARC1\""),
             ("mail.example.org. A 192.0.2.1", "A mail.example.org", "answer 192.0.2.1"),
             ("s1._domainkey.example.org TXT !nxdomain", "TXT s1._domainkey.example.org", "nxdomain"),
+            ("TXT _dmarc.b.example=v=DMARC1; p=none", "TXT _dmarc.b.example", "answer \"v=DMARC1; p=none\""),
         ] {
             assert_eq!(said(&[text]).unwrap(), [(question.to_owned(), answer.to_owned())]);
         }

@@ -30,6 +30,7 @@ use super::frame::{Frame, Shown};
 use super::shown;
 use super::visitor::Visitor;
 use crate::check::judge::{Heard, Judge, Layers};
+use crate::check::mbox::is_from_line;
 use crate::check::what_if;
 use crate::fault::Fault;
 use crate::people::session::is_form_proof;
@@ -174,6 +175,12 @@ impl Dropped {
         }
         if dropped.octets.is_empty() {
             dropped.octets = pasted;
+        }
+        // Mail programs save a mail behind a line that is no field of it (RFC 4155).
+        if is_from_line(&dropped.octets) {
+            let line =
+                dropped.octets.iter().position(|octet| *octet == b'\n').map_or(dropped.octets.len(), |at| at + 1);
+            drop(dropped.octets.split_to(line));
         }
         Ok(dropped)
     }

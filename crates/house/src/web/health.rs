@@ -173,9 +173,12 @@ fn judges(frame: &Frame, counted: &Counted<'_>) -> Vital {
 
 /// Tells whether the DNS answers.
 fn dns(frame: &Frame, counted: &Counted<'_>) -> Vital {
-    let asked = counted.sum("sekisho_dns_answers_total{");
+    // What no name server answered before the deadline of its mail is no outcome yet.
+    let late = counted.get("sekisho_dns_late_total");
+    let asked = counted.sum("sekisho_dns_answers_total{") + late;
     let failed: f64 =
         FAILURES.iter().map(|word| counted.get(&format!("sekisho_dns_answers_total{{outcome=\"{word}\"}}"))).sum();
+    let failed = failed + late;
     let share = if asked > 0.0 { failed / asked * 100.0 } else { 0.0 };
     let (word, state) = if share > UNANSWERED { ("ill", Condition::Odd) } else { ("well", Condition::Well) };
     let arguments =

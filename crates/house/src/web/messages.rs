@@ -166,6 +166,11 @@ impl Wanted {
                 asked.wrong(name, "desk-wrong-moment", &value(text));
             }
         }
+        if let (Some(from), Some(until)) = (moment(&wanted.from, false), moment(&wanted.until, true))
+            && from >= until
+        {
+            asked.wrong("until", "desk-wrong-order", &[]);
+        }
         if !wanted.client.is_empty() && !is_network(&wanted.client) {
             asked.wrong("client", "desk-wrong-network", &value(&wanted.client));
         }
