@@ -99,7 +99,7 @@ impl Counter {
         self.keep(body, client).await
     }
 
-    /// Refuses what is no report, too large, or more than a client or all of them may bring. Who finds no room has brought nothing.
+    /// Refuses what is no report, too large, or more than a client or all of them may bring.
     async fn admit(&self, headers: &HeaderMap, client: IpAddr) -> Result<(), Refusal> {
         if !is_report(headers) {
             let why = "send application/tlsrpt+gzip or application/tlsrpt+json";
@@ -110,8 +110,8 @@ impl Counter {
             return Err(TOO_LARGE);
         }
         let rules = self.house.rules();
-        self.house.expect(load(client, announced), &rules.section).await?;
         self.house.count_post(client, &rules.section)?;
+        self.house.expect(load(client, announced), &rules.section).await?;
         Ok(())
     }
 
