@@ -6,14 +6,14 @@
 use std::fs;
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sekisho_testkit::dns::DnsServer;
 
 use crate::drive::Course;
 use crate::mails::{MIXES, World};
 use crate::peer::{Peer, free_port};
-use crate::{Folder, count, usage};
+use crate::{count, folder, usage};
 
 /// How often the two take turns.
 const TURNS: usize = 7;
@@ -31,9 +31,11 @@ type Turn = (f64, f64);
 pub(crate) fn measure() -> io::Result<()> {
     let world = World::new();
     let _dns = DnsServer::start_at(world.zone().clone(), ([127, 0, 0, 1], 53).into());
-    let (folder, data, http) = (Folder::new()?, Data::new()?, free_port()?);
-    let without = Peer::sekisho(&folder.0)?;
-    let with = Peer::sekisho_with_events(&folder.0, &data.0, http)?;
+    // Beside the build: where temporary files are, nothing may be synced.
+    let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").canonicalize()?;
+    let (files, data, http) = (folder(&std::env::temp_dir())?, folder(&target)?, free_port()?);
+    let without = Peer::sekisho(files.path())?;
+    let with = Peer::sekisho_with_events(files.path(), data.path(), http)?;
     println!(
         "| mails | sessions | mails/s with : without Events | mails a CPU-second with : without | spread of the first |"
     );
@@ -62,7 +64,7 @@ pub(crate) fn measure() -> io::Result<()> {
     }
     let metrics = read_metrics(http)?;
     println!("\nEvents kept: {}, dropped: {}", total(&metrics, KEPT), total(&metrics, DROPPED));
-    println!("on disk: {:.1} MB", count(size(&data.0)? / 1000) / 1e3);
+    println!("on disk: {:.1} MB", count(size(data.path())? / 1000) / 1e3);
     Ok(())
 }
 
@@ -103,23 +105,4 @@ fn size(folder: &Path) -> io::Result<usize> {
         octets += if about.is_dir() { size(&entry.path())? } else { usize::try_from(about.len()).unwrap_or(0) };
     }
     Ok(octets)
-}
-
-/// A data folder beside the build; it goes with the value.
-struct Data(PathBuf);
-
-impl Data {
-    /// Makes the folder.
-    fn new() -> io::Result<Data> {
-        let target = Path::new(env!("CARGO_MANIFEST_DIR")).join("../target").canonicalize()?;
-        let path = target.join(format!("bench-events-{}", std::process::id()));
-        fs::create_dir(&path)?;
-        Ok(Data(path))
-    }
-}
-
-impl Drop for Data {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
 }

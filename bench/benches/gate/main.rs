@@ -15,10 +15,12 @@ mod verdicts;
 
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::time::Duration;
 
 use sekisho_testkit::dns::DnsServer;
+use tempfile::TempDir;
 
 use drive::{Course, Measured};
 use mails::{Letter, MIXES, Mix, World};
@@ -72,9 +74,9 @@ fn main() -> io::Result<()> {
     let starters = if starters.is_empty() { PEERS.iter().collect() } else { starters };
     let world = World::new();
     let dns = DnsServer::start_at(world.zone().clone(), ([127, 0, 0, 1], 53).into());
-    let folder = Folder::new()?;
+    let folder = folder(&std::env::temp_dir())?;
     println!("load before: {}", fs::read_to_string("/proc/loadavg")?.trim());
-    let runners = starters.iter().map(|(_, starter)| Runner::start(*starter, &folder.0));
+    let runners = starters.iter().map(|(_, starter)| Runner::start(*starter, folder.path()));
     let mut runners = runners.collect::<io::Result<Vec<Runner<'_>>>>()?;
     for mix in mixes {
         let letters = world.letters(mix);
@@ -218,22 +220,10 @@ fn print_ratios(mix: &Mix, lines: &[Line]) {
     }
 }
 
-/// A folder under the system's own for such things; it goes with the value.
-struct Folder(PathBuf);
-
-impl Folder {
-    /// Makes the folder.
-    fn new() -> io::Result<Folder> {
-        let path = std::env::temp_dir().join(format!("sekisho-bench-{}", std::process::id()));
-        fs::create_dir(&path)?;
-        Ok(Folder(path))
-    }
-}
-
-impl Drop for Folder {
-    fn drop(&mut self) {
-        let _ = fs::remove_dir_all(&self.0);
-    }
+/// Makes a folder in another that every daemon may look into; it goes with the value. In a list of processes of our own ours has the
+/// number that it had the last time, so that is no name.
+fn folder(within: &Path) -> io::Result<TempDir> {
+    tempfile::Builder::new().prefix("sekisho-bench-").permissions(fs::Permissions::from_mode(0o755)).tempdir_in(within)
 }
 
 /// Returns milliseconds.
