@@ -30,7 +30,5 @@ pub(crate) use self::out::{
     BOUNCED, FailedMail, Failures, NOTED, RESULTS, Reporter, Waiting, is_public_suffix, keep_noting, keep_sending,
     rehearsal, say_unsent,
 };
-#[cfg(test)]
-pub(crate) use self::reader::QUEUE;
-pub(crate) use self::reader::{Tally, keep_reading, read_all};
+pub(crate) use self::reader::{QUEUE, Tally, keep_reading, read_all};
 pub(crate) use self::submitter::Examiner;

@@ -1,6 +1,7 @@
 //! Jobs: work that is leased, tried again with back-off, and laid out visibly when it cannot be done
 
 mod backoff;
+mod lane;
 mod lease;
 mod list;
 
@@ -16,6 +17,7 @@ use crate::turn::in_time;
 use crate::words::words;
 
 pub use backoff::Backoff;
+pub use lane::Lane;
 pub(crate) use lease::finish;
 pub use lease::{Failed, Lease, LeaseError};
 pub use list::{JobCount, JobFilter};

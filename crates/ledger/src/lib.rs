@@ -35,7 +35,7 @@ pub use digest::{BadDigest, Digest};
 pub use engine::Engine;
 pub use fault::{Cause, Fault};
 pub use id::{BadId, Id};
-pub use job::{Backoff, Enqueued, Failed, Job, JobCount, JobFilter, JobState, Lease, LeaseError, NewJob};
+pub use job::{Backoff, Enqueued, Failed, Job, JobCount, JobFilter, JobState, Lane, Lease, LeaseError, NewJob};
 pub use ledger::{Ledger, OpenError};
 pub use outgoing::{NewOutgoing, Outgoing, OutgoingFilter, OutgoingKind, OutgoingMark, OutgoingState, Planned};
 pub use page::{Cursor, Page};

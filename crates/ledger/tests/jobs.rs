@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use sekisho_ledger::{Enqueued, Failed, JobCount, JobFilter, JobState, LeaseError};
+use sekisho_ledger::{Enqueued, Failed, JobCount, JobFilter, JobState, Lane, LeaseError};
 
 use crate::books::{NOW, SECOND, id, job, on_both};
 
@@ -152,6 +152,31 @@ fn a_job_that_fails_too_often_is_dead_and_visible_until_it_is_revived() {
         assert!(!ledger.revive(id(), late).await.unwrap());
         let lease = ledger.lease("work", "w", 1, late, late + SECOND).await.unwrap().remove(0);
         assert_eq!((lease.job.attempts, lease.job.last_error.as_deref()), (1, Some("error 3\u{2400}")));
+    });
+}
+
+#[test]
+fn what_was_tried_before_stands_in_a_lane_of_its_own() {
+    on_both(async |books| {
+        let ledger = books.open().await;
+        let (fresh, tried) = (Lane::fresh("work"), Lane::tried("work"));
+        for subject in ["tried", "handed back"] {
+            ledger.enqueue(&job(subject)).await.unwrap();
+            let lease = ledger.lease(fresh, "w", 1, NOW, UNTIL).await.unwrap().remove(0);
+            match subject {
+                "tried" => drop(ledger.fail(&lease, "no answer", NOW, NOW).await.unwrap()),
+                _ => ledger.postpone(&lease, "the lake is away", NOW, NOW).await.unwrap(),
+            }
+        }
+        ledger.enqueue(&job("new")).await.unwrap();
+        let taken = async |lane: Lane<'_>, now| {
+            let leases = ledger.lease(lane, "w", 9, now, now + SECOND).await.unwrap();
+            leases.into_iter().map(|lease| lease.job.subject).collect::<Vec<_>>()
+        };
+        assert_eq!(taken(fresh, NOW).await, ["handed back", "new"]);
+        assert_eq!((taken(fresh, NOW).await.len(), taken(tried, NOW).await), (0, vec!["tried".to_owned()]));
+        // Whose worker was lost was begun; and who wants all takes all.
+        assert_eq!((taken(fresh, UNTIL).await.len(), taken("work".into(), UNTIL).await.len()), (0, 3));
     });
 }
 

@@ -18,7 +18,7 @@ use tokio_util::sync::CancellationToken;
 use super::imap::{Entry, Place};
 use super::import::{Importer, Taken};
 use super::omissions;
-use super::reader::{Reader, Tally};
+use super::reader::{QUEUE, Reader, Tally};
 use super::reason;
 use super::show;
 use super::submitter::Examiner;
@@ -194,7 +194,8 @@ async fn import(
             let worker = format!("import-{}-{}", std::process::id(), Timestamp::now().as_microsecond());
             let stop = CancellationToken::new();
             let (ledger, rows) = (ledger.clone(), Arc::clone(&lake));
-            let reader = Reader { ledger, vault, lake: rows, examiner, worker, announcer, stop };
+            let lane = QUEUE.into();
+            let reader = Reader { ledger, vault, lake: rows, examiner, worker, lane, announcer, stop };
             let mut held = VecDeque::new();
             loop {
                 match reader.work(&mut held, &mut tally).await {

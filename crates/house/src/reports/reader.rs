@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use sekisho_ledger::{Backoff, Fault, Id, Job, Lease, Ledger, Mark, ReportState, Vault};
+use sekisho_ledger::{Backoff, Fault, Id, Job, Lane, Lease, Ledger, Mark, ReportState, Vault};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -29,9 +29,9 @@ const LEASE: Duration = Duration::from_secs(30);
 /// How much of that a job has to have before it that is begun.
 const NEEDED: Duration = Duration::from_secs(15);
 /// How many jobs are leased at a time.
-const AT_A_TIME: u16 = 64;
+const AT_A_TIME: u16 = 256;
 /// How many of them are done together. Whose name servers are silent keeps the others waiting, so they are asked side by side.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 256;
 /// How many octets of reports are enough to be done together.
 const OCTETS: usize = 16 * 1024 * 1024;
 /// How many reports are opened at once.
@@ -62,6 +62,8 @@ pub(crate) struct Reader {
     pub(crate) examiner: Examiner,
     /// What this process is called.
     pub(crate) worker: String,
+    /// Which of them it reads.
+    pub(crate) lane: Lane<'static>,
     /// Who is told of what was read.
     pub(crate) announcer: Announcer,
     /// Tells that it is time to stop: the job in work is done, and no other is begun.
@@ -102,7 +104,8 @@ pub(crate) async fn read_all(
 ) -> Result<Tally, Trouble> {
     let (worker, stop) = (format!("reader-{}", std::process::id()), CancellationToken::new());
     let (ledger, vault, lake) = (ledger.clone(), vault.clone(), Arc::clone(lake));
-    let reader = Reader { ledger, vault, lake, examiner, worker, announcer: Announcer::default(), stop };
+    let (lane, announcer) = (QUEUE.into(), Announcer::default());
+    let reader = Reader { ledger, vault, lake, examiner, worker, lane, announcer, stop };
     let (mut held, mut tally) = (VecDeque::new(), Tally::default());
     while reader.work(&mut held, &mut tally).await? {}
     Ok(tally)
@@ -116,7 +119,8 @@ impl Reader {
         // What was in hand for too long is somebody else's by now.
         held.retain(|lease| lease.job.free_at.is_some_and(|until| until > now));
         if held.is_empty() {
-            held.extend(self.ledger.lease(QUEUE, &self.worker, AT_A_TIME, now, now + self.span(LEASE)).await?);
+            let until = now + self.span(LEASE);
+            held.extend(self.ledger.lease(self.lane, &self.worker, AT_A_TIME, now, until).await?);
         }
         let had_any = !held.is_empty();
         while !held.is_empty() {
@@ -370,45 +374,49 @@ fn begun(mut lease: Lease, trouble: &Trouble) -> Lease {
     lease
 }
 
-/// Reads whatever waits, until it is time to stop. `examiner` is asked anew each time: a reload may change it.
+/// Reads whatever waits, until it is time to stop. What was tried before is in a lane of its own: reports of strangers whose name
+/// servers never answer hold up each other, and nothing new. `examiner` is asked anew each time: a reload may change it.
 pub(crate) async fn keep_reading(
     archive: Archive,
     lake: Arc<dyn Lake>,
     examiner: impl Fn() -> Examiner,
     counts: ReadCounts,
     announcer: Announcer,
-    shutdown: CancellationToken,
+    stop: CancellationToken,
 ) {
     let worker = format!("daemon-{}-{}", std::process::id(), now());
-    let (mut held, mut has_failed) = (VecDeque::new(), false);
-    loop {
-        let mut tally = Tally::default();
-        let done = match open(&archive).await {
-            Ok((ledger, vault)) => {
-                let lake = Arc::clone(&lake);
-                let (worker, announcer, stop) = (worker.clone(), announcer.clone(), shutdown.clone());
-                let reader = Reader { ledger, vault, lake, examiner: examiner(), worker, announcer, stop };
-                reader.work(&mut held, &mut tally).await.map_err(|why| why.to_string())
+    let keep = async |lane: Lane<'static>| {
+        let (mut held, mut has_failed) = (VecDeque::new(), false);
+        loop {
+            let mut tally = Tally::default();
+            let done = match open(&archive).await {
+                Ok((ledger, vault)) => {
+                    let (lake, worker) = (Arc::clone(&lake), worker.clone());
+                    let (announcer, stop) = (announcer.clone(), stop.clone());
+                    let reader = Reader { ledger, vault, lake, examiner: examiner(), worker, lane, announcer, stop };
+                    reader.work(&mut held, &mut tally).await.map_err(|why| why.to_string())
+                }
+                Err(why) => Err(why),
+            };
+            counts.add(&tally);
+            match &done {
+                Err(why) if !has_failed => warn!(error = %why, "reports cannot be read now; it is tried again"),
+                Ok(_) if has_failed => info!("reports are read again"),
+                _ => {}
             }
-            Err(why) => Err(why),
-        };
-        counts.add(&tally);
-        match &done {
-            Err(why) if !has_failed => warn!(error = %why, "reports cannot be read now; it is tried again"),
-            Ok(_) if has_failed => info!("reports are read again"),
-            _ => {}
+            has_failed = done.is_err();
+            let pause = match done {
+                Ok(true) => Duration::ZERO,
+                Ok(false) => LOOK,
+                Err(_) => AFTER_FAILURE,
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(pause) => {}
+            }
         }
-        has_failed = done.is_err();
-        let pause = match done {
-            Ok(true) => Duration::ZERO,
-            Ok(false) => LOOK,
-            Err(_) => AFTER_FAILURE,
-        };
-        tokio::select! {
-            () = shutdown.cancelled() => break,
-            () = tokio::time::sleep(pause) => {}
-        }
-    }
+    };
+    tokio::join!(keep(Lane::fresh(QUEUE)), keep(Lane::tried(QUEUE)));
     archive.close().await;
 }
 

@@ -6,28 +6,29 @@ use std::fmt;
 use sqlx::AnyConnection;
 use sqlx::any::AnyQueryResult;
 
-use super::{Job, JobState};
+use super::{Job, JobState, Lane};
 use crate::column::{parse, text, text_of};
 use crate::fault::Fault;
 use crate::ledger::Ledger;
 use crate::turn::{Turn, in_time};
 
 impl Ledger {
-    /// Leases up to `count` jobs of a queue until `until`: those that are due, and those whose worker let its lease run out.
+    /// Leases up to `count` jobs of a queue, or of a lane of it, until `until`: those that are due, and those whose worker let its lease run out.
     ///
     /// `worker` names this process and no other, not even an earlier one. A job whose last attempt was lost with its worker is
     /// dead: what kills its worker again and again is not tried for ever.
     pub async fn lease(
         &self,
-        queue: &str,
+        lane: impl Into<Lane<'_>>,
         worker: &str,
         count: u16,
         now: i64,
         until: i64,
     ) -> Result<Vec<Lease>, Fault> {
+        let lane = lane.into();
         // On PostgreSQL two claimants may choose the same rows; the later one then gets none of them, and chooses again.
         for _ in 0..8 {
-            let (leases, chosen) = in_time(self.try_lease(queue, worker, count, now, until)).await?;
+            let (leases, chosen) = in_time(self.try_lease(lane, worker, count, now, until)).await?;
             if !leases.is_empty() || !chosen {
                 return Ok(leases);
             }
@@ -38,7 +39,7 @@ impl Ledger {
     /// Leases once; tells also whether there was something to be had.
     async fn try_lease(
         &self,
-        queue: &str,
+        lane: Lane<'_>,
         worker: &str,
         count: u16,
         now: i64,
@@ -50,12 +51,15 @@ impl Ledger {
             WHERE queue = $2 AND state = 'leased' AND free_at <= $1 AND attempts >= max_attempts";
         /// The condition stands twice: rows that another claimant took meanwhile are looked at again, the subselect is not.
         const LEASE: &str = "UPDATE jobs SET state = 'leased', worker = $1, free_at = $2, attempts = attempts + 1, \
-            changed_at = $3 WHERE queue = $4 AND free_at <= $3 AND id IN \
-            (SELECT id FROM jobs WHERE queue = $4 AND free_at <= $3 ORDER BY free_at, id LIMIT $5) \
+            changed_at = $3 WHERE queue = $4 AND free_at <= $3 AND attempts BETWEEN $5 AND $6 AND id IN \
+            (SELECT id FROM jobs WHERE queue = $4 AND free_at <= $3 AND attempts BETWEEN $5 AND $6 \
+            ORDER BY free_at, id LIMIT $7) \
             RETURNING id, queue, subject, payload, state, free_at, attempts, max_attempts, worker, last_error, made_at, changed_at";
         /// Whether anything is free.
-        const FREE: &str = "SELECT id FROM jobs WHERE queue = $1 AND free_at <= $2 LIMIT 1";
-        let queue = text_of(queue, 100);
+        const FREE: &str =
+            "SELECT id FROM jobs WHERE queue = $1 AND free_at <= $2 AND attempts BETWEEN $3 AND $4 LIMIT 1";
+        let queue = text_of(lane.queue, 100);
+        let (least, most) = (i64::from(lane.least), i64::from(lane.most));
         let worker = text(worker);
         let mut turn = self.writing().await?;
         sqlx::query(BURY).bind(now).bind(&*queue).execute(turn.on()).await?;
@@ -64,13 +68,18 @@ impl Ledger {
             .bind(until)
             .bind(now)
             .bind(&*queue)
+            .bind(least)
+            .bind(most)
             .bind(i64::from(count))
             .fetch_all(turn.on())
             .await?;
         let mut jobs = rows.iter().map(Job::of).collect::<Result<Vec<_>, _>>()?;
         jobs.sort_by_key(|job| (job.made_at, job.id));
         let left = match jobs.is_empty() && count > 0 {
-            true => sqlx::query(FREE).bind(&*queue).bind(now).fetch_optional(turn.on()).await?.is_some(),
+            true => {
+                let free = sqlx::query(FREE).bind(&*queue).bind(now).bind(least).bind(most);
+                free.fetch_optional(turn.on()).await?.is_some()
+            }
             false => false,
         };
         turn.end((jobs.into_iter().map(|job| Lease { job, worker: worker.to_string() }).collect(), left)).await

@@ -16,7 +16,7 @@ use tokio::runtime::Runtime;
 use super::super::reader::now;
 use super::super::submitter::Examiner;
 use super::asked::Recipient;
-use super::hindrance::Hindrance;
+use super::hindrance::{self, Hindrance};
 use super::jobs::{Sender, Tally};
 use super::prepare::{Preparation, Prepared, Prevented, policy_domains};
 use super::reporter::{Proven, Reporter};
@@ -44,7 +44,7 @@ impl OutArguments {
     ) -> anyhow::Result<Exit> {
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
         if self.list {
-            return runtime.block_on(self.list(&folder, json, streams));
+            return runtime.block_on(self.list(&folder, json, talk, streams));
         }
         let today = Timestamp::now().to_zoned(TimeZone::UTC).date();
         // Its report would say the whole day, and there is only one.
@@ -190,7 +190,13 @@ impl OutArguments {
     }
 
     /// Lists what became of our reports.
-    async fn list(&self, folder: &DataFolder, json: bool, streams: &mut Streams<'_>) -> anyhow::Result<Exit> {
+    async fn list(
+        &self,
+        folder: &DataFolder,
+        json: bool,
+        talk: &Talk,
+        streams: &mut Streams<'_>,
+    ) -> anyhow::Result<Exit> {
         let ledger = folder.ledger().await?;
         let filter = OutgoingFilter {
             domain: self.domain.as_ref().map(ToString::to_string),
@@ -201,7 +207,7 @@ impl OutArguments {
         ledger.close().await;
         let paint = Paint { on: streams.setting.stdout_colour };
         for row in &page.rows {
-            let line = if json { listed_json(row) } else { listed(row, paint) };
+            let line = if json { listed_json(row) } else { listed(row, talk, paint) };
             writeln!(streams.stdout, "{line}")?;
         }
         streams.stdout.flush()?;
@@ -347,7 +353,7 @@ fn books_fault(why: &anyhow::Error) -> Fault {
 }
 
 /// Writes a report of the list as a line: the day, what it is, about whom, what became of it, to whom, why.
-fn listed(row: &Outgoing, paint: Paint) -> String {
+fn listed(row: &Outgoing, talk: &Talk, paint: Paint) -> String {
     let tone = match row.state {
         OutgoingState::Sent | OutgoingState::Made => Tone::Good,
         OutgoingState::Failed | OutgoingState::Bounced => Tone::Bad,
@@ -355,7 +361,7 @@ fn listed(row: &Outgoing, paint: Paint) -> String {
     };
     let day = day_of(row.day).map(|day| day.to_string()).unwrap_or_default();
     let to = if row.destination.is_empty() { "-" } else { &row.destination };
-    let reason = row.reason.as_deref().unwrap_or_default();
+    let reason = row.reason.as_deref().map(|why| hindrance::say(why, talk)).unwrap_or_default();
     format!(
         "{day}  {:<15} {:<28} {} {:<2} {:<32} {}",
         row.kind.word(),
