@@ -106,8 +106,8 @@ fault-received-count = there is no Received field number { $number }: the mail h
 }
 fault-received-host = no Received field was written by `{ $host }`
 fault-received-client = Received field number { $number } names no client address: `{ $field }`
-fault-received-unsure = Received field number { $number } does not name the client in a way that only a server could have written, so its address is not taken; name it with --client-ip: `{ $field }`
-fault-what-if = --what-if `{ $text }` cannot be read
+fault-received-unsure = Received field number { $number } does not name the client in a way that only a server could have written, so its address is not taken; say which client it was (`--client-ip`): `{ $field }`
+fault-what-if = the what-if `{ $text }` cannot be read
 fault-facts = cannot use `{ $path }` for --facts
 fault-not-kept = `{ $facts }` holds no facts of this mail
 fault-dns = `{ $server }` does not name a DNS server
@@ -563,7 +563,7 @@ out-later = { $number } could not be sent now; they are tried again, by the daem
 
 ## sekisho simulate
 
-fault-record = --record `{ $text }` cannot be read
+fault-record = the record `{ $text }` cannot be read
 why-record-long = it is longer than 16 KiB
 why-record-kind = the type must be A, AAAA, MX, TXT or PTR
 why-record-selector = a key needs its name; write `SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"`

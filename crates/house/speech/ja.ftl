@@ -96,8 +96,8 @@ fault-received-count = { $number } 番目の Received フィールドがない: 
 }
 fault-received-host = `{ $host }` が書いた Received フィールドがない
 fault-received-client = { $number } 番目の Received フィールドに接続元アドレスがない: `{ $field }`
-fault-received-unsure = { $number } 番目の Received フィールドの接続元は、サーバーの書式に一致せず送信側の偽装と区別できないため採用しない: --client-ip で指定: `{ $field }`
-fault-what-if = --what-if の `{ $text }` を解釈できない
+fault-received-unsure = { $number } 番目の Received フィールドの接続元は、サーバーの書式に一致せず送信側の偽装と区別できないため採用しない。接続元のアドレスを指定してください（`--client-ip`）: `{ $field }`
+fault-what-if = 仮定 `{ $text }` を解釈できない
 fault-facts = `{ $path }` は --facts に使えない
 fault-not-kept = `{ $facts }` にこのメールの記録がない
 fault-dns = `{ $server }` は DNS サーバーの指定ではない
@@ -495,7 +495,7 @@ out-later = { $number } 件は今は送信できず、デーモンか次の実�
 
 ## sekisho simulate
 
-fault-record = --record `{ $text }` を読めません
+fault-record = レコード `{ $text }` を読めません
 why-record-long = 16 KiB を超えています
 why-record-kind = 種別は A、AAAA、MX、TXT、PTR のいずれかです
 why-record-selector = 鍵には名前が必要です。`SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"` と書いてください

@@ -4,6 +4,7 @@
 //! Every page works without scripts; `assets/desk.js` only adds comfort. What everybody sees around a page is its
 //! [`frame::Frame`]; who may see what is decided before a handler runs ([`visitor`]).
 
+pub(crate) mod answers;
 mod asked;
 mod assets;
 mod books;
@@ -41,6 +42,7 @@ use sekisho_core::speech::Lang;
 use sekisho_core::zone::Zone;
 use tokio::sync::watch;
 
+use self::answers::Answers;
 use self::line::Line;
 use self::people::{account, audit, everybody, tokens};
 use crate::gate::Front;
@@ -73,6 +75,8 @@ pub(crate) struct Desk {
     sample_zone: OnceLock<Zone>,
     /// Who may ask the lake just now.
     pub(crate) line: Arc<Line>,
+    /// What was asked just now, and found.
+    answers: Answers,
     /// Who may come in.
     pub(crate) people: People,
     /// The sentences.
@@ -89,10 +93,25 @@ impl Desk {
         let DeskBooks { archive, lake, open, secret, announcer } = books;
         let people = People::of(archive.clone(), secret).announced_by(announcer);
         let folder = archive.folder().clone();
-        let (line, speech, sample) = (Arc::default(), frame::Sentences::new(), Default::default());
+        let (line, answers) = (Arc::default(), Answers::default());
+        let (speech, sample) = (frame::Sentences::new(), Default::default());
         let (provider, travelled) = (watch::Sender::new(None), Travelled::default());
         let sample_zone = OnceLock::new();
-        Desk { front, folder, archive, lake, open, sample, sample_zone, line, people, speech, provider, travelled }
+        Desk {
+            front,
+            folder,
+            archive,
+            lake,
+            open,
+            sample,
+            sample_zone,
+            line,
+            answers,
+            people,
+            speech,
+            provider,
+            travelled,
+        }
     }
 
     /// Lets another provider vouch for people from now on, or none.
@@ -125,6 +144,11 @@ impl Desk {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, LakeError> {
         let _turn = self.line.turn().await?;
+        Desk::on_a_thread(work).await
+    }
+
+    /// Does something that takes a while on a thread that may wait.
+    async fn on_a_thread<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, LakeError> {
         tokio::task::spawn_blocking(work).await.map_err(|broken| LakeError(broken.to_string()))
     }
 }
@@ -171,6 +195,8 @@ fn rooms() -> Vec<Room> {
         ("/start", Need::LookAtHouse, get(start::show)),
         ("/settings", Need::LookAtHouse, get(settings::show)),
         ("/health", Need::LookAtHouse, get(health::show)),
+        ("/health/jobs/retry", Need::ChangeSettings, post(health::given_up::retry_all)),
+        ("/health/jobs/{id}/retry", Need::ChangeSettings, post(health::given_up::retry)),
         ("/sample", Need::ChangeSettings, post(start::load)),
         ("/sample/enter", Need::OwnAccount, post(start::enter)),
         ("/sample/leave", Need::OwnAccount, post(start::leave)),

@@ -138,8 +138,8 @@ fn what_cannot_be_judged_gets_one_clear_line_in_both_languages() {
         ),
         (
             "check @mail.eml --what-if TXT~example.org",
-            "--what-if `TXT example.org` cannot be read: write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`",
-            "--what-if の `TXT example.org` を解釈できない: 書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`",
+            "the what-if `TXT example.org` cannot be read: write `TYPE NAME=DATA`, such as `TXT _dmarc.example.org=v=DMARC1; p=reject`",
+            "仮定 `TXT example.org` を解釈できない: 書式は `型 名前=データ`。例: `TXT _dmarc.example.org=v=DMARC1; p=reject`",
         ),
     ] {
         let zone = if command.contains("--dns") { "" } else { " --zone @zone" };

@@ -133,9 +133,9 @@ fn a_proposal_for_a_name_with_a_space_is_refused() {
     for (lang, why) in [
         (
             "en",
-            "--what-if `TXT a b=c` cannot be read: `a b` is no name, since names have no spaces; write `TYPE NAME=DATA`",
+            "the what-if `TXT a b=c` cannot be read: `a b` is no name, since names have no spaces; write `TYPE NAME=DATA`",
         ),
-        ("ja", "--what-if の `TXT a b=c` を解釈できない: `a b` は空白を含み、名前ではない。書式は `型 名前=データ`"),
+        ("ja", "仮定 `TXT a b=c` を解釈できない: `a b` は空白を含み、名前ではない。書式は `型 名前=データ`"),
     ] {
         let said = folder.call(&format!("check @mail.eml --zone @zone --what-if TXT~a~b=c --lang {lang}"));
         assert_eq!((said.exit, said.stdout.as_str(), said.stderr.lines().count()), (2, "", 1));

@@ -353,7 +353,7 @@ fn nonsense_is_refused_with_a_sentence() {
     for (records, needle) in [
         (&["v=DKIM1; p="][..], "SELECTOR._domainkey"),
         (&["example.org CNAME a.example"], "type must be"),
-        (&["hello"], "--record `hello`"),
+        (&["hello"], "the record `hello`"),
     ] {
         let (exit, told, talk) = house.call(records, &[]);
         assert!(exit == 2 && told.is_empty() && talk.contains(needle), "{records:?}: {talk}");

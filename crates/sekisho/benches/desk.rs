@@ -368,15 +368,26 @@ fn mails_a_second(house: &House) -> f64 {
     count.load(Ordering::Relaxed) as f64 / begun.elapsed().as_secs_f64()
 }
 
-/// Has *Today* open, live, until the turn is over.
+/// Has *Today* open, live, until the turn is over: as its script does, it asks for the page again when it is told that there is news.
 fn live(house: &House, cookie: &str, done: &AtomicBool) {
     let mut line = TcpStream::connect(house.desk).expect("the desk listens");
     line.write_all(get(house.desk, cookie, "/live").as_bytes()).expect("sent");
     line.set_read_timeout(Some(Duration::from_millis(200))).expect("it can be set");
-    let mut octets = [0; 4096];
+    let (mut octets, mut told, mut seen) = ([0; 4096], String::new(), None);
     while !done.load(Ordering::Relaxed) {
-        if matches!(line.read(&mut octets), Ok(0)) {
-            return;
+        match line.read(&mut octets) {
+            Ok(0) => panic!("the live line ended"),
+            Ok(count) => told.push_str(&String::from_utf8_lossy(&octets[..count])),
+            Err(_) => continue,
+        }
+        while let Some((one, rest)) = told.split_once('\n') {
+            let mails = one.trim().strip_prefix("data: ").map(str::to_owned);
+            told = rest.to_owned();
+            let is_news = mails.is_some() && seen.is_some() && mails != seen;
+            seen = mails.or(seen);
+            if is_news {
+                house.open(cookie, "/");
+            }
         }
     }
 }

@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{RawQuery, State};
-use jiff::Timestamp;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -16,7 +15,7 @@ use super::problem::{Answer, no_answer};
 use super::shape::Refusals;
 use super::told::{self, told};
 use crate::web::Desk;
-use crate::web::today::{Day, Hour, Sums};
+use crate::web::today::{Hour, Sums};
 
 /// The last day.
 #[derive(Serialize, ToSchema)]
@@ -78,15 +77,14 @@ pub(super) async fn tell(
 ) -> Answer {
     Asked::read(query.as_deref(), &[])?;
     let within = caller.viewer.scope.names();
-    let asked = desk.ask(Arc::clone(&desk.lake), move |lake| Day::ask(lake, Timestamp::now(), within.as_deref()));
-    let day = asked.await.map_err(|why| no_answer(&why))?;
+    let day = desk.day(Arc::clone(&desk.lake), within).await.map_err(|why| no_answer(&why))?;
     Ok(told(&Today {
         from: told::moment(day.from_at),
         until: told::moment(day.until_at),
         sums: SumsTold::of(day.sums),
         hours: day.hours.iter().map(HourTold::of).collect(),
-        domains: day.domains.into_iter().map(AuthorDomainTold::from).collect(),
-        failures: day.failures.into_iter().map(MessageLine::from).collect(),
+        domains: day.domains.iter().cloned().map(AuthorDomainTold::from).collect(),
+        failures: day.failures.iter().cloned().map(MessageLine::from).collect(),
     }))
 }
 

@@ -12,6 +12,7 @@ use super::desk::{Judged, Layout, WhatIf};
 use super::tree;
 use super::what_if::Change;
 use crate::cli::StepsShown;
+use crate::phrase;
 use crate::speech::Talk;
 use crate::terminal::{Piece, Tone, pad, width, wrap};
 
@@ -157,7 +158,7 @@ impl Account<'_> {
     fn author(&self, verdict: &Verdict, text: &mut String) {
         let author = &verdict.author;
         let mut details: Vec<String> = author.domain.iter().map(shown_name).collect();
-        details.extend(author.reason.map(str::to_owned));
+        details.extend(author.reason.map(|reason| phrase::say(reason, self.talk)));
         details.extend(flags(author, self.talk));
         self.check("label-author", author.result.as_str(), details, text);
         let is_odd = author.result != AuthorResult::Ok || !author.flags.is_empty();
@@ -212,7 +213,7 @@ impl Account<'_> {
         if signature.testing {
             details.push(self.talk.word("detail-key-testing"));
         }
-        details.extend(signature.reason.map(str::to_owned));
+        details.extend(signature.reason.map(|reason| phrase::say(reason, self.talk)));
         if let Some(gap) = &signature.gap {
             let message = if gap.spaced { "detail-gap-spaced" } else { "detail-gap" };
             details.push(self.talk.say(message, &[("field", Value::from(&*gap.field))]));
@@ -232,7 +233,7 @@ impl Account<'_> {
         if arc.overrides {
             details.push(self.talk.word("detail-overrides"));
         }
-        details.extend(arc.reason.map(str::to_owned));
+        details.extend(arc.reason.map(|reason| phrase::say(reason, self.talk)));
         self.check("label-arc", arc.result.as_str(), details, text);
         self.steps(Check::Arc, verdict, arc.result == ArcResult::Fail, text);
     }
@@ -317,8 +318,12 @@ impl Account<'_> {
         let columns = what_if.changes.iter().map(|change| width(&place(change))).max().unwrap_or_default() + 2;
         for change in &what_if.changes {
             text.push_str(&format!("    {}", pad(&place(change), columns)));
-            let value =
-                |value: &Option<String>| value.clone().filter(|value| !value.is_empty()).unwrap_or("—".to_owned());
+            let said = |value: &str| {
+                if change.field == "reason" { phrase::say(value, self.talk) } else { value.to_owned() }
+            };
+            let value = |value: &Option<String>| {
+                value.as_deref().filter(|value| !value.is_empty()).map_or_else(|| "—".to_owned(), said)
+            };
             let (before, after) = (value(&change.before), value(&change.after));
             let pieces = [(tone(&before), before), (Tone::Dim, " →".to_owned()), (tone(&after), format!(" {after}"))];
             text.push_str(&lines(&pieces, 0, columns + 4, self.layout));

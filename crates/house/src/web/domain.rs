@@ -19,6 +19,7 @@ use serde_json::json;
 
 use self::published::{Published, published};
 use super::Desk;
+use super::answers::Question;
 use super::asked::{DAYS, Faults};
 use super::chart::{self, Bar};
 use super::frame::{Frame, Refusal, Shown};
@@ -54,7 +55,7 @@ struct DomainsPage<'a> {
     /// What was asked and cannot be read.
     faults: &'a Faults,
     /// The domains, the busiest first.
-    domains: Vec<AuthorDomain>,
+    domains: &'a [AuthorDomain],
 }
 
 /// Lists the author domains of the last days.
@@ -64,11 +65,12 @@ pub(super) async fn list(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
     let until_at = Timestamp::now().as_microsecond();
     let from_at = until_at - i64::from(days) * DAY;
     let (within, faults) = (visitor.within(), &asked.faults);
-    let found = desk.ask(desk.lake_of(&visitor), move |lake| {
+    let question = Question { room: "domains", asked: days.to_string(), within: within.clone() };
+    let found = desk.ask_lately(question, desk.lake_of(&visitor), move |lake| {
         lake.author_domains(from_at, until_at, within.as_deref(), None, DOMAINS)
     });
     let domains = found.await.map_err(|why| frame.no_answer(&why))?;
-    Ok(frame.show_as(faults.status(), &DomainsPage { frame, days, faults, domains }))
+    Ok(frame.show_as(faults.status(), &DomainsPage { frame, days, faults, domains: &domains }))
 }
 
 /// *Domain*.

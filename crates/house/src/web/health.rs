@@ -3,6 +3,8 @@
 //! The figures are those of `/metrics` (since the daemon started) and what ledger, lake and disk say just now. Each line says in
 //! words what is well or not: nobody has to know which number would be bad.
 
+pub(super) mod given_up;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -12,6 +14,7 @@ use nix::sys::statvfs::statvfs;
 use sekisho_core::step::Value;
 use sekisho_ledger::{JobCount, JobState};
 
+use self::given_up::GivenUp;
 use super::Desk;
 use super::frame::{Frame, Shown};
 use super::shown::{self, Moment};
@@ -39,6 +42,8 @@ struct HealthPage<'a> {
     tables: Vec<LakeTable>,
     /// What waits to be done, by queue and state.
     jobs: Vec<Waiting>,
+    /// What was given up last.
+    given_up: Vec<GivenUp>,
 }
 
 /// Something that is well, or not.
@@ -97,9 +102,9 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
     let (tables, unsettled) =
         (desk.ask(Arc::clone(&lake), |lake| lake.tables()), desk.ask(lake, |lake| lake.unsettled()));
     let (tables, unsettled) = (tables.await, unsettled.await);
-    let jobs = match desk.archive.ledger().await {
-        Ok(ledger) => ledger.job_counts().await.map_err(|why| why.to_string()),
-        Err(why) => Err(why.to_string()),
+    let (jobs, given_up) = match desk.archive.ledger().await {
+        Ok(ledger) => (ledger.job_counts().await.ok(), GivenUp::list(&ledger, frame).await.unwrap_or_default()),
+        Err(_) => (None, Vec::new()),
     };
     let vitals = vec![
         gate(frame, &counted, desk.front.is_ready()),
@@ -108,7 +113,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
         dns(frame, &counted),
         events(frame, &counted, unsettled.as_ref().ok().copied()),
         lake_vital(frame, tables.as_deref().ok()),
-        ledger(frame, jobs.as_deref().ok()),
+        ledger(frame, jobs.as_deref()),
         disk(frame, desk.folder.path()),
         process(frame, &counted),
         reloads(frame, &counted),
@@ -116,7 +121,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
     let start = counted.get("sekisho_start_time_seconds");
     let (since, jobs) = (shown::moment(whole(start).saturating_mul(1_000_000).cast_signed()), jobs.unwrap_or_default());
     let jobs = jobs.into_iter().filter(|count| count.state != JobState::Done).map(Waiting::of).collect();
-    Ok(frame.show(&HealthPage { frame, since, vitals, tables: tables.unwrap_or_default(), jobs }))
+    Ok(frame.show(&HealthPage { frame, since, vitals, tables: tables.unwrap_or_default(), jobs, given_up }))
 }
 
 impl Waiting {

@@ -11,6 +11,7 @@ use sekisho_core::name::DomainName;
 use sekisho_core::search::MailSearch;
 
 use super::Desk;
+use super::answers::Question;
 use super::asked::{Asked, Faults};
 use super::frame::{Frame, Shown};
 use super::seen::Seen;
@@ -136,16 +137,19 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
             MessagesPage { frame, wanted: &wanted, faults, span: None, rows, next: None, wider: Vec::new(), choices };
         return Ok(frame.show_as(faults.status(), &page));
     };
-    let asked = MailSearch { within: visitor.within(), ..search.clone() };
-    let mut found =
-        desk.ask(desk.lake_of(&visitor), move |lake| lake.mails(&asked)).await.map_err(|why| frame.no_answer(&why))?;
-    let is_more = found.len() > PAGE as usize;
-    found.truncate(PAGE as usize);
+    let asked = MailSearch { within: visitor.within(), ..search };
+    let question =
+        Question { room: "messages", asked: wanted.query(&[("after", &wanted.after)]), within: visitor.within() };
+    // The span is that of the answer, which may be of a moment ago.
+    let found = desk.ask_lately(question, desk.lake_of(&visitor), move |lake| Ok((lake.mails(&asked)?, asked)));
+    let found = found.await.map_err(|why| frame.no_answer(&why))?;
+    let (found, search) = &*found;
+    let (found, is_more) = (&found[..found.len().min(PAGE as usize)], found.len() > PAGE as usize);
     let next =
         found.last().filter(|_| is_more).map(|last| wanted.query(&[("after", &format!("{}.{}", last.at, last.id))]));
     let span = Some(shown::span(search.from_at, search.until_at));
     let choices = wanted.choices(frame);
-    let (rows, wider) = (found.iter().map(Seen::from).collect(), wanted.wider(frame, &search));
+    let (rows, wider) = (found.iter().map(Seen::from).collect(), wanted.wider(frame, search));
     Ok(frame.show(&MessagesPage { frame, wanted: &wanted, faults, span, rows, next, wider, choices }))
 }
 

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 
 use super::Desk;
+use super::answers::Question;
 use super::chart::{self, Bar};
 use super::frame::{Frame, Shown};
 use super::messages;
@@ -45,9 +46,9 @@ struct TodayPage<'a> {
     /// The hours, drawn.
     chart: String,
     /// The hours.
-    hours: Vec<Hour>,
+    hours: &'a [Hour],
     /// The busiest author domains.
-    domains: Vec<AuthorDomain>,
+    domains: &'a [AuthorDomain],
     /// The newest mails that fail.
     failures: &'a [Seen],
     /// The same, for the list.
@@ -130,6 +131,15 @@ impl Day {
     }
 }
 
+impl Desk {
+    /// Returns the last day, as it was when it was asked for last; with `within`, as [`Day::ask`] does.
+    pub(crate) async fn day(&self, lake: Arc<dyn Lake>, within: Option<Vec<String>>) -> Result<Arc<Day>, LakeError> {
+        let question = Question { room: "today", asked: String::new(), within: within.clone() };
+        let find = move |lake: &dyn Lake| Day::ask(lake, Timestamp::now(), within.as_deref());
+        self.ask_lately(question, lake, find).await
+    }
+}
+
 /// Returns the 24 hours that end now, in whole seconds: so the same span can stand in the address of a list.
 fn last_day(now: Timestamp) -> (i64, i64) {
     messages::span(None, Some(now.as_second().saturating_add(1).saturating_mul(SECOND)), 0)
@@ -169,10 +179,11 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
     visitor.asked(&[]);
     let frame = &visitor.frame;
     let within = visitor.within();
-    let asked = desk.ask(desk.lake_of(&visitor), move |lake| Day::ask(lake, Timestamp::now(), within.as_deref()));
-    let Day { from_at, until_at, hours, sums, failures, domains } = asked.await.map_err(|why| frame.no_answer(&why))?;
+    let day = desk.day(desk.lake_of(&visitor), within).await.map_err(|why| frame.no_answer(&why))?;
+    let Day { from_at, until_at, hours, sums, failures, domains } = &*day;
+    let (from_at, until_at) = (*from_at, *until_at);
     let (span, listed) = (shown::span(from_at, until_at), messages::listed((from_at, until_at)));
-    let (figures, bars): (_, Vec<Bar>) = (figures(frame, sums, &listed), hours.iter().map(Hour::bar).collect());
+    let (figures, bars): (_, Vec<Bar>) = (figures(frame, *sums, &listed), hours.iter().map(Hour::bar).collect());
     let chart = chart::bars(&frame.say("desk-by-hour"), &frame.say("desk-mails"), &bars);
     let failures: Vec<Seen> = failures.iter().map(Seen::from).collect();
     let (rows, mails, whose) = (&failures, sums.mails, whose(frame, visitor.within().as_deref()));

@@ -97,12 +97,6 @@ async fn says(house: &House, token: &Token, rows: &[Row]) {
     }
 }
 
-/// Signs an admin in who sees everything.
-async fn admin(house: &House) -> Token {
-    let person = house.person("admin", Role::Admin, &Scope::All).await;
-    house.session(person).await.0
-}
-
 #[tokio::test]
 async fn each_link_says_whether_it_is_connected_and_what_is_known_of_it() {
     let house = House::open().await;
@@ -131,17 +125,4 @@ async fn what_only_has_to_be_configured_is_connected_where_it_is() {
     let token = admin(&house).await;
     says(&house, &token, &ONE[2..]).await;
     says(&house, &token, &NOTHING[..2]).await;
-}
-
-#[tokio::test]
-async fn health_calls_the_gate_unused_until_an_mta_talked_to_it() {
-    let house = House::open().await;
-    let token = admin(&house).await;
-    let metrics = &house.desk.front.metrics;
-    metrics.sessions_begun.inc();
-    house.desk.front.set_ready(true);
-    let gate = async || house.ask(&Method::GET, "/health", Some(&token), "").await.page;
-    assert!(gate().await.contains("no MTA has come yet"), "{}", gate().await);
-    metrics.sessions_agreed.inc();
-    assert!(!gate().await.contains("no MTA has come yet"));
 }
