@@ -5,6 +5,7 @@
 mod element;
 pub mod letter;
 mod read;
+mod same;
 mod text;
 mod word;
 pub mod write;

@@ -1,5 +1,7 @@
 //! Which elements an aggregate report has, and in which others they stand
 
+use super::same::same;
+
 /// An element, known by where it stands and what it is called.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Element {
@@ -116,103 +118,83 @@ pub(super) enum Value {
 
 impl Element {
     /// Returns what an element of that name is in this one.
+    #[inline]
     pub(super) fn child(self, name: &[u8]) -> Element {
-        let value = match self {
-            Element::Document => return if name == b"feedback" { Element::Feedback } else { Element::Other },
-            Element::Feedback => return in_feedback(name),
-            Element::Record => return in_record(name),
-            Element::Row => match name {
-                b"source_ip" => Value::SourceIp,
-                b"count" => Value::Count,
-                b"policy_evaluated" => return Element::Evaluated,
-                _ => return Element::Other,
-            },
-            Element::Evaluated => match name {
-                b"disposition" => Value::Disposition,
-                b"dkim" => Value::DkimEvaluated,
-                b"spf" => Value::SpfEvaluated,
-                b"reason" => return Element::Reason,
-                _ => return Element::Other,
-            },
-            Element::Identifiers => match name {
-                b"header_from" => Value::HeaderFrom,
-                b"envelope_from" => Value::EnvelopeFrom,
-                b"envelope_to" => Value::EnvelopeTo,
-                _ => return Element::Other,
-            },
-            Element::AuthResults => match name {
-                b"dkim" => return Element::Dkim,
-                b"spf" => return Element::Spf,
-                _ => return Element::Other,
-            },
-            Element::Metadata | Element::DateRange | Element::Policy => return in_head(self, name),
-            Element::Reason | Element::Dkim | Element::Spf => return in_list(self, name),
-            Element::Value(_) | Element::Other => return Element::Other,
-        };
-        Element::Value(value)
+        let named = self.children().iter().find(|(known, _)| same(known.as_bytes(), name));
+        named.map_or(Element::Other, |(_, element)| *element)
     }
-}
 
-/// Returns what stands in `feedback`.
-fn in_feedback(name: &[u8]) -> Element {
-    match name {
-        b"record" => Element::Record,
-        b"version" => Element::Value(Value::Version),
-        b"report_metadata" => Element::Metadata,
-        b"policy_published" => Element::Policy,
-        _ => Element::Other,
+    /// Returns what stands in this one, the most frequent first; `identities` is of old drafts.
+    fn children(self) -> &'static [(&'static str, Element)] {
+        match self {
+            Element::Document => &[("feedback", Element::Feedback)],
+            Element::Feedback => &[
+                ("record", Element::Record),
+                ("version", Element::Value(Value::Version)),
+                ("report_metadata", Element::Metadata),
+                ("policy_published", Element::Policy),
+            ],
+            Element::Metadata => &[
+                ("date_range", Element::DateRange),
+                ("org_name", Element::Value(Value::OrgName)),
+                ("email", Element::Value(Value::Email)),
+                ("extra_contact_info", Element::Value(Value::ExtraContactInfo)),
+                ("report_id", Element::Value(Value::ReportId)),
+                ("error", Element::Value(Value::Error)),
+                ("generator", Element::Value(Value::Generator)),
+            ],
+            Element::DateRange => &[("begin", Element::Value(Value::Begin)), ("end", Element::Value(Value::End))],
+            Element::Policy => &[
+                ("domain", Element::Value(Value::PolicyDomain)),
+                ("adkim", Element::Value(Value::Adkim)),
+                ("aspf", Element::Value(Value::Aspf)),
+                ("p", Element::Value(Value::P)),
+                ("sp", Element::Value(Value::Sp)),
+                ("np", Element::Value(Value::Np)),
+                ("pct", Element::Value(Value::Pct)),
+                ("fo", Element::Value(Value::Fo)),
+                ("testing", Element::Value(Value::Testing)),
+                ("discovery_method", Element::Value(Value::DiscoveryMethod)),
+            ],
+            Element::Record => &[
+                ("row", Element::Row),
+                ("identifiers", Element::Identifiers),
+                ("auth_results", Element::AuthResults),
+                ("identities", Element::Identifiers),
+            ],
+            Element::Row => &[
+                ("source_ip", Element::Value(Value::SourceIp)),
+                ("count", Element::Value(Value::Count)),
+                ("policy_evaluated", Element::Evaluated),
+            ],
+            Element::Evaluated => &[
+                ("disposition", Element::Value(Value::Disposition)),
+                ("dkim", Element::Value(Value::DkimEvaluated)),
+                ("spf", Element::Value(Value::SpfEvaluated)),
+                ("reason", Element::Reason),
+            ],
+            Element::Reason => {
+                &[("type", Element::Value(Value::ReasonType)), ("comment", Element::Value(Value::ReasonComment))]
+            }
+            Element::Identifiers => &[
+                ("header_from", Element::Value(Value::HeaderFrom)),
+                ("envelope_from", Element::Value(Value::EnvelopeFrom)),
+                ("envelope_to", Element::Value(Value::EnvelopeTo)),
+            ],
+            Element::AuthResults => &[("dkim", Element::Dkim), ("spf", Element::Spf)],
+            Element::Dkim => &[
+                ("domain", Element::Value(Value::DkimDomain)),
+                ("result", Element::Value(Value::DkimOutcome)),
+                ("selector", Element::Value(Value::DkimSelector)),
+                ("human_result", Element::Value(Value::DkimHuman)),
+            ],
+            Element::Spf => &[
+                ("domain", Element::Value(Value::SpfDomain)),
+                ("result", Element::Value(Value::SpfOutcome)),
+                ("scope", Element::Value(Value::SpfScope)),
+                ("human_result", Element::Value(Value::SpfHuman)),
+            ],
+            Element::Value(_) | Element::Other => &[],
+        }
     }
-}
-
-/// Returns what stands in `record`; `identities` is of old drafts.
-fn in_record(name: &[u8]) -> Element {
-    match name {
-        b"row" => Element::Row,
-        b"identifiers" | b"identities" => Element::Identifiers,
-        b"auth_results" => Element::AuthResults,
-        _ => Element::Other,
-    }
-}
-
-/// Returns what stands in what is said once.
-fn in_head(element: Element, name: &[u8]) -> Element {
-    Element::Value(match (element, name) {
-        (Element::Metadata, b"date_range") => return Element::DateRange,
-        (Element::Metadata, b"org_name") => Value::OrgName,
-        (Element::Metadata, b"email") => Value::Email,
-        (Element::Metadata, b"extra_contact_info") => Value::ExtraContactInfo,
-        (Element::Metadata, b"report_id") => Value::ReportId,
-        (Element::Metadata, b"error") => Value::Error,
-        (Element::Metadata, b"generator") => Value::Generator,
-        (Element::DateRange, b"begin") => Value::Begin,
-        (Element::DateRange, b"end") => Value::End,
-        (Element::Policy, b"domain") => Value::PolicyDomain,
-        (Element::Policy, b"adkim") => Value::Adkim,
-        (Element::Policy, b"aspf") => Value::Aspf,
-        (Element::Policy, b"p") => Value::P,
-        (Element::Policy, b"sp") => Value::Sp,
-        (Element::Policy, b"np") => Value::Np,
-        (Element::Policy, b"pct") => Value::Pct,
-        (Element::Policy, b"fo") => Value::Fo,
-        (Element::Policy, b"testing") => Value::Testing,
-        (Element::Policy, b"discovery_method") => Value::DiscoveryMethod,
-        _ => return Element::Other,
-    })
-}
-
-/// Returns what stands in what may be said several times.
-fn in_list(element: Element, name: &[u8]) -> Element {
-    Element::Value(match (element, name) {
-        (Element::Dkim, b"domain") => Value::DkimDomain,
-        (Element::Dkim, b"selector") => Value::DkimSelector,
-        (Element::Dkim, b"result") => Value::DkimOutcome,
-        (Element::Dkim, b"human_result") => Value::DkimHuman,
-        (Element::Spf, b"domain") => Value::SpfDomain,
-        (Element::Spf, b"scope") => Value::SpfScope,
-        (Element::Spf, b"result") => Value::SpfOutcome,
-        (Element::Spf, b"human_result") => Value::SpfHuman,
-        (Element::Reason, b"type") => Value::ReasonType,
-        (Element::Reason, b"comment") => Value::ReasonComment,
-        _ => return Element::Other,
-    })
 }

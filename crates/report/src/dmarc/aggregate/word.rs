@@ -1,5 +1,6 @@
 //! The words of aggregate reports, old ones among them
 
+use super::same::same;
 use crate::warning::Mend;
 
 /// What a policy asks for, and what was done.
@@ -106,7 +107,7 @@ pub(super) trait Word: Copy + PartialEq + Sized + 'static {
     /// Reads a word; tells what had to be mended.
     fn read(value: &str) -> (Self, Option<Mend>) {
         let is = |(word, meaning): &(&str, Self)| word.eq_ignore_ascii_case(value).then_some(*meaning);
-        if let Some((_, meaning)) = Self::WORDS.iter().find(|(word, _)| *word == value) {
+        if let Some((_, meaning)) = Self::WORDS.iter().find(|(word, _)| same(word.as_bytes(), value.as_bytes())) {
             return (*meaning, None);
         }
         if let Some(meaning) = Self::WORDS.iter().find_map(is) {

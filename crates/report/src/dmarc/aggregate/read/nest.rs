@@ -2,6 +2,7 @@
 
 use super::super::Limits;
 use super::super::element::Element;
+use super::super::same::same;
 use crate::unreadable::{Fault, Unreadable};
 
 /// How many octets a name may have.
@@ -71,7 +72,7 @@ impl Nest {
     #[inline]
     pub(super) fn check_end(&self, name: &[u8]) -> Result<(), Unreadable> {
         let wanted = self.open.last().and_then(|(_, at)| self.names.get(*at..));
-        if wanted == Some(name) {
+        if wanted.is_some_and(|wanted| same(wanted, name)) {
             return Ok(());
         }
         let name = name.get(..NAME).unwrap_or(name).escape_ascii();
@@ -98,6 +99,9 @@ impl Nest {
         if self.open.is_empty() {
             let colon = name.iter().position(|&b| b == b':').map_or(0, |colon| colon + 1);
             self.prefix = name[..colon].to_vec();
+        }
+        if self.prefix.is_empty() {
+            return name;
         }
         // A prefix that only the root has is common enough.
         name.strip_prefix(self.prefix.as_slice()).unwrap_or(name)
