@@ -11,6 +11,7 @@ use std::fmt;
 use std::io::Write;
 use std::path::Path;
 use std::sync::Arc;
+use std::thread;
 
 use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
@@ -266,6 +267,20 @@ impl fmt::Display for LakeError {
 
 impl std::error::Error for LakeError {}
 
+/// Asks a lake two things side by side: each waits for the disk by itself.
+pub(crate) fn side_by_side<A: Send, B>(
+    one: impl FnOnce() -> Result<A, LakeError> + Send,
+    other: impl FnOnce() -> Result<B, LakeError>,
+) -> Result<(A, B), LakeError> {
+    thread::scope(|scope| {
+        let one = thread::Builder::new().name("ask".to_owned()).spawn_scoped(scope, one);
+        let one = one.map_err(|why| LakeError(format!("there is no thread to ask on: {why}")))?;
+        let other = other();
+        let one = one.join().map_err(|_| LakeError("a question failed".to_owned()))?;
+        Ok((one?, other?))
+    })
+}
+
 /// Says what a lake could not do, in one line: query engines explain themselves in several.
 pub(crate) fn fault(why: &LakeError) -> Fault {
     let lines: Vec<&str> = why.0.split_whitespace().collect();
@@ -280,6 +295,19 @@ mod tests {
     fn what_an_engine_explains_in_lines_is_one_line() {
         let said = fault(&LakeError("no field named x.\n  Valid fields are:\n\ta, b".to_owned())).to_string();
         assert!(said.ends_with(": no field named x. Valid fields are: a, b"), "{said}");
+    }
+
+    #[test]
+    fn two_questions_are_answered_each_or_the_first_failure_is_told() {
+        let answer = |number: u8| move || Ok::<u8, LakeError>(number);
+        let refuse = |why: &'static str| move || Err::<u8, LakeError>(LakeError(why.to_owned()));
+        assert_eq!(side_by_side(answer(1), answer(2)), Ok((1, 2)));
+        assert_eq!(side_by_side(refuse("a"), answer(2)).unwrap_err().0, "a");
+        assert_eq!(side_by_side(answer(1), refuse("b")).unwrap_err().0, "b");
+        assert_eq!(
+            side_by_side(|| -> Result<u8, LakeError> { panic!("a fault") }, answer(2)).unwrap_err().0,
+            "a question failed"
+        );
     }
 
     #[test]

@@ -64,7 +64,7 @@ mod world;
 
 pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};
 pub use crate::lake::{Forget, Form, Keep, Lake, LakeError, LakeTable, LetGo, MOST_ROWS, OpenLake};
-pub use crate::way::give_way;
+pub use crate::way::{Way, give_way};
 
 /// Runs one command and returns its exit code.
 pub fn run<A>(args: impl IntoIterator<Item = A>, streams: Streams<'_>) -> u8

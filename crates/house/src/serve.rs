@@ -48,7 +48,7 @@ use crate::oidc::Provider;
 use crate::reports::Failures;
 use crate::speech::Talk;
 use crate::store::{Archive, DataFolder};
-use crate::way::give_way;
+use crate::way::{Way, give_way};
 use crate::web::{Desk, DeskBooks};
 use crate::webhooks::{Announcer, Courier};
 use crate::{Exit, Setting, Streams, gate, http, intake, jobs, reports, webhooks};
@@ -84,7 +84,8 @@ impl ServeArguments {
         let refused = |why: io::Error| Fault::new("fault-runtime", []).because(Fault::system(&why));
         let mails = Builder::new_multi_thread().thread_name("mails").enable_all().build().map_err(refused)?;
         // Its other threads ask the lake and draw pages.
-        let house = Builder::new_current_thread().on_thread_start(give_way).enable_all().build().map_err(refused)?;
+        let house = Builder::new_current_thread().on_thread_start(|| give_way(Way::Pages)).enable_all().build();
+        let house = house.map_err(refused)?;
         let settled = mails.block_on(office.settle(&config, &source));
         let doubts = settled.map_err(|faults| only_last(faults, talk, streams))?;
         let Books { events, secret, .. } = &books;

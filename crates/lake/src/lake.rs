@@ -46,8 +46,10 @@ const STACK: usize = 128 << 20;
 pub struct Lake {
     /// What the tasks on the lake's threads share with it.
     inner: Arc<Inner>,
-    /// The threads that ask, settle and compact: never those of the listeners. There until the lake is dropped.
+    /// The threads that ask and compact: never those of the listeners. There until the lake is dropped.
     threads: Option<Runtime>,
+    /// The thread that settles, where this process writes.
+    settler: Option<Runtime>,
 }
 
 /// The parts of a lake.
@@ -134,15 +136,20 @@ impl Lake {
             .worker_threads(settings.threads.max(1))
             .thread_name("lake")
             .thread_stack_size(STACK)
+            .on_thread_start(settings.on_thread_start)
             // Time for limits; sockets for whoever asks a cluster, where this program has them.
             .enable_all()
             .build()?;
+        let settler = writer.as_ref().map(|_| {
+            tokio::runtime::Builder::new_multi_thread().worker_threads(1).thread_name("settler").enable_all().build()
+        });
+        let settler = settler.transpose()?;
         fs::create_dir_all(spill)?;
         let engine =
             Engine::new(&settings, spill, Arc::clone(&store), threads.handle().clone()).map_err(OpenError::Engine)?;
         let inner =
             Inner { segments: root.join("segments"), writer, shelf: Arc::new(Shelf::new(store)), engine, settings };
-        Ok(Self { inner: Arc::new(inner), threads: Some(threads) })
+        Ok(Self { inner: Arc::new(inner), threads: Some(threads), settler })
     }
 
     /// Writes Events, and returns when they are acknowledged: they survive a crash and a loss of power. Blocks. Where it
@@ -175,12 +182,12 @@ impl Lake {
     /// Makes files of every sealed segment.
     pub async fn settle(&self) -> Result<Settled, SettleError> {
         let inner = Arc::clone(&self.inner);
-        self.run(async move {
+        let settled = on(&self.settler, async move {
             let writer = inner.writer()?;
             let _only = writer.settling.lock().await;
             upkeep::settle(&writer.log, &inner.shelf).await
-        })
-        .await
+        });
+        settled.await
     }
 
     /// Seals the segment that is being written, whatever its age, and makes files of all.
@@ -278,18 +285,23 @@ impl Lake {
 
     /// Runs work on the lake's threads; it goes on if nobody waits for it any longer.
     async fn run<T: Send + 'static>(&self, work: impl Future<Output = T> + Send + 'static) -> T {
-        let threads = self.threads.as_ref().expect("there until the lake is dropped");
-        match threads.spawn(work).await {
-            Ok(done) => done,
-            Err(failed) => std::panic::resume_unwind(failed.into_panic()),
-        }
+        on(&self.threads, work).await
+    }
+}
+
+/// Runs work on threads that are there until the lake is dropped.
+async fn on<T: Send + 'static>(threads: &Option<Runtime>, work: impl Future<Output = T> + Send + 'static) -> T {
+    let threads = threads.as_ref().expect("there until the lake is dropped");
+    match threads.spawn(work).await {
+        Ok(done) => done,
+        Err(failed) => std::panic::resume_unwind(failed.into_panic()),
     }
 }
 
 impl Drop for Lake {
     fn drop(&mut self) {
         // A runtime must not wait for its threads where a lake is dropped within another runtime.
-        if let Some(threads) = self.threads.take() {
+        for threads in [self.threads.take(), self.settler.take()].into_iter().flatten() {
             threads.shutdown_background();
         }
     }

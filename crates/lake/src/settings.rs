@@ -29,6 +29,9 @@ pub struct Settings {
     pub threads: usize,
     /// How long a query may take.
     pub time_limit: Duration,
+    /// What each of the threads does first that ask and compact: whoever has more urgent work lets them stand back. Those that settle
+    /// do not: what they leave lies on the disk as it came.
+    pub on_thread_start: fn(),
 }
 
 impl Default for Settings {
@@ -43,6 +46,7 @@ impl Default for Settings {
             spill: 16 << 30,
             threads: std::thread::available_parallelism().map_or(1, usize::from),
             time_limit: Duration::from_secs(300),
+            on_thread_start: || {},
         }
     }
 }

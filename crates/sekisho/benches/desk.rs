@@ -32,12 +32,16 @@ use mails::{DAY, Sorted};
 
 /// Over how many days the mails are spread.
 const DAYS: i64 = 30;
-/// How often each page is opened.
+/// How often each page is opened again and again.
 const ROUNDS: usize = 30;
+/// How often each page is opened when no answer of before stands any more, and how long that takes.
+const AFRESH: (usize, Duration) = (7, Duration::from_secs(16));
 /// How many readers there are.
 const READERS: usize = 50;
 /// How often each of them opens a page.
 const READS_EACH: Duration = Duration::from_secs(20);
+/// How often the desk tells those who have *Today* open: they come in over so long.
+const BEAT: Duration = Duration::from_secs(5);
 /// How long mails flow in one turn, and how many turns there are of each kind.
 const TURN: (Duration, usize) = (Duration::from_secs(10), 5);
 /// How many conversations the MTAs have.
@@ -60,11 +64,21 @@ fn main() {
     let house = House::start(&root, dns.address());
     let cookie = house.join(&house.link, "aoi");
     println!(
-        "{millions} million mails of {DAYS} days, {reports} reports; {ROUNDS} times each page, ms at the server\n"
+        "{millions} million mails of {DAYS} days, {reports} reports; ms at the server: each page {} times afresh, and {ROUNDS} times at once\n",
+        AFRESH.0
     );
-    println!("| page | first | p50 | p99 | octets |\n|---|---:|---:|---:|---:|");
-    for (name, path) in house.pages(&cookie) {
-        measure(&house, &cookie, &name, &path);
+    let pages = house.pages(&cookie);
+    let mut afresh = vec![Vec::new(); pages.len()];
+    for _ in 0..AFRESH.0 {
+        std::thread::sleep(AFRESH.1);
+        for (times, (_, path)) in afresh.iter_mut().zip(&pages) {
+            times.push(house.open(&cookie, path).0);
+        }
+    }
+    println!("| page | afresh p50 | afresh most | p50 | p99 | octets |\n|---|---:|---:|---:|---:|---:|");
+    for (mut times, (name, path)) in afresh.into_iter().zip(&pages) {
+        times.sort_unstable();
+        measure(&house, &cookie, (name, path), &times);
     }
     // Each of them is somebody else: an account that asks much waits behind those that ask little.
     let cookies: Vec<String> = (0..READERS).map(|number| house.invite(&root, &format!("reader{number}"))).collect();
@@ -301,18 +315,20 @@ fn get(desk: SocketAddr, cookie: &str, path: &str) -> String {
     format!("GET {path} HTTP/1.1\r\nHost: {desk}\r\nCookie: {cookie}\r\nConnection: close\r\n\r\n")
 }
 
-/// Opens a page again and again, and prints how long that took.
-fn measure(house: &House, cookie: &str, name: &str, path: &str) {
+/// Opens a page again and again, and prints how long that took, and how long it took afresh.
+fn measure(house: &House, cookie: &str, (name, path): (&str, &str), afresh: &[Duration]) {
     let mut times: Vec<(Duration, usize)> = (0..ROUNDS)
         .map(|_| {
             let (took, answer) = house.open(cookie, path);
             (took, answer.len())
         })
         .collect();
-    let (first, octets) = times[0];
+    let octets = times[0].1;
     times.sort_unstable();
-    let at = |part: usize| times[(times.len() - 1) * part / 100].0.as_secs_f64() * 1e3;
-    println!("| {name} | {:.0} | {:.0} | {:.0} | {octets} |", first.as_secs_f64() * 1e3, at(50), at(99));
+    let millis = |time: Duration| time.as_secs_f64() * 1e3;
+    let at = |part: usize| millis(times[(times.len() - 1) * part / 100].0);
+    let (half, most) = (millis(afresh[afresh.len() / 2]), millis(afresh[afresh.len() - 1]));
+    println!("| {name} | {half:.0} | {most:.0} | {:.0} | {:.0} | {octets} |", at(50), at(99));
 }
 
 /// Measures what readers cost the gate.
@@ -324,10 +340,11 @@ fn readers(house: &House, cookies: &[String]) {
         let rate = std::thread::scope(|scope| {
             for (number, cookie) in cookies.iter().enumerate() {
                 let done = &done;
-                scope.spawn(move || live(house, cookie, done));
+                scope.spawn(move || live(house, cookie, number, done));
                 scope.spawn(move || read(house, cookie, number, done));
             }
-            std::thread::sleep(Duration::from_secs(1));
+            // Until all have come in.
+            std::thread::sleep(BEAT + Duration::from_secs(1));
             let rate = mails_a_second(house);
             done.store(true, Ordering::Relaxed);
             rate
@@ -369,7 +386,8 @@ fn mails_a_second(house: &House) -> f64 {
 }
 
 /// Has *Today* open, live, until the turn is over: as its script does, it asks for the page again when it is told that there is news.
-fn live(house: &House, cookie: &str, done: &AtomicBool) {
+fn live(house: &House, cookie: &str, number: usize, done: &AtomicBool) {
+    std::thread::sleep(BEAT.mul_f64(number as f64 / READERS as f64));
     let mut line = TcpStream::connect(house.desk).expect("the desk listens");
     line.write_all(get(house.desk, cookie, "/live").as_bytes()).expect("sent");
     line.set_read_timeout(Some(Duration::from_millis(200))).expect("it can be set");

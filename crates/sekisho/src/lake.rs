@@ -10,7 +10,7 @@ use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake, give_way};
+use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake, Way, give_way};
 use sekisho_lake::questions::Days;
 use sekisho_lake::{Kind, Lake, Retention, Rows, Settings, print};
 use tokio::runtime::{Builder, Runtime};
@@ -42,7 +42,7 @@ impl Drop for Embedded {
 
 /// Opens the lake to write to it, and says what a crash or the disk had done to it.
 fn open_to_write(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
-    let opened = Lake::open(folder, Settings::default()).map_err(|why| told(&why))?;
+    let opened = Lake::open(folder, settings()).map_err(|why| told(&why))?;
     for damage in opened.damages {
         let (path, at, octets) = (damage.path.display(), damage.at, damage.octets);
         if damage.torn {
@@ -54,6 +54,11 @@ fn open_to_write(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeErro
     Ok(Arc::new(embedded(opened.lake)?))
 }
 
+/// Returns how a lake is kept here: who asks gives way to the mails.
+fn settings() -> Settings {
+    Settings { on_thread_start: || give_way(Way::Questions), ..Settings::default() }
+}
+
 /// Opens the lake to read in it, perhaps beside the daemon.
 fn open_to_read(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
     Ok(Arc::new(to_read(folder)?))
@@ -61,13 +66,13 @@ fn open_to_read(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError
 
 /// Opens the lake to read in it.
 pub(crate) fn to_read(folder: &Path) -> Result<Embedded, LakeError> {
-    embedded(Lake::open_to_read(folder, Settings::default()).map_err(|why| told(&why))?)
+    embedded(Lake::open_to_read(folder, settings()).map_err(|why| told(&why))?)
 }
 
 /// Gives a lake the threads on which it is asked.
 fn embedded(lake: Lake) -> Result<Embedded, LakeError> {
     let mut runtime = Builder::new_multi_thread();
-    let runtime = runtime.worker_threads(1).thread_name("lake").on_thread_start(give_way).enable_all().build();
+    let runtime = runtime.worker_threads(1).thread_name("lake").enable_all().build();
     Ok(Embedded { lake, runtime: Some(runtime.map_err(|why| told(&why))?) })
 }
 

@@ -23,11 +23,11 @@ const AT_FIRST: Duration = Duration::from_secs(300);
 /// How long the end of what is under way is waited for. It may be ended anywhere, and is done again.
 const LAST_WORDS: Duration = Duration::from_secs(5);
 
-/// The thread that does it.
+/// The threads that do it: what tidies may take long, and what settles does not wait for it.
 pub(crate) struct Upkeep {
-    /// Tells when the thread has ended: nothing ever comes here.
+    /// Tells when both have ended: nothing ever comes here.
     ended: Receiver<()>,
-    /// Whether it shall end.
+    /// Whether they shall end.
     closing: Arc<AtomicBool>,
 }
 
@@ -36,18 +36,24 @@ impl Upkeep {
     ///
     /// # Errors
     ///
-    /// Where the system has no thread for that.
+    /// Where the system has no threads for that.
     pub(crate) fn begin(
         lake: Arc<dyn Lake>,
         (keep, forget): (Keep, Vec<Forget>),
         failures: IntCounter,
     ) -> io::Result<Upkeep> {
         let closing = Arc::new(AtomicBool::new(false));
-        let (told, (end, ended)) = (Arc::clone(&closing), channel());
-        thread::Builder::new().name("upkeep".to_owned()).spawn(move || {
-            let _end = end;
-            keep_up(&*lake, (keep, &forget), AT_FIRST, (&told, &failures));
-        })?;
+        let (end, ended) = channel::<()>();
+        let begin = |name: &str, (at_first, each): (Duration, Duration), work: Box<dyn Fn() + Send>| {
+            let (end, told) = (end.clone(), Arc::clone(&closing));
+            thread::Builder::new().name(name.to_owned()).spawn(move || {
+                let _end = end;
+                every(each, at_first, &told, work);
+            })
+        };
+        let (settled, counted) = (Arc::clone(&lake), failures.clone());
+        begin("upkeep", (Duration::ZERO, SETTLING), Box::new(move || settle(&*settled, &counted)))?;
+        begin("tidy", (AT_FIRST, TIDYING), Box::new(move || tidy_up(&*lake, (keep, &forget), &failures)))?;
         Ok(Upkeep { ended, closing })
     }
 
@@ -60,28 +66,23 @@ impl Upkeep {
     }
 }
 
-/// Settles and tidies until the house closes.
-fn keep_up(
-    lake: &dyn Lake,
-    kept: (Keep, &[Forget]),
-    at_first: Duration,
-    (closing, failures): (&AtomicBool, &IntCounter),
-) {
-    let (mut settle, mut tidy) = (Instant::now(), Instant::now() + at_first);
+/// Does something now and then until the house closes.
+fn every(each: Duration, at_first: Duration, closing: &AtomicBool, work: impl Fn()) {
+    let mut due = Instant::now() + at_first;
     while !closing.load(Ordering::Relaxed) {
-        let now = Instant::now();
-        if now >= settle {
-            if let Err(why) = lake.settle() {
-                failures.inc();
-                warn!(error = %why, "the lake could not settle; it is tried again");
-            }
-            settle = Instant::now() + SETTLING;
-        }
-        if now >= tidy {
-            tidy_up(lake, kept, failures);
-            tidy = Instant::now() + TIDYING;
+        if Instant::now() >= due {
+            work();
+            due = Instant::now() + each;
         }
         thread::sleep(LOOK);
+    }
+}
+
+/// Makes files of what came.
+fn settle(lake: &dyn Lake, failures: &IntCounter) {
+    if let Err(why) = lake.settle() {
+        failures.inc();
+        warn!(error = %why, "the lake could not settle; it is tried again");
     }
 }
 
@@ -121,8 +122,10 @@ mod tests {
         let (puddle, keep) = (Arc::new(Puddle::default()), Keep { mail: 7, ..Keep::default() });
         let forget = [Forget { domains: vec!["a.example".to_owned()], days: 7 }];
         let (closing, failures) = (AtomicBool::new(false), IntCounter::new("failures", "failures").unwrap());
+        let (settles, tidies) = (|| settle(&*puddle, &failures), || tidy_up(&*puddle, (keep, &forget), &failures));
         thread::scope(|scope| {
-            scope.spawn(|| keep_up(&*puddle, (keep, &forget), Duration::from_millis(1), (&closing, &failures)));
+            scope.spawn(|| every(SETTLING, Duration::ZERO, &closing, settles));
+            scope.spawn(|| every(TIDYING, Duration::from_millis(1), &closing, tidies));
             while puddle.forgotten.lock().unwrap().is_empty() {
                 thread::yield_now();
             }
