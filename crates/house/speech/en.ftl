@@ -629,7 +629,7 @@ advice-none = → no change of these records saves it
 
 ## sekisho report spf-omissions
 
-fault-omissions-nothing = no reports about mails with MAIL FROM { $domain } were taken in for these days
+fault-omissions-nothing = for these days there are neither reports about mails with MAIL FROM { $domain } nor such mails that our own gate saw
 omissions-head = { $domain } in MAIL FROM, { $first } to { $last }: { $sources ->
     [one] 1 source
    *[other] { $sources } sources

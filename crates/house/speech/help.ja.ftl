@@ -188,6 +188,7 @@ sekisho-report-spf-omissions--domain = MAIL FROM のドメイン
 sekisho-report-spf-omissions--own = そのドメインの意思で送る送信元：アドレス、ネットワーク、ホスト名、送信者の名前。複数指定できる
 sekisho-report-spf-omissions--days = 今日からさかのぼる日数［既定: 30］
 sekisho-report-spf-omissions--unproven = 送信者を確認できないレポートの内容も数える
+sekisho-report-spf-omissions--reports_only = この Sekisho が判定したメールを除き、レポートの内容だけを数える
 sekisho-report-spf-omissions--dns = このサーバーに尋ねる：ADDR:PORT、tls://ADDR[:PORT][#NAME]、https://HOST/PATH
 sekisho-report-spf-omissions--zone = すべての回答をテキストのゾーンファイルから得る（オフライン）
 sekisho-report-out = ある日についての自分のレポートを送る、または何を誰に送ることになるかを示す

@@ -534,7 +534,7 @@ advice-none = → これらのレコードをどう変えても救えません
 
 ## sekisho report spf-omissions
 
-fault-omissions-nothing = この期間に、MAIL FROM が { $domain } のメールについてのレポートは取り込まれていません
+fault-omissions-nothing = この期間には、MAIL FROM が { $domain } のメールについてのレポートも、この Sekisho が判定したそのようなメールもありません
 omissions-head = MAIL FROM が { $domain }（{ $first } から { $last } まで）: 送信元 { $sources }、うち SPF にないもの { $missed }
 omissions-own = 自分の送信元で、SPF にないもの
 omissions-unconfirmed = SPF になく、自分のものと確認されていない送信元（--own で確認する）

@@ -52,7 +52,7 @@ impl SimulateArguments {
         let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
         let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
         let subjects = subjects(&self.domain, &proposed);
-        let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
+        let reporter = config.reports.sender_domain();
         let seen = Seen { domains: &subjects, reporter, or_mail_from: proposal::touch_spf(&proposed) };
         let seen = Some(&seen).filter(|_| !self.reports_only);
         let told =

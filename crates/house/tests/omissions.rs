@@ -1,7 +1,10 @@
 //! `sekisho report spf-omissions`: whom an SPF record misses, and whom it must never name
 
+use jiff::Timestamp;
+use sekisho_core::event::{Event, MailEvent};
 use serde_json::Value;
 
+use crate::notebook::Notebook;
 use crate::simulate::{GOOGLE, House, OWN, Row};
 
 /// A host of ours that the record does not name.
@@ -58,6 +61,25 @@ fn only_what_the_operator_confirms_is_proposed_and_forwarders_never_are() {
     let (_, told) = found(&house, &["--own", "198.51.100.77", "--own", "Google Workspace", "--own", "192.0.3.5"]);
     assert_eq!((addresses(&told, "own"), addresses(&told, "relayed").len()), (vec!["192.0.3.5".to_owned()], 2));
     assert!(!told["record"]["text"].as_str().unwrap().contains("198.51.100.77"), "{told}");
+}
+
+#[test]
+fn what_our_own_gate_saw_counts_beside_reports_whoever_the_author_is() {
+    let house = House::of(&[OWN]);
+    let mail = MailEvent {
+        at: Timestamp::now().as_microsecond(),
+        id: "1".to_owned(),
+        client_ip: Some("192.0.3.5".to_owned()),
+        author_domain: Some("elsewhere.example".to_owned()),
+        mail_from_domain: "example.org".to_owned(),
+        spf_domain: Some("example.org".to_owned()),
+        spf_result: Some("fail".to_owned()),
+        decision: "pass".to_owned(),
+        ..MailEvent::default()
+    };
+    Notebook::keep(&house.0.path("data"), &[Event::Mail(Box::new(mail))]);
+    assert_eq!(addresses(&found(&house, &[]).1, "unconfirmed"), ["192.0.3.5"]);
+    assert!(addresses(&found(&house, &["--reports-only"]).1, "unconfirmed").is_empty());
 }
 
 #[test]

@@ -126,6 +126,10 @@ pub(crate) struct OmissionsArguments {
     #[arg(long)]
     pub(crate) unproven: bool,
 
+    /// Leave out what our own gate saw: only what receivers told counts.
+    #[arg(long)]
+    pub(crate) reports_only: bool,
+
     /// Ask this server: ADDR:PORT, tls://ADDR[:PORT][#NAME] or https://HOST/PATH.
     #[arg(long, value_name = "SERVER", conflicts_with = "zone")]
     pub(crate) dns: Option<String>,

@@ -127,6 +127,11 @@ impl Default for ReportsSection {
 }
 
 impl ReportsSection {
+    /// Returns the domain in whose name our reports come.
+    pub(crate) fn sender_domain(&self) -> Option<DomainName> {
+        DomainName::parse(self.from.as_ref()?.domain()).ok()
+    }
+
     /// Checks what was written.
     pub(super) fn check(raw: RawReports, faults: &mut Faults) -> ReportsSection {
         let default = ReportsSection::default();

@@ -22,7 +22,7 @@ use super::reader::{QUEUE, Reader, Tally};
 use super::reason;
 use super::show;
 use super::submitter::Examiner;
-use super::told::{Told, name_sources, namer, reported, with_parents};
+use super::told::{Seen, Told, name_sources, namer, reported, with_parents};
 use super::trouble::Trouble;
 use crate::check::read_zone;
 use crate::cli::{OmissionsArguments, ReportArguments, ReportCommand};
@@ -107,7 +107,10 @@ impl OmissionsArguments {
                 None => serve::source(self.dns.as_deref(), config)?,
             }
         };
-        let told = reported(&folder, &with_parents(&self.domain), None, (self.days, self.unproven), &streams.setting)?;
+        let (under, subject) = (with_parents(&self.domain), [self.domain.clone()]);
+        let seen = Seen { domains: &subject, reporter: config.reports.sender_domain(), or_mail_from: true };
+        let seen = Some(&seen).filter(|_| !self.reports_only);
+        let told = reported(&folder, &under, seen, (self.days, self.unproven), &streams.setting)?;
         let rows = omissions::rows_of(told.rows, &self.domain);
         if rows.is_empty() {
             return Err(Fault::new("fault-omissions-nothing", [("domain", (&self.domain).into())]).into());

@@ -103,6 +103,8 @@ pub(crate) fn look(bytes: &[u8]) -> Option<Glance> {
         Some(Err(why)) => unreadable.push(why),
         None => {}
     }
+    // What breaks a stream is told by who opened it and by who read it.
+    unreadable.dedup_by(|why, before| (why.fault, &why.detail) == (before.fault, &before.detail));
     Some(Glance { is_mail, told, unreadable })
 }
 

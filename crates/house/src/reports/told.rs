@@ -11,7 +11,7 @@ use tokio::runtime::Runtime;
 use super::show;
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::lake::{self, Lake, LakeError};
+use crate::lake::{self, Lake, LakeError, side_by_side};
 use crate::names::places::Places;
 use crate::names::{Named, Namer};
 use crate::speech::Talk;
@@ -61,28 +61,36 @@ pub(crate) fn told(
 ) -> Result<Told, LakeError> {
     let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let first = last.saturating_sub(i64::from(days).days());
-    let mut rows = Vec::new();
-    for domain in domains {
-        rows.extend(lake.reported(&domain.to_string(), first, last, unproven)?);
-    }
-    let Some(Seen { domains, reporter, or_mail_from }) = seen else {
-        return Ok(Told { days: (first, last), rows, seen: 0 });
+    let reported = || {
+        let mut rows = Vec::new();
+        for domain in domains {
+            rows.extend(lake.reported(&domain.to_string(), first, last, unproven)?);
+        }
+        Ok(rows)
     };
+    let Some(seen) = seen else { return Ok(Told { days: (first, last), rows: reported()?, seen: 0 }) };
+    let (mut rows, judged) = side_by_side(reported, || judged(lake, seen, (first, last)))?;
     let is_ours = |row: &Reported| {
         let submitter = row.submitter.as_deref().and_then(|name| DomainName::parse(name).ok());
-        submitter.is_some() && submitter == *reporter
+        submitter.is_some() && submitter == seen.reporter
     };
     rows.retain(|row| !is_ours(row));
-    let mut mails = 0_u64;
+    let seen = judged.iter().fold(0_u64, |sum, row| sum.saturating_add(row.mails));
+    rows.extend(judged);
+    Ok(Told { days: (first, last), rows, seen })
+}
+
+/// Asks a lake what our own gate saw.
+fn judged(lake: &dyn Lake, seen: &Seen<'_>, (first, last): (Date, Date)) -> Result<Vec<Reported>, LakeError> {
+    let Seen { domains, or_mail_from, .. } = seen;
     // Of a domain and one below it the first has it all.
     let is_topmost =
         |domain: &&DomainName| !domains.iter().any(|other| other != *domain && domain.is_at_or_below(other));
+    let mut rows = Vec::new();
     for domain in domains.iter().filter(is_topmost) {
-        let judged = lake.judged(&domain.to_string(), first, last, *or_mail_from)?;
-        mails = judged.iter().fold(mails, |sum, row| sum.saturating_add(row.mails));
-        rows.extend(judged);
+        rows.extend(lake.judged(&domain.to_string(), first, last, *or_mail_from)?);
     }
-    Ok(Told { days: (first, last), rows, seen: mails })
+    Ok(rows)
 }
 
 /// Returns a domain and those above it that have at least two labels: reports about it may be under any of them, since they

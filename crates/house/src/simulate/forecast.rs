@@ -155,7 +155,7 @@ async fn judged<T>(asked: Asked, over: Over, tell: impl FnOnce(&Judged<'_>) -> T
     let Asked { domain, proposed, days } = asked;
     let Over { lake, source, config } = over;
     let (subjects, under) = (subjects(&domain, &proposed), domains(&domain, &proposed));
-    let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
+    let reporter = config.reports.sender_domain();
     let (about_what, or_mail_from) = (subjects.clone(), proposal::touch_spf(&proposed));
     let asked =
         move || told(&*lake, &under, Some(&Seen { domains: &about_what, reporter, or_mail_from }), (days, false));

@@ -209,7 +209,7 @@ impl Desk {
     /// Finds what is known of a domain in some books.
     pub(crate) async fn known_over(&self, over: Over, domain: DomainName, days: u32) -> Result<Known, LakeError> {
         let Over { lake, source, config } = over;
-        let reporter = config.reports.from.as_ref().and_then(|from| DomainName::parse(from.domain()).ok());
+        let reporter = config.reports.sender_domain();
         let (under, subject) = (with_parents(&domain), [domain.clone()]);
         let asked = move |lake: &dyn lake::Lake| {
             told(lake, &under, Some(&Seen { domains: &subject, reporter, or_mail_from: false }), (days, false))

@@ -16,7 +16,7 @@ use super::messages;
 use super::seen::Seen;
 use super::shown;
 use super::visitor::Visitor;
-use crate::lake::{Lake, LakeError};
+use crate::lake::{Lake, LakeError, side_by_side};
 
 /// An hour, in microseconds.
 const HOUR: i64 = 3_600_000_000;
@@ -124,8 +124,9 @@ impl Day {
             limit: FEW,
             ..MailSearch::default()
         };
-        let volumes = lake.volumes(from_at, until_at, HOUR, within)?;
-        let (failures, domains) = (lake.mails(&search)?, lake.author_domains(from_at, until_at, None, within, FEW)?);
+        let volumes = || lake.volumes(from_at, until_at, HOUR, within);
+        let domains = || lake.author_domains(from_at, until_at, None, within, FEW);
+        let (volumes, (failures, domains)) = side_by_side(volumes, || side_by_side(|| lake.mails(&search), domains))?;
         let (hours, sums) = (hours((from_at, until_at), &volumes), Sums::of(&volumes));
         Ok(Day { from_at, until_at, hours, sums, failures, domains })
     }
