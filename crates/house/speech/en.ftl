@@ -451,6 +451,10 @@ lake-unsettled = { $count ->
    *[other] { $count } Events are not yet settled, and are
 } left out; the daemon settles within two minutes, `sekisho lake compact` without one
 lake-tables = {"table           days   files          rows          MB"}
+lake-compacted = { $files ->
+    [one] 1 file holds all that is kept
+   *[other] { $files } files hold all that is kept
+}
 lake-let-go = { $files ->
     [0] nothing was older than it is kept
     [one] let go of 1 file ({ $megabytes } MB)
@@ -491,7 +495,10 @@ report-unreadable = { $number } cannot be read (sekisho report list --state unre
 report-later = { $number } could not be read now; they are tried again
 report-by-daemon = the daemon is running, and reads them
 show-nothing = no reports about { $domain } from { $first } to { $last }
-show-head = { $domain }, { $first } to { $last }: { $mails } mails of { $sources ->
+show-head = { $domain }, { $first } to { $last }: { $mails ->
+    [one] 1 mail
+   *[other] { $mails } mails
+} of { $sources ->
     [one] 1 source
    *[other] { $sources } sources
 }, { $share } pass DMARC

@@ -417,9 +417,10 @@ cluster-stopped = 停止した
 
 lake-unsettled = まだファイルになっていないイベント { $count } 件は含まれない。デーモンは 2 分以内に、デーモンがなければ `sekisho lake compact` がファイルにする
 lake-tables = {"テーブル        日数  ファイル          行数          MB"}
+lake-compacted = 保存しているものは { $files } ファイルにある
 lake-let-go = { $files ->
-    [0] 保存期間を過ぎたものはありません
-   *[other] { $files } ファイル（{ $megabytes } MB）を消しました
+    [0] 保存期間を過ぎたものはない
+   *[other] { $files } ファイル（{ $megabytes } MB）を消した
 }
 report-progress = { $read } 件のレポートを読了
 report-taken = 新規 { $new } 件、既知 { $known } 件、取り込み済みのファイル { $passed } 個

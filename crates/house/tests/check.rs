@@ -403,6 +403,8 @@ fn a_value_that_cannot_be_is_refused_in_the_readers_language() {
         "report show example.org --days -1",
         "report show example.org --days=0",
         "report spf-omissions example.org --days many",
+        "report show exa~mple",
+        "simulate . --record v=DMARC1",
         "simulate example.org --record v=DMARC1 --days 1.5",
         "report list --limit -1",
         "report list --limit 99999999999999999999999",

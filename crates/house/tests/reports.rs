@@ -1,7 +1,9 @@
 //! `sekisho report`: taken in once, read once, told by source; broken ones told with their reason
 
 use std::fs;
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 use sekisho_core::event::Event;
 use sekisho_core::zone::Zone;
@@ -52,6 +54,9 @@ fn a_report_is_taken_in_once_and_told_by_source() {
     folder.write("reports/b.xml", REPORT);
     folder.write("reports/c.xml", REPORT.replace("<count>7", "<count>9999"));
     folder.write("reports/broken.xml", REPORT.replace("<?xml version=\"1.0\"?>", "<!DOCTYPE x [<!ENTITY a \"b\">]>"));
+    // Nobody waits for what has no end, and what lies elsewhere was not asked for.
+    assert!(Command::new("mkfifo").arg(folder.path("reports/pipe.xml")).status().unwrap().success());
+    symlink("/dev/zero", folder.path("reports/zero.xml")).unwrap();
     let reports = folder.path("reports").to_str().unwrap().to_owned();
     let import = ["report", "import", &reports, "--dns", "127.0.0.1:9", "--json"];
     let (exit, told, talk) = said(&folder, &import);

@@ -40,6 +40,8 @@ const AFRESH: (usize, Duration) = (7, Duration::from_secs(16));
 const READERS: usize = 50;
 /// How often each of them opens a page.
 const READS_EACH: Duration = Duration::from_secs(20);
+/// How often readers look whether the turn is over: looking costs the gate, too.
+const LOOK: Duration = Duration::from_millis(500);
 /// How often the desk tells those who have *Today* open: they come in over so long.
 const BEAT: Duration = Duration::from_secs(5);
 /// How long mails flow in one turn, and how many turns there are of each kind.
@@ -390,7 +392,7 @@ fn live(house: &House, cookie: &str, number: usize, done: &AtomicBool) {
     std::thread::sleep(BEAT.mul_f64(number as f64 / READERS as f64));
     let mut line = TcpStream::connect(house.desk).expect("the desk listens");
     line.write_all(get(house.desk, cookie, "/live").as_bytes()).expect("sent");
-    line.set_read_timeout(Some(Duration::from_millis(200))).expect("it can be set");
+    line.set_read_timeout(Some(LOOK)).expect("it can be set");
     let (mut octets, mut told, mut seen) = ([0; 4096], String::new(), None);
     while !done.load(Ordering::Relaxed) {
         match line.read(&mut octets) {
@@ -416,8 +418,9 @@ fn read(house: &House, cookie: &str, number: usize, done: &AtomicBool) {
     let mut next = Instant::now() + READS_EACH.mul_f64(number as f64 / READERS as f64);
     let mut page = number;
     while !done.load(Ordering::Relaxed) {
-        if Instant::now() < next {
-            std::thread::sleep(Duration::from_millis(20));
+        let early = next.saturating_duration_since(Instant::now());
+        if !early.is_zero() {
+            std::thread::sleep(early.min(LOOK));
             continue;
         }
         house.open(cookie, pages[page % pages.len()]);

@@ -10,6 +10,7 @@ use sekisho_ledger::ReportState;
 use super::number::whole;
 use crate::config::OwnSource;
 use crate::fault::Fault;
+use crate::sign::read_name;
 
 /// What `--help` shows below the options of `sekisho report`.
 const REPORT_EXAMPLES: &str = "\
@@ -242,7 +243,7 @@ fn parse_state(text: &str) -> Result<ReportState, Fault> {
     text.parse().map_err(|_| Fault::new("why-not-state", []))
 }
 
-/// Reads a domain name.
+/// Reads a domain name, also one in its own script.
 fn parse_domain(text: &str) -> Result<DomainName, Fault> {
-    DomainName::parse(text.trim_end_matches('.')).map_err(|_| Fault::new("why-not-domain", []))
+    read_name("why-not-domain", text).map_err(|_| Fault::new("why-not-domain", []))
 }

@@ -43,7 +43,12 @@ impl LakeArguments {
             }
             LakeCommand::Compact => {
                 let lake = folder.lake(opener(streams)?);
-                lake.settle().and_then(|()| lake.compact()).map_err(said)?;
+                let tables = lake.settle().and_then(|()| lake.compact()).and_then(|()| lake.tables()).map_err(said)?;
+                let files = tables.iter().map(|table| table.files).fold(0, u64::saturating_add);
+                match self.json {
+                    true => writeln!(streams.stdout, "{}", json!({ "files": files }))?,
+                    false => writeln!(streams.stdout, "{}", talk.say("lake-compacted", &[("files", files.into())]))?,
+                }
             }
             LakeCommand::Retain => {
                 let lake = folder.lake(opener(streams)?);

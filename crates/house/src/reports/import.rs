@@ -186,7 +186,9 @@ fn find(path: &Path, places: &mut Vec<Place>) -> io::Result<()> {
     for entry in sorted(path)? {
         let is_hidden = entry.file_name().is_some_and(|name| name.as_bytes().starts_with(b"."));
         // What a folder points at elsewhere is not what was asked for.
-        if !is_hidden && !entry.is_symlink() {
+        // A pipe has no end, a device is no report.
+        let about = fs::symlink_metadata(&entry)?;
+        if !is_hidden && (about.is_file() || about.is_dir()) {
             find(&entry, places)?;
         }
     }
