@@ -122,6 +122,7 @@ desk-decision-tempfail = put off
 desk-decision-refuse = refused
 desk-policy = Policy
 desk-no-record = no record
+desk-none-found = none found
 desk-any = any
 desk-more-fields = Time and more fields
 desk-from = From

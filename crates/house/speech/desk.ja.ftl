@@ -120,6 +120,7 @@ desk-decision-tempfail = 再送待ち
 desk-decision-refuse = 拒否
 desk-policy = ポリシー
 desk-no-record = レコードなし
+desk-none-found = 見つかっていない
 desk-any = すべて
 desk-more-fields = 期間とその他の項目
 desk-from = 開始

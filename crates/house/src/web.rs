@@ -239,12 +239,12 @@ pub(crate) fn router(desk: &Arc<Desk>) -> Router {
         .route(crate::oidc::BACK, get(identity::come_back))
         .route("/join/{link}", get(entrance::welcome).post(entrance::join))
         .route("/join/{link}/identity", get(identity::join))
+        .route("/look", post(frame::look))
         .route("/{*nowhere}", any(frame::nowhere))
         .layer(middleware::from_fn_with_state(Arc::clone(desk), visitor::greet));
     router
         .merge(doors)
         // What pages are made of.
-        .route("/look", post(frame::look))
         .route("/assets/{name}", get(assets::give))
         .route("/favicon.ico", get(assets::icon))
         // Where reports were.

@@ -16,7 +16,7 @@ use crate::sign::read_name;
 use crate::speech::Talk;
 
 /// The days that may be chosen.
-pub(super) const DAYS: [u32; 4] = [1, 7, 30, 90];
+pub(super) const DAYS: [u32; 5] = [1, 7, 14, 30, 90];
 /// How many unknown parameters are named.
 const UNKNOWN: usize = 5;
 
@@ -163,7 +163,9 @@ mod tests {
         assert_eq!((asked.domain("domain"), asked.days(30), asked.texts("own").len()), (None, 30, 2));
         asked.word("side", &["in", "out"]);
         assert!(asked.faults.of("domain").is_some_and(|says| says.starts_with("`a..example` is not a domain name: ")));
-        assert!(asked.faults.of("days").is_some_and(|says| says.contains("`banana`") && says.contains("1, 7, 30, 90")));
+        assert!(
+            asked.faults.of("days").is_some_and(|says| says.contains("`banana`") && says.contains("1, 7, 14, 30, 90"))
+        );
         assert!(asked.faults.of("side").is_some_and(|says| says.contains("in, out")));
         assert_eq!((asked.faults.of("own"), asked.faults.status()), (None, StatusCode::BAD_REQUEST));
         assert_eq!(unknown, ["dmain", "x"]);

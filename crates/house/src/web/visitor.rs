@@ -193,7 +193,7 @@ pub(super) async fn greet(State(desk): State<Arc<Desk>>, mut request: Request, n
         }
         Err(why) => tracing::error!(error = %why, "nobody can be told from strangers"),
     }
-    next.run(request).await
+    run(&desk, request, next).await
 }
 
 /// Lets a program in that shows a token, to look and to take away. It changes nothing: whoever has it is not its person.

@@ -106,7 +106,7 @@ async fn what_a_page_cannot_read_is_said_beside_its_field_and_nothing_else_is_lo
         ("/messages?decision=drop".to_owned(), "decision", "quarantine-hold"),
         ("/messages?spf=pass&spf=fail".to_owned(), "spf", ""),
         ("/messages?after=7".to_owned(), "after", "`7`"),
-        ("/domains?days=banana".to_owned(), "days", "1, 7, 30, 90"),
+        ("/domains?days=banana".to_owned(), "days", "1, 7, 14, 30, 90"),
         (format!("{domain}?days=8"), "days", "`8`"),
         (format!("{domain}/omissions?days=-1"), "days", "`-1`"),
         (format!("{domain}/omissions?{}", "own=192.0.2.1&".repeat(101)), "own", "100"),
@@ -251,6 +251,13 @@ async fn what_a_room_does_not_take_is_refused_with_a_page() {
         assert!(answer.headers.contains_key(header::CONTENT_SECURITY_POLICY), "{method} {path}");
         let is_told = answer.headers.contains_key(header::ALLOW);
         assert_eq!(is_told, status == StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
+    }
+    // At the doors, too.
+    for path in ["/join/x", "/look"] {
+        let answer = house.ask(&Method::POST, path, None, "what=ever").await;
+        assert_eq!(answer.status, StatusCode::UNPROCESSABLE_ENTITY, "{path}: {}", answer.page);
+        assert!(answer.page.contains("This cannot be read"), "{path}: {}", answer.page);
+        assert!(answer.headers.contains_key(header::CONTENT_SECURITY_POLICY), "{path}");
     }
     let away = [("content-type", "application/x-www-form-urlencoded"), ("sec-fetch-site", "cross-site")];
     let answer = house.ask_as(&Method::POST, "/sign-out", Some(&token), &form, &away).await;
