@@ -2,11 +2,11 @@
 //!
 //! Many people have the same few pages open, and over many mails each of these costs the processor a tenth of a second that the gate
 //! would have used. So an answer stands for [`TIMES`] as long as it took to find, and never longer than [`MOST`]: what is found
-//! quickly is found anew each time, and where mails leave little time for questions, answers stand longer. Every answer names the
-//! time that it is of. Who may see what is a part of the question: nobody is shown what somebody else may see.
+//! quickly is found anew each time, and where mails leave little time for questions, answers stand longer. *Today* and *Messages* say
+//! of which time they are. Who may see what is a part of the question: nobody is shown what somebody else may see.
 
 use std::any::Any;
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -35,7 +35,7 @@ pub(crate) struct Question {
     pub(crate) within: Option<Vec<String>>,
 }
 
-/// The answers that stand, by what was asked and of which lake: its address names it, since an answer holds on to its lake.
+/// The answers that stand, by what was asked and of which lake. Its address names it: while an answer stands no other lake has that.
 pub(super) struct Answers(Cache<(Question, usize), Standing>);
 
 /// An answer.
@@ -45,8 +45,8 @@ struct Standing {
     says: Arc<dyn Any + Send + Sync>,
     /// How long it stands.
     stands: Duration,
-    /// Of which lake.
-    _lake: Arc<dyn Lake>,
+    /// Of which lake. It is not kept open: whoever lets go of it may open its folder again.
+    _lake: Weak<dyn Lake>,
 }
 
 /// Says when an answer goes.
@@ -81,7 +81,7 @@ impl Desk {
                 let found = async {
                     let (begun, asked) = (Instant::now(), Arc::clone(&lake));
                     let says = Arc::new(Desk::on_a_thread(move || find(&*asked)).await??);
-                    Ok(Standing { says, stands: how_long(begun.elapsed()), _lake: lake })
+                    Ok(Standing { says, stands: how_long(begun.elapsed()), _lake: Arc::downgrade(&lake) })
                 };
                 self.answers.0.try_get_with(key, found).await.map_err(|why: Arc<LakeError>| LakeError::clone(&why))?
             }
@@ -100,6 +100,7 @@ mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use super::*;
+    use crate::lake::puddle::Puddle;
     use crate::web::tests::House;
 
     /// Returns what is asked of a room by whoever sees so much.
@@ -132,6 +133,18 @@ mod tests {
         assert_eq!(ask(question("other", None), slow).await, 2, "another room");
         let quick = async || ask(question("quick", None), Duration::ZERO).await;
         assert_eq!((quick().await, quick().await), (3, 4));
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn an_answer_that_stands_keeps_no_lake_open() {
+        let (house, lake) = (House::open().await, Arc::new(Puddle::default()));
+        let open = Arc::downgrade(&lake);
+        let find = |_: &dyn Lake| {
+            std::thread::sleep(QUICK);
+            Ok(1)
+        };
+        assert_eq!(house.desk.ask_lately(question("any", None), lake, find).await, Ok(Arc::new(1)));
+        assert!(open.upgrade().is_none());
     }
 
     #[tokio::test(flavor = "multi_thread")]
