@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::cli::{ClusterArguments, ClusterCommand};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::lake::{Lake, LakeError};
+use crate::lake::{Lake, LakeError, LakePlace};
 use crate::serve::journal;
 use crate::speech::Talk;
 use crate::store::DataFolder;
@@ -29,7 +29,7 @@ pub type RunPart<S> = fn(&S, Listening<'_>) -> Result<(), LakeError>;
 #[derive(Clone, Copy, Debug)]
 pub struct Cluster {
     /// Opens the lake in a folder to read, so that the cluster at an address answers.
-    pub read: fn(&str, &Path) -> OpenedLake,
+    pub read: fn(&str, &LakePlace) -> OpenedLake,
     /// Runs a scheduler until the process is told to stop; says where it listens.
     pub schedule: RunPart<Scheduling>,
     /// Runs an executor until the process is told to stop; says where it listens.
@@ -52,8 +52,8 @@ pub struct Executing {
     pub listen: SocketAddr,
     /// Where its scheduler is.
     pub scheduler: HostPort,
-    /// The folder of the lake.
-    pub lake: PathBuf,
+    /// Where the lake is.
+    pub lake: LakePlace,
     /// The folder for what it computes; otherwise the system's for temporary files.
     pub work: Option<PathBuf>,
     /// How many tasks it does at once.
@@ -130,8 +130,8 @@ impl ClusterArguments {
             ClusterCommand::Executor { scheduler, listen, lake, work, slots } => {
                 warn_of_others(listen, talk, streams);
                 let lake = match lake {
-                    Some(lake) => lake,
-                    None => DataFolder::find(&config.store, &streams.setting.data_places)?.lake_path(),
+                    Some(lake) => LakePlace::in_folder(&lake),
+                    None => DataFolder::find_files(&config.store, &streams.setting.data_places)?,
                 };
                 let slots = usize::from(slots.unwrap_or_else(processors));
                 let executing = Executing { listen, scheduler: scheduler.clone(), lake, work, slots };

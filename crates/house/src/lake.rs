@@ -9,7 +9,7 @@ mod upkeep;
 
 use std::fmt;
 use std::io::Write;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
@@ -17,6 +17,7 @@ use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_ledger::vault::S3;
 
 pub(crate) use self::upkeep::Upkeep;
 use crate::fault::Fault;
@@ -246,13 +247,30 @@ pub struct LakeTable {
     pub octets: u64,
 }
 
-/// What opens the lake in a folder: to write to it, and to read in it beside whoever writes.
+/// Where a lake is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LakePlace {
+    /// The folder of this node's part, and of all where there is no bucket.
+    pub folder: PathBuf,
+    /// The bucket of the files, which several nodes may share.
+    pub bucket: Option<S3>,
+}
+
+impl LakePlace {
+    /// Names a lake that is in a folder altogether.
+    #[must_use]
+    pub fn in_folder(folder: &Path) -> LakePlace {
+        LakePlace { folder: folder.to_owned(), bucket: None }
+    }
+}
+
+/// What opens a lake: to write to it, and to read in it beside whoever writes.
 #[derive(Clone, Copy, Debug)]
 pub struct OpenLake {
-    /// To write, which one process at a time may.
-    pub write: fn(&Path) -> Result<Arc<dyn Lake>, LakeError>,
+    /// To write, which one process at a time may in a folder.
+    pub write: fn(&LakePlace) -> Result<Arc<dyn Lake>, LakeError>,
     /// To read.
-    pub read: fn(&Path) -> Result<Arc<dyn Lake>, LakeError>,
+    pub read: fn(&LakePlace) -> Result<Arc<dyn Lake>, LakeError>,
 }
 
 /// What a lake could not do, in its own words.

@@ -30,7 +30,7 @@ use self::day::Day;
 use crate::config::Config;
 use crate::fault::{Fault, shown};
 use crate::gate::Rehearsal;
-use crate::lake::{Lake, OpenLake};
+use crate::lake::{Lake, LakePlace, OpenLake};
 use crate::reports::Examiner;
 use crate::store::DataFolder;
 
@@ -132,8 +132,8 @@ async fn fill(folder: &DataFolder, open: OpenLake, now: Timestamp) -> anyhow::Re
     let examiner = Sample::examiner(&config);
     let rehearsal = Rehearsal::new(&config, examiner.clone(), NODE, folder.secret()?);
     let day = Day::judge(&rehearsal, now).await?;
-    let (path, events) = (folder.lake_path(), day.events(now));
-    let lake = aside(move || keep(&path, open, &events)).await??;
+    let (place, events) = (folder.lake_place(), day.events(now));
+    let lake = aside(move || keep(&place, open, &events)).await??;
     let (ledger, vault) = (folder.ledger().await?, folder.vault().await?);
     let office = reports::Office { config: &config, examiner, ledger: &ledger, vault: &vault, lake: &lake, now };
     let reported = office.report(&day).await;
@@ -144,8 +144,8 @@ async fn fill(folder: &DataFolder, open: OpenLake, now: Timestamp) -> anyhow::Re
 }
 
 /// Opens the lake and keeps Events in it.
-fn keep(path: &Path, open: OpenLake, events: &[Event]) -> anyhow::Result<Arc<dyn Lake>> {
-    let lake = (open.write)(path)?;
+fn keep(place: &LakePlace, open: OpenLake, events: &[Event]) -> anyhow::Result<Arc<dyn Lake>> {
+    let lake = (open.write)(place)?;
     events.chunks(BATCH).try_for_each(|batch| lake.append(batch))?;
     Ok(lake)
 }

@@ -22,7 +22,7 @@ use tokio::sync::Mutex as AsyncMutex;
 
 use crate::config::{LedgerAddress, StoreSection};
 use crate::fault::{Fault, shown};
-use crate::lake::{self, Form, Keep, Lake, LakeError, LakeTable, LetGo, OpenLake};
+use crate::lake::{self, Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, OpenLake};
 
 /// How many octets a secret has.
 const SECRET: usize = 32;
@@ -38,6 +38,8 @@ pub(crate) struct DataFolder {
     ledger: Option<LedgerAddress>,
     /// The vault that is not in it.
     vault: Option<S3>,
+    /// The files of the lake that are not in it.
+    lake: Option<S3>,
 }
 
 impl DataFolder {
@@ -52,15 +54,12 @@ impl DataFolder {
 
     /// Names a folder, and what of its books is kept elsewhere.
     fn at(path: &Path, section: &StoreSection) -> DataFolder {
-        let vault = section.vault.as_ref().map(|bucket| S3 {
-            bucket: bucket.name.clone(),
-            prefix: bucket.prefix.clone(),
-            region: section.vault_region.clone(),
-            endpoint: section.vault_endpoint.clone(),
-            // Keys come from the environment or the machine's role, and stand in no file of ours.
-            credentials: None,
-        });
-        DataFolder { path: path.to_owned(), ledger: section.ledger.clone(), vault }
+        DataFolder {
+            path: path.to_owned(),
+            ledger: section.ledger.clone(),
+            vault: section.vault_bucket(),
+            lake: section.lake_bucket(),
+        }
     }
 
     /// Finds the folder of a command: the configured one and no other, or else the first of the usual places that is there. Where
@@ -84,7 +83,7 @@ impl DataFolder {
 
     /// Returns a folder below it that has all of its books to itself.
     pub(crate) fn below(&self, name: &str) -> DataFolder {
-        DataFolder { path: self.path.join(name), ledger: None, vault: None }
+        DataFolder { path: self.path.join(name), ledger: None, vault: None, lake: None }
     }
 
     /// Returns where it is.
@@ -109,22 +108,32 @@ impl DataFolder {
     }
 
     /// Returns where the lake in it is.
-    pub(crate) fn lake_path(&self) -> PathBuf {
-        self.path.join(LAKE)
+    pub(crate) fn lake_place(&self) -> LakePlace {
+        LakePlace { folder: self.path.join(LAKE), bucket: self.lake.clone() }
+    }
+
+    /// Returns where the lake is whose files a command reads, and nothing else of this node: a bucket needs no folder here.
+    pub(crate) fn find_files(section: &StoreSection, places: &[PathBuf]) -> Result<LakePlace, Fault> {
+        let bucket = |absent| match section.lake_bucket() {
+            Some(bucket) => Ok(LakePlace { folder: PathBuf::new(), bucket: Some(bucket) }),
+            None => Err(absent),
+        };
+        DataFolder::find(section, places).map(|folder| folder.lake_place()).or_else(bucket)
     }
 
     /// Opens the lake in it to read; before anything is kept there is none.
     pub(crate) fn lake_to_read(&self, open: OpenLake) -> Result<Arc<dyn Lake>, Fault> {
-        let folder = self.lake_path();
-        if !folder.is_dir() {
+        let place = self.lake_place();
+        // What others put into a bucket can be asked about by whoever has nothing of their own.
+        if place.bucket.is_none() && !place.folder.is_dir() {
             return Err(Fault::new("fault-no-data", [("path", shown(&self.path))]));
         }
-        (open.read)(&folder).map_err(|why| lake::fault(&why))
+        (open.read)(&place).map_err(|why| lake::fault(&why))
     }
 
     /// Opens the lake in it to write to it; fails where another process does.
     pub(crate) fn lake_to_write(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
-        (open.write)(&self.path.join(LAKE))
+        (open.write)(&self.lake_place())
     }
 
     /// Opens the ledger in it, or the one that is shared.
@@ -146,7 +155,7 @@ impl DataFolder {
 
     /// Returns the lake in it, which is opened when it is first needed, and again after a failure.
     pub(crate) fn lake(&self, open: OpenLake) -> Arc<dyn Lake> {
-        Arc::new(Patient { folder: self.path.join(LAKE), open, lake: Mutex::default() })
+        Arc::new(Patient { place: self.lake_place(), open, lake: Mutex::default() })
     }
 }
 
@@ -258,7 +267,7 @@ fn write_secret(path: &Path) -> io::Result<()> {
 /// A lake that is opened when it is needed: mail goes before books, so the gate never waits for them to open.
 struct Patient {
     /// Where it is.
-    folder: PathBuf,
+    place: LakePlace,
     /// What opens it.
     open: OpenLake,
     /// The lake, once it is open.
@@ -271,7 +280,7 @@ impl Patient {
         let mut lake = self.lake.lock().unwrap_or_else(PoisonError::into_inner);
         match &*lake {
             Some(lake) => Ok(Arc::clone(lake)),
-            None => Ok(Arc::clone(lake.insert((self.open.write)(&self.folder)?))),
+            None => Ok(Arc::clone(lake.insert((self.open.write)(&self.place)?))),
         }
     }
 }

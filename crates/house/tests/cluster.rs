@@ -8,7 +8,7 @@ use crate::command::{Folder, Said};
 
 /// A cluster that repeats.
 const ECHO: Cluster = Cluster {
-    read: |address, folder| Err(LakeError(format!("{address} about {}", folder.display()))),
+    read: |address, place| Err(LakeError(format!("{address} about {}", place.folder.display()))),
     schedule: |how, listening| {
         listening(SocketAddr::from((how.listen.ip(), 7)));
         if how.executor_timeout.as_secs() == 15 { Ok(()) } else { Err(LakeError(format!("{how:?}"))) }
@@ -16,7 +16,7 @@ const ECHO: Cluster = Cluster {
     execute: |how, listening| {
         listening(how.listen);
         let work = how.work.as_ref().map(|work| work.display().to_string());
-        Err(LakeError(format!("for {}, {} in {work:?}, {} slots", how.scheduler, how.lake.display(), how.slots)))
+        Err(LakeError(format!("for {}, {} in {work:?}, {} slots", how.scheduler, how.lake.folder.display(), how.slots)))
     },
 };
 

@@ -11,7 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_house::{Form, Keep, Lake, LakeError, LakeTable, LetGo, OpenLake};
+use sekisho_house::{Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, OpenLake};
 
 /// What opens it, as the house opens a lake.
 pub(crate) const NOTEBOOK: OpenLake = OpenLake { write: Notebook::write, read: Notebook::read_only };
@@ -57,11 +57,12 @@ impl Notebook {
 
     /// Keeps Events in a data folder, as a daemon would have done.
     pub(crate) fn keep(data: &Path, events: &[Event]) {
-        Notebook::write(&data.join("lake")).unwrap().append(events).unwrap();
+        Notebook::write(&LakePlace::in_folder(&data.join("lake"))).unwrap().append(events).unwrap();
     }
 
     /// Opens the lines of a lake's folder, for one process alone to write to.
-    fn write(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
+    fn write(place: &LakePlace) -> Result<Arc<dyn Lake>, LakeError> {
+        let folder = &place.folder;
         let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
         let lock = opened.map_err(|why| LakeError(why.to_string()))?;
         lock.try_lock().map_err(|why| LakeError(why.to_string()))?;
@@ -70,8 +71,8 @@ impl Notebook {
     }
 
     /// Opens the lines of a lake's folder to read them.
-    fn read_only(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
-        Ok(Arc::new(Notebook(folder.to_owned(), None)))
+    fn read_only(place: &LakePlace) -> Result<Arc<dyn Lake>, LakeError> {
+        Ok(Arc::new(Notebook(place.folder.clone(), None)))
     }
 
     /// Reads what was kept in a data folder.

@@ -44,8 +44,8 @@ pub struct Executor {
     pub scheduler_host: String,
     /// Its port.
     pub scheduler_port: u16,
-    /// The folder of the lake.
-    pub lake: PathBuf,
+    /// The files of the lake.
+    pub lake: LakeAlone,
     /// The folder in which it makes its own, for what it computes; otherwise the system's for temporary files.
     pub work: Option<PathBuf>,
     /// How many tasks it does at once.
@@ -105,9 +105,6 @@ fn config(
     listener: TcpListener,
     work: &Path,
 ) -> Result<ExecutorProcessConfig, ClusterError> {
-    if !executor.lake.is_dir() {
-        return Err(ClusterError::NoLake(executor.lake.clone()));
-    }
     let settings = Settings::default();
     let memory = settings.memory.saturating_mul(executor.slots);
     Ok(ExecutorProcessConfig {
@@ -126,7 +123,7 @@ fn config(
         job_data_clean_up_interval_seconds: TIDY,
         memory_pool_size: Some(u64::try_from(memory).unwrap_or(u64::MAX)),
         override_function_registry: Some(Arc::new(session::computing()?)),
-        override_runtime_producer: Some(reading(&executor.lake, work, settings.spill)?),
+        override_runtime_producer: Some(reading(&executor.lake, work, settings.spill)),
         override_arrow_flight_service: Some(handing_out(listener)),
         ..ExecutorProcessConfig::default()
     })
@@ -141,16 +138,16 @@ fn written(ip: IpAddr) -> String {
 }
 
 /// Returns what makes the surroundings of a task: the lake to read, and a folder for what does not fit into memory.
-fn reading(lake: &Path, work: &Path, spill: u64) -> Result<RuntimeProducer, ClusterError> {
-    let stores = Arc::new(LakeAlone::in_folder(lake)?);
+fn reading(lake: &LakeAlone, work: &Path, spill: u64) -> RuntimeProducer {
+    let stores = Arc::new(lake.clone());
     let work = work.to_owned();
-    Ok(Arc::new(move |_| {
+    Arc::new(move |_| {
         let disk = DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![work.clone()]))
             .with_max_temp_directory_size(spill);
         let stores = Arc::clone(&stores);
         RuntimeEnvBuilder::new().with_object_store_registry(stores).with_disk_manager_builder(disk).build_arc()
-    }))
+    })
 }
 
 /// Returns what hands out what was computed, on a socket that is bound already.

@@ -83,8 +83,6 @@ pub enum ClusterError {
     Address(String),
     /// This address cannot be listened on.
     Listen(SocketAddr, io::Error),
-    /// There is no lake in this folder.
-    NoLake(PathBuf),
     /// What is computed cannot be kept in this folder.
     Work(PathBuf, io::Error),
     /// The system has no threads or signals.
@@ -112,7 +110,6 @@ impl std::fmt::Display for ClusterError {
         match self {
             Self::Address(address) => write!(f, "`{address}` is no address of a cluster, such as `df://host:50050`"),
             Self::Listen(address, _) => write!(f, "`{address}` cannot be listened on"),
-            Self::NoLake(path) => write!(f, "there is no lake in `{}`", path.display()),
             Self::Work(path, _) => write!(f, "the folder `{}` cannot be used", path.display()),
             Self::Runtime(_) => f.write_str("the system has no threads or signals"),
             Self::Engine(_) => f.write_str("the engine of the cluster cannot be set up"),
@@ -127,7 +124,7 @@ impl std::error::Error for ClusterError {
             Self::Listen(_, error) | Self::Work(_, error) | Self::Runtime(error) => Some(error),
             Self::Engine(error) => Some(error),
             Self::Ballista(error) => Some(error),
-            Self::Address(_) | Self::NoLake(_) => None,
+            Self::Address(_) => None,
         }
     }
 }

@@ -24,8 +24,8 @@ use url::Url;
 
 use crate::bridge::Bridge;
 use crate::kind::Kind;
-use crate::lake::EVENTS;
-use crate::shelf::{self, Shelved};
+use crate::lake::{EVENTS, OpenError};
+use crate::shelf::{self, ShelfError, Shelved};
 use crate::table::{self, Wanted};
 use crate::{columns, days};
 
@@ -131,15 +131,23 @@ impl TableProvider for SettledTable {
 }
 
 /// The stores of whoever answers from afar: the lake's files, to read, and nothing else of the machine.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct LakeAlone(Option<Arc<dyn ObjectStore>>);
 
 impl LakeAlone {
     /// Returns the files of the lake in a folder.
-    pub fn in_folder(root: &Path) -> Result<Self> {
-        let folder = LocalFileSystem::new_with_prefix(root.join(EVENTS));
-        let folder = folder.map_err(|error| DataFusionError::External(Box::new(error)))?;
+    pub fn in_folder(root: &Path) -> Result<Self, OpenError> {
+        let events = root.join(EVENTS);
+        if !events.is_dir() {
+            return Err(OpenError::NoLake(root.into()));
+        }
+        let folder = LocalFileSystem::new_with_prefix(events).map_err(ShelfError::from)?;
         Ok(Self(Some(Arc::new(Bridge(Arc::new(folder))))))
+    }
+
+    /// Returns the files of a lake that lie in a store.
+    pub fn in_store(store: Arc<dyn object_store::ObjectStore>) -> Self {
+        Self(Some(Arc::new(Bridge(store))))
     }
 
     /// Returns no store at all, for whoever plans and does not read.

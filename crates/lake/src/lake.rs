@@ -115,7 +115,8 @@ impl Lake {
 
     /// Opens the lake in a folder for reading, perhaps beside the process that writes.
     pub fn open_to_read(root: &Path, settings: Settings) -> Result<Self, OpenError> {
-        if !root.join("segments").is_dir() {
+        // Whoever shares a store may ask what others put there, and have nothing of their own.
+        if matches!(settings.place, Place::Folder) && !root.join("segments").is_dir() {
             return Err(OpenError::NoLake(root.into()));
         }
         // The writer removes `spill` when it is opened: readers put aside elsewhere.

@@ -234,7 +234,13 @@ fn mend_headless(path: &Path, octets: &[u8], damages: &mut Vec<Damage>) -> io::R
 /// Returns the ids of the segments in a folder, the oldest first.
 pub(crate) fn ids(folder: &Path) -> io::Result<Vec<String>> {
     let mut ids = Vec::new();
-    for entry in fs::read_dir(folder)? {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        // Nothing was ever written here.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(ids),
+        Err(error) => return Err(error),
+    };
+    for entry in entries {
         let name = entry?.file_name();
         ids.extend(name.to_str().and_then(|name| name.strip_suffix(ENDING)).map(str::to_owned));
     }

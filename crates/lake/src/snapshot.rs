@@ -2,7 +2,8 @@
 //!
 //! Settling puts a segment's files on the shelf and then removes it; compacting replaces files whose segments are gone. A
 //! reader holds no lock. It opens the segments, lists the files, and looks whether a segment went away meanwhile: if so it
-//! begins again. Of what remains, a file whose segment it has opened does not count.
+//! begins again. Of what remains, a file whose segment it has opened does not count, and neither does a segment that a
+//! compacted file holds: where nodes share a store, another one may have compacted what this one is about to remove.
 
 use std::collections::BTreeSet;
 use std::fs::File;
@@ -21,6 +22,8 @@ use crate::{columns, days, log};
 
 /// How often a snapshot is begun again before it is given up: a segment goes away once in a while.
 const TRIES: usize = 100;
+/// How far the clocks of a store and of this machine may be apart, in microseconds.
+const SKEW: i64 = 3_600_000_000;
 /// How many Events make a batch of rows.
 const BATCH: usize = 8_192;
 
@@ -37,17 +40,34 @@ impl Snapshot {
     /// Takes the snapshot of a kind.
     pub(crate) async fn take(kind: Kind, segments: &Path, shelf: &Shelf) -> Result<Self, ShelfError> {
         for _ in 0..TRIES {
-            let Some(opened) = open_all(segments)? else { continue };
+            let Some(mut opened) = open_all(segments)? else { continue };
             let mut files = shelf.list(kind).await?.live;
             let after: BTreeSet<String> = log::ids(segments)?.into_iter().collect();
             if !opened.iter().all(|segment| after.contains(&segment.id)) {
                 continue;
             }
+            let held = compacted_since(&opened, &files, shelf).await?;
+            opened.retain(|segment| !held.contains(&segment.id));
             files.retain(|file| opened.iter().all(|segment| segment.id != file.name));
             return Ok(Self { segments: opened.into_iter().map(Arc::new).collect(), files });
         }
         Err(ShelfError::Restless)
     }
+}
+
+/// Returns what the compacted files hold that may hold one of these segments: those that were written after the first began.
+async fn compacted_since(opened: &[Opened], files: &[Shelved], shelf: &Shelf) -> Result<BTreeSet<String>, ShelfError> {
+    let mut held = BTreeSet::new();
+    let Some(first) = opened.iter().map(Opened::began).min() else { return Ok(held) };
+    for file in files.iter().filter(|file| file.is_compacted() && file.written > first - SKEW) {
+        match shelf.holds(file).await {
+            Ok(holds) => held.extend(holds.iter().cloned()),
+            // It was replaced meanwhile; what replaces it was not yet there when the files were listed.
+            Err(ShelfError::Store(object_store::Error::NotFound { .. })) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(held)
 }
 
 /// Opens every segment; nothing where one went away meanwhile.
@@ -99,6 +119,12 @@ impl Opened {
     pub(crate) fn open(folder: &Path, id: &str) -> io::Result<Self> {
         let file = File::open(folder.join(log::file_name(id)))?;
         Ok(Self { length: file.metadata()?.len(), id: id.to_owned(), file })
+    }
+
+    /// Returns when it was begun, in microseconds since 1970: its name says so.
+    fn began(&self) -> i64 {
+        let milliseconds = self.id.split('-').next().and_then(|began| i64::from_str_radix(began, 16).ok());
+        milliseconds.unwrap_or(0).saturating_mul(1_000)
     }
 
     /// Reads its Events of one kind, or of every kind. A segment whose header is not yet written has none.

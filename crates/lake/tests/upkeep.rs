@@ -233,3 +233,30 @@ fn nodes_share_a_store_and_each_day_is_compacted_by_one() {
         assert_eq!(counts(lake), [3, 1, 0, 0]);
     }
 }
+
+#[test]
+fn what_another_node_compacted_before_its_segment_went_counts_once() {
+    let store: Arc<dyn ObjectStore> = Arc::new(InMemory::new());
+    let settings = || Settings { place: Place::Store(Arc::clone(&store)), ..small() };
+    let roots = [TempDir::new().expect("a folder"), TempDir::new().expect("a folder")];
+    let one = open(roots[0].path(), settings());
+    one.append(&[mail(1), mail(2)]).expect("acknowledged");
+    // A crash comes after the files are put, and before the segment is removed.
+    let segments = roots[0].path().join("segments");
+    let kept: Vec<_> = fs::read_dir(&segments).expect("listed").map(|entry| entry.expect("an entry").path()).collect();
+    let kept: Vec<_> = kept.into_iter().map(|path| (fs::read(&path).expect("read"), path)).collect();
+    runtime().block_on(one.settle_all()).expect("settled");
+    drop(one);
+    kept.iter().for_each(|(octets, path)| fs::write(path, octets).expect("written"));
+    let other = open(roots[1].path(), settings());
+    other.append(&[mail(3)]).expect("acknowledged");
+    runtime().block_on(other.settle_all()).expect("settled");
+    let compacted = runtime().block_on(other.compact()).expect("compacted");
+    assert_eq!(compacted.written, 1);
+    let one = open(roots[0].path(), settings());
+    assert_eq!(counts(&one), [3, 0, 0, 0], "the segment is there again, and what it holds is in the compacted file");
+    runtime().block_on(one.settle_all()).expect("settled");
+    for lake in [&one, &other] {
+        assert_eq!(counts(lake), [3, 0, 0, 0]);
+    }
+}

@@ -13,7 +13,6 @@ use std::time::Duration;
 
 use futures_util::stream::{Stream, StreamExt, TryStreamExt};
 use object_store::path::Path as Location;
-use object_store::prefix::PrefixStore;
 use object_store::{ObjectMeta, ObjectStore, ObjectStoreExt};
 
 use crate::digest::Digest;
@@ -44,8 +43,7 @@ impl Vault {
 
     /// Opens a bucket on S3, or on what speaks like it. Nothing is asked of it yet.
     pub fn on_s3(s3: &S3) -> Result<Vault, VaultError> {
-        let store = PrefixStore::new(place::bucket(s3)?, s3.prefix.as_str());
-        Ok(Vault { store: Arc::new(store), folder: None })
+        Ok(Vault { store: s3.store()?, folder: None })
     }
 
     /// Keeps bytes, and returns their name; they are durable then. What is kept already is looked at, and left alone if it is sound.

@@ -2,15 +2,15 @@
 
 use std::io::Write;
 use std::net::SocketAddr;
-use std::path::Path;
 use std::sync::Arc;
 
 use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_house::{Executing, Form, Keep, LakeError, LakeTable, LetGo, Scheduling};
+use sekisho_house::{Executing, Form, Keep, LakeError, LakePlace, LakeTable, LetGo, Scheduling};
 use sekisho_lake::Kind;
+use sekisho_lake::afar::LakeAlone;
 use sekisho_lake_cluster::{Cluster, Executor, Scheduler, execute, schedule};
 
 use crate::lake::{Embedded, to_read, told, write_rows};
@@ -20,9 +20,9 @@ pub(crate) const CLUSTER: sekisho_house::Cluster =
     sekisho_house::Cluster { read, schedule: run_scheduler, execute: run_executor };
 
 /// Opens the lake to read, so that a cluster answers.
-fn read(address: &str, folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+fn read(address: &str, place: &LakePlace) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
     let cluster = Cluster::parse(address).map_err(|why| told(&why))?;
-    Ok(Arc::new(Clustered { here: to_read(folder)?, cluster }))
+    Ok(Arc::new(Clustered { here: to_read(place)?, cluster }))
 }
 
 /// Runs a scheduler.
@@ -33,11 +33,15 @@ fn run_scheduler(how: &Scheduling, listening: &mut dyn FnMut(SocketAddr)) -> Res
 
 /// Runs an executor.
 fn run_executor(how: &Executing, listening: &mut dyn FnMut(SocketAddr)) -> Result<(), LakeError> {
+    let lake = match &how.lake.bucket {
+        Some(bucket) => LakeAlone::in_store(bucket.store().map_err(|why| told(&why))?),
+        None => LakeAlone::in_folder(&how.lake.folder).map_err(|why| told(&why))?,
+    };
     let executor = Executor {
         listen: how.listen,
         scheduler_host: how.scheduler.host.clone(),
         scheduler_port: how.scheduler.port,
-        lake: how.lake.clone(),
+        lake,
         work: how.work.clone(),
         slots: how.slots,
     };

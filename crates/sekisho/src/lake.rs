@@ -1,7 +1,6 @@
-//! The lake of this program: Parquet files in a folder, asked with DataFusion
+//! The lake of this program: Parquet files in a folder or a bucket, asked with DataFusion
 
 use std::io::Write;
-use std::path::Path;
 use std::sync::Arc;
 
 use futures_util::StreamExt;
@@ -10,9 +9,9 @@ use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
-use sekisho_house::{Form, Keep, LakeError, LakeTable, LetGo, OpenLake, Way, give_way};
+use sekisho_house::{Form, Keep, LakeError, LakePlace, LakeTable, LetGo, OpenLake, Way, give_way};
 use sekisho_lake::questions::Days;
-use sekisho_lake::{Kind, Lake, Retention, Rows, Settings, print};
+use sekisho_lake::{Kind, Lake, Place, Retention, Rows, Settings, print};
 use tokio::runtime::{Builder, Runtime};
 
 /// What opens it.
@@ -41,8 +40,8 @@ impl Drop for Embedded {
 }
 
 /// Opens the lake to write to it, and says what a crash or the disk had done to it.
-fn open_to_write(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
-    let opened = Lake::open(folder, settings()).map_err(|why| told(&why))?;
+fn open_to_write(place: &LakePlace) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+    let opened = Lake::open(&place.folder, settings(place)?).map_err(|why| told(&why))?;
     for damage in opened.damages {
         let (path, at, octets) = (damage.path.display(), damage.at, damage.octets);
         if damage.torn {
@@ -55,18 +54,22 @@ fn open_to_write(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeErro
 }
 
 /// Returns how a lake is kept here: who asks gives way to the mails.
-fn settings() -> Settings {
-    Settings { on_thread_start: || give_way(Way::Questions), ..Settings::default() }
+fn settings(place: &LakePlace) -> Result<Settings, LakeError> {
+    let files = match &place.bucket {
+        Some(bucket) => Place::Store(bucket.store().map_err(|why| told(&why))?),
+        None => Place::Folder,
+    };
+    Ok(Settings { place: files, on_thread_start: || give_way(Way::Questions), ..Settings::default() })
 }
 
 /// Opens the lake to read in it, perhaps beside the daemon.
-fn open_to_read(folder: &Path) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
-    Ok(Arc::new(to_read(folder)?))
+fn open_to_read(place: &LakePlace) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
+    Ok(Arc::new(to_read(place)?))
 }
 
 /// Opens the lake to read in it.
-pub(crate) fn to_read(folder: &Path) -> Result<Embedded, LakeError> {
-    embedded(Lake::open_to_read(folder, settings()).map_err(|why| told(&why))?)
+pub(crate) fn to_read(place: &LakePlace) -> Result<Embedded, LakeError> {
+    embedded(Lake::open_to_read(&place.folder, settings(place)?).map_err(|why| told(&why))?)
 }
 
 /// Gives a lake the threads on which it is asked.

@@ -7,7 +7,10 @@ use std::path::Path;
 use std::process::{Output, Stdio};
 use std::time::{Duration, Instant};
 
+use sekisho_testkit::bucket::Bucket;
+
 use self::parts::{Part, fill, sekisho};
+use crate::bucket::{call, make_node, node};
 use crate::{REPORT, said};
 
 /// Asks with SQL, here or the cluster of a scheduler.
@@ -94,6 +97,25 @@ fn a_cluster_gives_the_rows_that_the_engine_here_gives() {
     assert_eq!(work(), 0, "what was computed goes with the executor");
     let asked = sekisho(folder).args(["lake", "query", "SELECT 1 FROM mail", "--cluster", &address]).output().unwrap();
     assert!(asked.status.code() == Some(2) && talk(&asked).contains("refused"), "{}", talk(&asked));
+}
+
+#[test]
+fn an_executor_reads_a_bucket_and_has_no_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let bucket = Bucket::start();
+    let [writer, worker] = ["writer", "worker"].map(|name| folder.path().join(name));
+    make_node(&writer, &bucket, 1);
+    said(call(&writer, &["report", "import", "report.xml", "--dns", "127.0.0.1:9"]), 0);
+    said(call(&writer, &["lake", "compact"]), 0);
+    make_node(&worker, &bucket, 1);
+    std::fs::remove_dir(worker.join("data")).unwrap();
+    let scheduler = Part::scheduler(folder.path(), 10);
+    let place = ["--config", "sekisho.toml"];
+    let _executor = Part::executing(node(&worker), &place, &scheduler, &folder.path().join("work"), None);
+    let sql = "SELECT source_ip, sum(count) AS mails FROM aggregate GROUP BY 1";
+    let address = format!("df://{}", scheduler.address);
+    let asked = call(&writer, &["lake", "query", sql, "--json", "--cluster", &address]);
+    assert_eq!(said(asked, 0), "{\"source_ip\":\"2001:db8::1\",\"mails\":7}\n");
 }
 
 /// How many mails the question is about during which an executor is killed.

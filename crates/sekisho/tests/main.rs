@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on may end there")]
 
+mod bucket;
 #[cfg(feature = "cluster")]
 mod cluster;
 mod desk;

@@ -1,6 +1,7 @@
-//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, private Postfix, Dovecot and PostgreSQL, a
-//! small MTA
+//! What tests need and nobody else: public suites, second opinions, a loopback DNS server, private Postfix, Dovecot, PostgreSQL and
+//! S3, a small MTA
 mod account;
+pub mod bucket;
 pub mod dns;
 pub mod dovecot;
 pub mod leash;

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use sekisho_ledger::vault::S3;
 use serde::Deserialize;
 use toml::Spanned;
 
@@ -14,8 +15,21 @@ use crate::fault::Fault;
 use crate::lake::Forget;
 
 /// The options.
-pub(super) const OPTIONS: &[&str] =
-    &["folder", "events", "local_parts", "ledger", "vault", "vault_region", "vault_endpoint"];
+pub(super) const OPTIONS: &[&str] = &[
+    "folder",
+    "events",
+    "local_parts",
+    "ledger",
+    "vault",
+    "vault_region",
+    "vault_endpoint",
+    "lake",
+    "lake_region",
+    "lake_endpoint",
+];
+
+/// The region of a bucket, unless it is told.
+const REGION: &str = "us-east-1";
 
 /// What was written.
 #[derive(Debug, Default, Deserialize)]
@@ -35,6 +49,12 @@ pub(super) struct RawStore {
     vault_region: Option<String>,
     /// Where its bucket is asked for.
     vault_endpoint: Option<Spanned<String>>,
+    /// Where the files of the lake are.
+    lake: Option<Spanned<String>>,
+    /// The region of their bucket.
+    lake_region: Option<String>,
+    /// Where their bucket is asked for.
+    lake_endpoint: Option<Spanned<String>>,
     /// `[[store.privacy]]`
     privacy: Vec<Spanned<RawPrivacy>>,
 }
@@ -83,12 +103,18 @@ pub(crate) struct StoreSection {
     pub(crate) local_parts: LocalParts,
     /// The ledger that several nodes share; nothing means a file in the data folder.
     pub(crate) ledger: Option<LedgerAddress>,
-    /// The bucket that several nodes share; nothing means a folder in the data folder.
+    /// The bucket of the vault that several nodes share; nothing means a folder in the data folder.
     pub(crate) vault: Option<Bucket>,
     /// The region of that bucket.
     pub(crate) vault_region: String,
     /// Where that bucket is asked for, if not at Amazon's.
     pub(crate) vault_endpoint: Option<String>,
+    /// The bucket of the lake's files that several nodes share; nothing means a folder in the data folder.
+    pub(crate) lake: Option<Bucket>,
+    /// The region of that bucket.
+    pub(crate) lake_region: String,
+    /// Where that bucket is asked for, if not at Amazon's.
+    pub(crate) lake_endpoint: Option<String>,
     /// What is kept otherwise of mails for some recipients.
     pub(crate) privacy: Vec<Privacy>,
 }
@@ -114,8 +140,11 @@ impl Default for StoreSection {
             local_parts: LocalParts::Hash,
             ledger: None,
             vault: None,
-            vault_region: "us-east-1".to_owned(),
+            vault_region: REGION.to_owned(),
             vault_endpoint: None,
+            lake: None,
+            lake_region: REGION.to_owned(),
+            lake_endpoint: None,
             privacy: Vec::new(),
         }
     }
@@ -136,8 +165,21 @@ impl StoreSection {
             vault: raw.vault.and_then(|vault| read(&vault, faults, Bucket::read)),
             vault_region: raw.vault_region.unwrap_or(default.vault_region),
             vault_endpoint: raw.vault_endpoint.and_then(|endpoint| read(&endpoint, faults, read_endpoint)),
+            lake: raw.lake.and_then(|lake| read(&lake, faults, Bucket::read)),
+            lake_region: raw.lake_region.unwrap_or(default.lake_region),
+            lake_endpoint: raw.lake_endpoint.and_then(|endpoint| read(&endpoint, faults, read_endpoint)),
             privacy,
         }
+    }
+
+    /// Returns the bucket of the vault; nothing where it is a folder.
+    pub(crate) fn vault_bucket(&self) -> Option<S3> {
+        self.vault.as_ref().map(|bucket| bucket.at(&self.vault_region, self.vault_endpoint.as_deref()))
+    }
+
+    /// Returns the bucket of the lake's files; nothing where they lie in a folder.
+    pub(crate) fn lake_bucket(&self) -> Option<S3> {
+        self.lake.as_ref().map(|bucket| bucket.at(&self.lake_region, self.lake_endpoint.as_deref()))
     }
 
     /// Returns what is forgotten earlier than the rest.
@@ -198,7 +240,7 @@ impl fmt::Debug for LedgerAddress {
 impl Bucket {
     /// Reads `s3://BUCKET` or `s3://BUCKET/PREFIX`.
     fn read(text: &str) -> Result<Bucket, Fault> {
-        let refused = || Fault::new("fault-store-vault", [("value", text.to_owned().into())]);
+        let refused = || Fault::new("fault-store-bucket", [("value", text.to_owned().into())]);
         let place = text.strip_prefix("s3://").ok_or_else(refused)?;
         let (name, prefix) = place.split_once('/').unwrap_or((place, ""));
         let is_name = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || matches!(b, b'-' | b'.' | b'_');
@@ -206,6 +248,18 @@ impl Bucket {
             return Err(refused());
         }
         Ok(Bucket { name: name.to_owned(), prefix: prefix.trim_matches('/').to_owned() })
+    }
+
+    /// Returns it with where it is asked for.
+    fn at(&self, region: &str, endpoint: Option<&str>) -> S3 {
+        S3 {
+            bucket: self.name.clone(),
+            prefix: self.prefix.clone(),
+            region: region.to_owned(),
+            endpoint: endpoint.map(str::to_owned),
+            // Keys come from the environment or the machine's role, and stand in no file of ours.
+            credentials: None,
+        }
     }
 }
 

@@ -76,7 +76,7 @@ impl LakeArguments {
     fn lake(&self, cluster: Option<&str>, folder: &DataFolder, streams: &Streams<'_>) -> Result<Arc<dyn Lake>, Fault> {
         match cluster {
             Some(address) => {
-                (cluster::built_in(streams)?.read)(address, &folder.lake_path()).map_err(|why| super::fault(&why))
+                (cluster::built_in(streams)?.read)(address, &folder.lake_place()).map_err(|why| super::fault(&why))
             }
             None => folder.lake_to_read(opener(streams)?),
         }

@@ -22,8 +22,8 @@ static LAKES: LazyLock<Mutex<HashMap<PathBuf, Arc<Puddle>>>> = LazyLock::new(Mut
 const OPEN: OpenLake = OpenLake { write: open, read: open };
 
 /// Opens a lake in memory.
-fn open(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
-    Ok(puddle(folder))
+fn open(place: &LakePlace) -> Result<Arc<dyn Lake>, LakeError> {
+    Ok(puddle(&place.folder))
 }
 
 /// Returns the lake of a folder.
@@ -38,7 +38,7 @@ fn data() -> (TempDir, DataFolder, Arc<Puddle>) {
     let folder = tempfile::tempdir().unwrap();
     let section = StoreSection { folder: Some(folder.path().to_owned()), ..StoreSection::default() };
     let data = DataFolder::open(&section, &[]).unwrap().unwrap();
-    let lake = puddle(&data.below(DRAFT).lake_path());
+    let lake = puddle(&data.below(DRAFT).lake_place().folder);
     (folder, data, lake)
 }
 

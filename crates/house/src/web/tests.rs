@@ -8,7 +8,6 @@ mod idp;
 mod japanese;
 mod pages;
 
-use std::path::Path;
 use std::sync::{Arc, Mutex, mpsc};
 
 use aws_lc_rs::rand;
@@ -34,7 +33,7 @@ use crate::config::{Config, StoreSection};
 use crate::gate::{Front, Gate, Lasting, Office};
 use crate::http::peer::Peer;
 use crate::lake::puddle::Puddle;
-use crate::lake::{Lake, LakeError, OpenLake};
+use crate::lake::{Lake, LakeError, LakePlace, OpenLake};
 use crate::people::access::{Scope, Viewer};
 use crate::people::session::{Token, form_proof};
 use crate::store::{Archive, DataFolder};
@@ -69,7 +68,7 @@ struct Answer {
 }
 
 /// Returns a lake for nobody.
-fn no_lake(_: &Path) -> Result<Arc<dyn Lake>, LakeError> {
+fn no_lake(_: &LakePlace) -> Result<Arc<dyn Lake>, LakeError> {
     Err(LakeError("there is none".to_owned()))
 }
 

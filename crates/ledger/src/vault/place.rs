@@ -5,11 +5,13 @@ use std::fs::{self, File};
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
-use object_store::{ClientOptions, RetryConfig};
+use object_store::prefix::PrefixStore;
+use object_store::{ClientOptions, ObjectStore, RetryConfig};
 
 use super::{StoreError, VaultError};
 
@@ -45,8 +47,15 @@ impl fmt::Debug for S3 {
 /// How long S3 may take for one request, to connect, and with all attempts together.
 const S3_PATIENCE: [Duration; 3] = [Duration::from_secs(10), Duration::from_secs(3), Duration::from_secs(15)];
 
+impl S3 {
+    /// Returns the store below the prefix; nothing is asked of it yet.
+    pub fn store(&self) -> Result<Arc<dyn ObjectStore>, VaultError> {
+        Ok(Arc::new(PrefixStore::new(bucket(self)?, self.prefix.as_str())))
+    }
+}
+
 /// Prepares a bucket.
-pub(super) fn bucket(s3: &S3) -> Result<AmazonS3, VaultError> {
+fn bucket(s3: &S3) -> Result<AmazonS3, VaultError> {
     let [request, connect, all] = S3_PATIENCE;
     let client = ClientOptions::new().with_timeout(request).with_connect_timeout(connect);
     let retry = RetryConfig { max_retries: 3, retry_timeout: all, ..RetryConfig::default() };

@@ -72,9 +72,19 @@ impl Part {
 
     /// Starts an executor with one slot, which computes in `work`, and on one core where it is told.
     pub(crate) fn executor(folder: &Path, scheduler: &Part, work: &Path, core: Option<usize>) -> Part {
+        Part::executing(sekisho(folder), &[], scheduler, work, core)
+    }
+
+    /// Starts an executor as a call of the program, with arguments that say where its lake is.
+    pub(crate) fn executing(
+        mut command: Command,
+        place: &[&str],
+        scheduler: &Part,
+        work: &Path,
+        core: Option<usize>,
+    ) -> Part {
         std::fs::create_dir_all(work).expect("a folder");
-        let mut command = sekisho(folder);
-        command.args(["cluster", "executor", "--listen", "127.0.0.1:0", "--slots", "1"]);
+        command.args(["cluster", "executor", "--listen", "127.0.0.1:0", "--slots", "1"]).args(place);
         command.arg("--scheduler").arg(scheduler.address.to_string()).arg("--work").arg(work);
         Part::start(match core {
             Some(core) => on_core(&command, core),

@@ -13,8 +13,8 @@ static LAKES: LazyLock<Mutex<HashMap<PathBuf, Arc<Puddle>>>> = LazyLock::new(Mut
 const MAILS: usize = 40;
 
 /// Opens a lake in memory: the same while the day is made and afterwards.
-fn open(folder: &Path) -> Result<Arc<dyn Lake>, LakeError> {
-    let name = PathBuf::from(folder.to_string_lossy().replace("sample.draft", "sample"));
+fn open(place: &LakePlace) -> Result<Arc<dyn Lake>, LakeError> {
+    let name = PathBuf::from(place.folder.to_string_lossy().replace("sample.draft", "sample"));
     let new = || Arc::new(Puddle { policy_domain: Some("shop.example"), ..Puddle::default() });
     Ok(Arc::clone(LAKES.lock().unwrap().entry(name).or_insert_with(new)) as Arc<dyn Lake>)
 }
