@@ -188,7 +188,7 @@ fn books_elsewhere(store: &StoreSection) -> Vec<PathBuf> {
         let named = std::env::var_os("PGPASSFILE").map(PathBuf::from);
         paths.extend(named.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".pgpass"))));
     }
-    if store.ledger.is_some() || store.vault.is_some() {
+    if store.ledger.is_some() || store.vault.is_some() || store.lake.is_some() {
         paths.extend(AUTHORITIES.map(PathBuf::from));
     }
     paths
