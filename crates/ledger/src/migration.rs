@@ -24,6 +24,7 @@ const MIGRATIONS: &[Migration] = &[
     Migration { version: 2, name: "proof", text: include_str!("../migrations/0002_proof.sql") },
     Migration { version: 3, name: "people", text: include_str!("../migrations/0003_people.sql") },
     Migration { version: 4, name: "imported", text: include_str!("../migrations/0004_imported.sql") },
+    Migration { version: 5, name: "ways", text: include_str!("../migrations/0005_ways.sql") },
 ];
 
 /// Where it is noted which were done.

@@ -24,7 +24,8 @@ impl Ledger {
     /// Notes a report together with its first job, in one transaction; both are on the disk when this returns.
     ///
     /// The same Evidence for the same kind of recipient is one row, however often it comes: a sender that did not hear our `250`
-    /// sends again. See [`Receipt`] for what became of it.
+    /// sends again. An aggregate report that proved nothing so far is another row where it comes by another way, which may prove its
+    /// sender: a copy that somebody sent ahead does not displace the real one. See [`Receipt`] for what became of it.
     pub async fn receive(&self, intake: &Intake) -> Result<Receipt, Fault> {
         let receipts = self.receive_all(std::slice::from_ref(intake)).await?;
         Ok(receipts.into_iter().next().expect("one came in, one goes out"))
@@ -198,8 +199,6 @@ pub struct NewReport {
     pub size: u64,
     /// From whom and to whom.
     pub envelope: Envelope,
-    /// The domain that was authenticated as its submitter's when it came.
-    pub submitter: Option<String>,
 }
 
 /// Who handed a report over, and for whom; empty where the channel has no such thing.
@@ -237,9 +236,6 @@ pub enum Receipt {
     New,
     /// It was here already, under this id; nothing was written.
     Known(Id),
-    /// It was here already, under this id, from somebody who proved nothing; now it comes from an authenticated submitter, so
-    /// that it is read once more. A copy that somebody sent ahead does not displace the real one.
-    Proven(Id),
 }
 
 impl Receipt {
@@ -247,7 +243,7 @@ impl Receipt {
     pub fn id(self, new: Id) -> Id {
         match self {
             Receipt::New => new,
-            Receipt::Known(id) | Receipt::Proven(id) => id,
+            Receipt::Known(id) => id,
         }
     }
 }
@@ -438,33 +434,53 @@ async fn mark(connection: &mut AnyConnection, id: Id, mark: &Mark) -> Result<(),
 /// Notes a report and its job within a transaction.
 async fn receive(connection: &mut AnyConnection, intake: &Intake) -> Result<Receipt, Fault> {
     let report = &intake.report;
-    if insert(connection, report).await? {
-        enqueue(connection, intake, report.id).await?;
+    let way = way(&report.envelope);
+    if let Some(known) = known(connection, report, &way).await? {
+        return Ok(Receipt::Known(known));
+    }
+    if insert(connection, report, &way).await? {
+        enqueue(connection, intake).await?;
         return Ok(Receipt::New);
     }
-    /// The row that is in the way.
-    const KNOWN: &str = "SELECT id, submitter FROM reports WHERE evidence = $1 AND kind = $2";
-    let row = sqlx::query(KNOWN)
-        .bind(report.evidence.to_string())
-        .bind(report.kind.word())
-        .fetch_one(&mut *connection)
-        .await?;
-    let known = parse(&row, "id")?;
-    let unproven = get::<Option<String>>(&row, "submitter")?.is_none();
-    if unproven && report.submitter.is_some() && prove(connection, known, report).await? {
-        enqueue(connection, intake, known).await?;
-        return Ok(Receipt::Proven(known));
-    }
-    Ok(Receipt::Known(known))
+    // Somebody else brought it by the same way since we looked.
+    known(connection, report, &way).await?.map(Receipt::Known).ok_or_else(|| sqlx::Error::RowNotFound.into())
 }
 
-/// Inserts the row; false where there is one of this Evidence and kind.
-async fn insert(connection: &mut AnyConnection, report: &NewReport) -> Result<bool, Fault> {
+/// Returns the way that a report came, as far as its sender may be proven by it.
+fn way(envelope: &Envelope) -> String {
+    let Envelope { client, helo, mail_from, told_spf, .. } = envelope;
+    let text = |part: &Option<String>| part.clone().unwrap_or_else(|| "-".to_owned());
+    Digest::of_parts(&[client, helo, &text(mail_from), &text(told_spf)]).to_string()
+}
+
+/// Returns the row of a report that is here already: one that is proven, one that came by the same way, or any where this way can
+/// prove nothing that the other could not.
+async fn known(connection: &mut AnyConnection, report: &NewReport, way: &str) -> Result<Option<Id>, Fault> {
+    /// The rows that are in the way, the first to come first.
+    const KNOWN: &str =
+        "SELECT id, way, submitter FROM reports WHERE evidence = $1 AND kind = $2 ORDER BY received_at, id";
+    let rows =
+        sqlx::query(KNOWN).bind(report.evidence.to_string()).bind(report.kind.word()).fetch_all(connection).await?;
+    // Only who sends aggregate reports is known by the way they come, too: TLS reports are signed, and complaints need no proof.
+    let Envelope { client, mail_from, told_spf, .. } = &report.envelope;
+    let has_way = told_spf.is_some() || !client.is_empty() && mail_from.is_some();
+    let may_prove = has_way && report.kind == ReportKind::DmarcAggregate;
+    for row in &rows {
+        let is_proven = get::<Option<String>>(row, "submitter")?.is_some();
+        if !may_prove || is_proven || get::<String>(row, "way")? == way {
+            return Ok(Some(parse(row, "id")?));
+        }
+    }
+    Ok(None)
+}
+
+/// Inserts the row; false where there is one of this Evidence, kind and way.
+async fn insert(connection: &mut AnyConnection, report: &NewReport, way: &str) -> Result<bool, Fault> {
     /// It begins as received.
     const INSERT: &str = "INSERT INTO reports (id, kind, channel, received_at, evidence, size, client, helo, mail_from, \
-        recipient, told_spf, submitter, state, marked_at) \
+        recipient, told_spf, way, state, marked_at) \
         VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, 'received', $4) \
-        ON CONFLICT (evidence, kind) DO NOTHING";
+        ON CONFLICT (evidence, kind, way) DO NOTHING";
     let envelope = &report.envelope;
     let done = sqlx::query(INSERT)
         .bind(report.id.to_string())
@@ -478,43 +494,21 @@ async fn insert(connection: &mut AnyConnection, report: &NewReport) -> Result<bo
         .bind(envelope.mail_from.as_deref().map(|from| text(from).into_owned()))
         .bind(text(&envelope.recipient).into_owned())
         .bind(envelope.told_spf.as_deref().map(|domain| text_of(domain, 255).into_owned()))
-        .bind(report.submitter.as_deref().map(|domain| text_of(domain, 255).into_owned()))
+        .bind(way)
         .execute(connection)
         .await?;
     Ok(done.rows_affected() > 0)
 }
 
-/// Gives a row the submitter that was authenticated now; false where somebody else did so meanwhile.
-async fn prove(connection: &mut AnyConnection, known: Id, report: &NewReport) -> Result<bool, Fault> {
-    /// It waits to be read again.
-    const PROVE: &str = "UPDATE reports SET submitter = $1, channel = $2, received_at = $3, client = $4, helo = $5, \
-        mail_from = $6, recipient = $7, told_spf = $8, state = 'received', reason = NULL, marked_at = $3 \
-        WHERE id = $9 AND submitter IS NULL";
-    let envelope = &report.envelope;
-    let done = sqlx::query(PROVE)
-        .bind(report.submitter.as_deref().map(|domain| text_of(domain, 255).into_owned()))
-        .bind(report.channel.word())
-        .bind(report.received_at)
-        .bind(text(&envelope.client).into_owned())
-        .bind(text(&envelope.helo).into_owned())
-        .bind(envelope.mail_from.as_deref().map(|from| text(from).into_owned()))
-        .bind(text(&envelope.recipient).into_owned())
-        .bind(envelope.told_spf.as_deref().map(|domain| text_of(domain, 255).into_owned()))
-        .bind(known.to_string())
-        .execute(connection)
-        .await?;
-    Ok(done.rows_affected() > 0)
-}
-
-/// Enqueues the job that reads a report: once, and once more when its submitter is proven.
-async fn enqueue(connection: &mut AnyConnection, intake: &Intake, report: Id) -> Result<(), Fault> {
-    let (first, submitter) = (&intake.job, intake.report.submitter.as_deref().unwrap_or_default());
+/// Enqueues the job that reads a report, once.
+async fn enqueue(connection: &mut AnyConnection, intake: &Intake) -> Result<(), Fault> {
+    let (first, report) = (&intake.job, intake.report.id);
     let job = NewJob {
         id: first.id,
         queue: first.queue.clone(),
         subject: report.to_string(),
         payload: first.payload.clone(),
-        once: Some(format!("{}:{report}:{submitter}", first.queue)),
+        once: Some(format!("{}:{report}:", first.queue)),
         due: intake.report.received_at,
         made_at: intake.report.received_at,
         max_attempts: first.max_attempts,

@@ -98,7 +98,6 @@ pub(crate) fn intake(bytes: &[u8]) -> Intake {
         evidence: Digest::of(bytes),
         size: bytes.len() as u64,
         envelope,
-        submitter: None,
     };
     let job = FirstJob { id: id(), queue: "read".to_owned(), payload: "{}".to_owned(), max_attempts: 3 };
     Intake { report, job, source: None }

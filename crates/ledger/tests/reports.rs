@@ -89,36 +89,47 @@ fn a_copy_that_proves_nothing_does_not_displace_the_real_one() {
     on_both(async |books| {
         let (ledger, copy) = (books.open().await, intake(b"same"));
         ledger.receive(&copy).await.unwrap();
-        let lease = ledger.lease("read", "w", 1, NOW, NOW + SECOND).await.unwrap().remove(0);
+        let by = |client: &str| {
+            let mut new = intake(b"same");
+            new.report.envelope.client = client.to_owned();
+            new.report.envelope.mail_from = Some("r@reporter.test".to_owned());
+            new
+        };
+        // Whether the copy was read or not: what comes by another way is a report of its own, and once by that way.
+        let real = by("192.0.2.2");
+        assert_eq!(ledger.receive(&real).await.unwrap(), Receipt::New);
+        assert_eq!(ledger.receive(&by("192.0.2.2")).await.unwrap(), Receipt::Known(real.report.id));
+        let leases = ledger.lease("read", "w", 10, NOW, NOW + SECOND).await.unwrap();
+        assert_eq!(leases.len(), 2);
+        let report = ledger.report(real.report.id).await.unwrap().unwrap();
+        assert_eq!((report.state, &*report.envelope.client), (ReportState::Received, "192.0.2.2"));
+        // A way that can prove nothing is none: a file, a post, another kind of report.
+        assert_eq!(ledger.receive(&intake(b"same")).await.unwrap(), Receipt::Known(copy.report.id));
+        let mut posted = by("192.0.2.3");
+        posted.report.envelope.mail_from = None;
+        assert_eq!(ledger.receive(&posted).await.unwrap(), Receipt::Known(copy.report.id));
+        let [complaint, same] = ["192.0.2.4", "192.0.2.5"].map(|client| {
+            let mut complaint = by(client);
+            complaint.report.kind = ReportKind::Abuse;
+            complaint
+        });
+        assert_eq!(ledger.receive(&complaint).await.unwrap(), Receipt::New);
+        assert_eq!(ledger.receive(&same).await.unwrap(), Receipt::Known(complaint.report.id));
+
+        // Once one of them is proven, no other changes anything.
+        let lease = leases.iter().find(|lease| lease.job.subject == real.report.id.to_string()).unwrap();
         let mark = Mark {
-            state: ReportState::Ignored,
-            reason: Some("no DKIM".to_owned()),
+            state: ReportState::Read,
+            reason: None,
             read_as: None,
             domain: None,
-            submitter: None,
+            submitter: Some("reporter.test".to_owned()),
             proven_by: None,
             at: NOW + 1,
         };
-        assert!(conclude(&ledger, &lease, copy.report.id, &mark, &[]).await);
-
-        let mut real = intake(b"same");
-        real.report.submitter = Some("reporter.test".to_owned());
-        real.report.received_at = NOW + SECOND;
-        real.report.envelope.client = "192.0.2.2".to_owned();
-        assert_eq!(ledger.receive(&real).await.unwrap(), Receipt::Proven(copy.report.id));
-        let report = ledger.report(copy.report.id).await.unwrap().unwrap();
-        assert_eq!((report.state, report.reason), (ReportState::Received, None));
-        assert_eq!((report.submitter.as_deref(), &*report.envelope.client), (Some("reporter.test"), "192.0.2.2"));
-        let jobs = ledger.lease("read", "w", 10, NOW + SECOND, NOW + 2 * SECOND).await.unwrap();
-        assert_eq!(jobs.len(), 1);
-        assert_eq!(jobs[0].job.subject, copy.report.id.to_string());
-
-        // Who proves something later changes nothing any more, nor does who proves nothing.
-        let mut later = intake(b"same");
-        later.report.submitter = Some("other.test".to_owned());
-        assert_eq!(ledger.receive(&later).await.unwrap(), Receipt::Known(copy.report.id));
-        assert_eq!(ledger.receive(&intake(b"same")).await.unwrap(), Receipt::Known(copy.report.id));
-        let report = ledger.report(copy.report.id).await.unwrap().unwrap();
+        assert!(conclude(&ledger, lease, real.report.id, &mark, &[]).await);
+        assert_eq!(ledger.receive(&by("192.0.2.6")).await.unwrap(), Receipt::Known(real.report.id));
+        let report = ledger.report(real.report.id).await.unwrap().unwrap();
         assert_eq!(report.submitter.as_deref(), Some("reporter.test"));
     });
 }

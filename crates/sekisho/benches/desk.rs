@@ -153,7 +153,6 @@ fn intake(number: u64, now: i64) -> Intake {
             evidence: Digest::of(&number.to_be_bytes()),
             size: 4_000 + number % 9_000,
             envelope,
-            submitter: Some(format!("r{}.example", number % 300)),
         },
         job: FirstJob { id: Id::new(at, random), queue: QUEUE.to_owned(), payload: String::new(), max_attempts: 3 },
         source: None,
@@ -173,7 +172,7 @@ async fn conclude(ledger: &Ledger, now: i64) {
                 reason: (!is_read).then(|| "xml".to_owned()),
                 read_as: Some(ReportKind::DmarcAggregate),
                 domain: Some(format!("d{:06}.example", number % 1_000)),
-                submitter: None,
+                submitter: Some(format!("r{}.example", number % 300)),
                 proven_by: Some(ProvenBy::Dkim),
                 at: now,
             };

@@ -144,7 +144,7 @@ impl Importer<'_> {
     pub(super) async fn note(&mut self, intakes: &[Intake]) -> anyhow::Result<()> {
         for receipt in self.ledger.receive_all(intakes).await? {
             match receipt {
-                Receipt::New | Receipt::Proven(_) => self.taken.new += 1,
+                Receipt::New => self.taken.new += 1,
                 Receipt::Known(_) => self.taken.known += 1,
             }
         }
@@ -162,8 +162,7 @@ pub(crate) fn intake(
     source: Option<Source>,
 ) -> io::Result<Intake> {
     let received_at = now();
-    let report =
-        NewReport { id: new_id(received_at)?, kind, channel, received_at, evidence, size, envelope, submitter: None };
+    let report = NewReport { id: new_id(received_at)?, kind, channel, received_at, evidence, size, envelope };
     let job =
         FirstJob { id: new_id(received_at)?, queue: QUEUE.to_owned(), payload: String::new(), max_attempts: ATTEMPTS };
     Ok(Intake { report, job, source })

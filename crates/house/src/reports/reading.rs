@@ -70,13 +70,23 @@ impl Reading {
             proven_by: None,
             at: now,
         };
-        let (sender, signer) = (report.submitter.clone(), report.submitter.clone());
-        Reading { at, report, bytes, is_again: false, opened, sender, signer, parts: Vec::new(), returned: None, mark }
+        Reading {
+            at,
+            report,
+            bytes,
+            is_again: false,
+            opened,
+            sender: None,
+            signer: None,
+            parts: Vec::new(),
+            returned: None,
+            mark,
+        }
     }
 
     /// Returns for what its mail has to be examined.
     pub(super) fn wanted_proofs(&self) -> Vec<Service> {
-        if self.report.submitter.is_some() || self.opened.mail.is_none() || self.is_feedback() {
+        if self.opened.mail.is_none() || self.is_feedback() {
             return Vec::new();
         }
         let has = |is_tls| self.opened.found.iter().any(|found| matches!(found.what, What::Tls(_)) == is_tls);

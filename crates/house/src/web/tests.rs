@@ -150,7 +150,6 @@ impl House {
                 recipient: "reports@house.example".to_owned(),
                 told_spf: None,
             },
-            submitter: None,
         };
         let (report_id, queue) = (report.id, format!("read {domain}"));
         let job = FirstJob { id: id(), queue: queue.clone(), payload: String::new(), max_attempts: 1 };

@@ -3,9 +3,10 @@
 use std::ffi::OsString;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpStream};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::{Duration, Instant};
 
 use nix::sys::resource::{Resource, setrlimit};
@@ -55,6 +56,7 @@ impl Served {
         let http = if config.contains("[http]") { "" } else { "\n[http]\nlisten = []\n" };
         // Nor does anybody send reports.
         let intake = if config.contains("[intake]") { "" } else { "\n[intake]\nlisten = []\n" };
+        let config = config.replacen("127.0.0.1:0", &format!("127.0.0.1:{}", own_port()), 1);
         fs::write(folder.path().join("sekisho.toml"), format!("{config}{http}{intake}")).unwrap();
         fs::write(folder.path().join("dns"), dns.address().to_string()).unwrap();
         fs::create_dir(folder.path().join("run")).unwrap();
@@ -158,11 +160,6 @@ impl Served {
 
     /// Starts it again, its first listener on the same port; returns how long that took.
     pub(crate) fn restart(&mut self) -> Duration {
-        let config = fs::read_to_string(self.path("sekisho.toml")).unwrap();
-        let first = self.milter().to_string();
-        if !config.contains(&first) {
-            fs::write(self.path("sekisho.toml"), config.replacen("127.0.0.1:0", &first, 1)).unwrap();
-        }
         let begun = Instant::now();
         self.child = spawn(self.folder.path(), &self.environment);
         assert_eq!(self.wait_until_ready(), self.milters);
@@ -208,6 +205,18 @@ impl Drop for Served {
         // It may have ended already.
         let _ = self.child.kill();
         let _ = self.child.wait();
+    }
+}
+
+/// Returns a port below those that the system gives to whoever asks for any: while a daemon is away nobody else gets it.
+fn own_port() -> u16 {
+    /// The last one that was given.
+    static LAST: AtomicU16 = AtomicU16::new(10_000);
+    loop {
+        let port = LAST.fetch_add(1, Ordering::Relaxed) + 1;
+        if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+            return port;
+        }
     }
 }
 

@@ -126,6 +126,39 @@ fn a_mail_to_several_addresses_is_one_report_of_each_kind_and_a_second_time_it_i
 }
 
 #[test]
+fn a_forgers_copy_of_the_same_octets_is_not_in_the_way_of_their_sender() {
+    let zone =
+        "receiver.example TXT \"v=spf1 ip4:192.0.2.25 -all\"\n_dmarc.receiver.example TXT \"v=DMARC1; p=reject\"\n";
+    let office = Office::open("relays = [\"127.0.0.1\"]", zone);
+    let letter = report(1);
+    let from = |address: &str, code: u16| {
+        let mut client = office.connect();
+        let forwarded = format!("XFORWARD ADDR={address} HELO=mx.receiver.example");
+        for line in ["EHLO relay", &forwarded, "MAIL FROM:<reports@receiver.example>", "RCPT TO:<dmarc@example.org>"] {
+            assert_eq!(client.say(line).unwrap().code, 250, "{line}");
+        }
+        assert_eq!(client.data(&letter.mail).unwrap().code, code);
+    };
+    from("203.0.113.9", 250);
+    wait_until_read(&office, 1);
+    assert_eq!(office.reports()[0].submitter, None);
+    from("192.0.2.25", 250);
+    wait_until_read(&office, 2);
+    // Once it is proven, whoever comes with it again changes nothing.
+    from("203.0.113.10", 250);
+    let reports = office.reports();
+    let mut told: Vec<_> = reports.iter().map(|report| (report.submitter.as_deref(), report.state)).collect();
+    told.sort_by_key(|(submitter, _)| submitter.is_some());
+    assert_eq!(told, [(None, ReportState::Read), (Some("receiver.example"), ReportState::Read)]);
+    let events = Notebook::read(&office.data);
+    let counted = events.iter().filter_map(|event| match event {
+        Event::Aggregate(row) if row.submitter.is_some() => Some(row.count),
+        _ => None,
+    });
+    assert_eq!(counted.sum::<u64>(), 9, "of both of its rows, once");
+}
+
+#[test]
 fn a_tls_report_is_posted_by_http_and_stays_unproven() {
     let office = Office::open("", ZONE);
     let post = |path: &str, kind: &str, body: &str| -> String {

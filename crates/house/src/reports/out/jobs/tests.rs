@@ -176,7 +176,6 @@ async fn a_house_that_only_sent_us_a_report_gets_none_about_that() {
         evidence: Digest::of(b"a report"),
         size: 8,
         envelope,
-        submitter: None,
     };
     let job =
         FirstJob { id: new_id(begin).unwrap(), queue: "read".to_owned(), payload: String::new(), max_attempts: 1 };
