@@ -181,7 +181,7 @@ pub(crate) struct Known {
     /// The domain.
     pub(crate) domain: DomainName,
     /// What receivers told, and this house saw.
-    pub(crate) told: Told,
+    pub(crate) told: Arc<Told>,
     /// Who sends, and what each is called.
     pub(crate) sources: Vec<(Source, Named)>,
 }
@@ -211,13 +211,18 @@ impl Desk {
         let Over { lake, source, config } = over;
         let reporter = config.reports.sender_domain();
         let (under, subject) = (with_parents(&domain), [domain.clone()]);
-        let asked = move |lake: &dyn lake::Lake| {
-            told(lake, &under, Some(&Seen { domains: &subject, reporter, or_mail_from: false }), (days, false))
+        // Whoever may ask about a domain at all may see all of this.
+        let question = Question { room: "domain", asked: format!("{domain} {days} {reporter:?}"), within: None };
+        let find = move |lake: &dyn lake::Lake| {
+            let seen = Seen { domains: &subject, reporter, or_mail_from: false };
+            let mut told = told(lake, &under, Some(&seen), (days, false))?;
+            let [domain] = &subject;
+            let is_about =
+                |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(domain));
+            told.rows.retain(is_about);
+            Ok(told)
         };
-        let mut told: Told = self.ask(lake, asked).await?;
-        let is_about =
-            |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(&domain));
-        told.rows.retain(is_about);
+        let told: Arc<Told> = self.ask_lately(question, lake, find).await?;
         let (source, timeout, policy) = (Some(source), config.dns.timeout.min(PATIENCE), config.policy());
         let places = Places::open(&config.names).map_err(|why| LakeError(why.to_string()))?;
         let namer = Namer { source, timeout, policy, places };

@@ -108,7 +108,7 @@ pub(in crate::web) async fn show(
     let config = desk.config_of(&visitor);
     let own: Vec<OwnSource> = config.names.own_of(&domain).into_iter().chain(confirmed.iter().cloned()).collect();
     let named = sources.into_iter().map(|(source, named)| (source.address, named)).collect();
-    let rows = omissions::rows_of(told.rows, &domain);
+    let rows = omissions::rows_of(told.rows.clone(), &domain);
     let policy = config.policy();
     let inquiry = Inquiry { domain: &domain, rows: &rows, named: &named, own: &own, policy: &policy };
     let errand: Errand = omissions::errand(config.dns.timeout);
