@@ -125,7 +125,7 @@ impl TableProvider for SettledTable {
         }
         let wanted = Wanted { projection, filters, limit };
         let files = files.iter().map(|file| file.partition(self.kind)).collect();
-        let source = table::source(self.kind, state, &wanted)?;
+        let source = table::source(&columns::read(self.kind), state, &wanted)?;
         table::scan_of(source, &wanted, table::groups(files, state.config().target_partitions()), None)
     }
 }

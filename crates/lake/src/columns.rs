@@ -37,9 +37,23 @@ pub fn of(kind: Kind) -> SchemaRef {
     })
 }
 
-/// Returns the columns of a kind as queries see them: the file's, then the day.
+/// Returns the columns of a kind, as queries read them: texts as views, so that one that stands in many rows is copied for none.
+pub(crate) fn read(kind: Kind) -> SchemaRef {
+    let field = |field: &FieldRef| match field.data_type() {
+        DataType::Utf8 => Arc::new(field.as_ref().clone().with_data_type(DataType::Utf8View)),
+        _ => Arc::clone(field),
+    };
+    Arc::new(Schema::new(of(kind).fields().iter().map(field).collect::<Vec<_>>()))
+}
+
+/// Returns the columns of a kind as queries see them: those that they read, then the day.
 pub fn with_day(kind: Kind) -> SchemaRef {
-    let mut fields: Vec<FieldRef> = of(kind).fields().to_vec();
+    and_day(&read(kind))
+}
+
+/// Returns columns, and the day behind them.
+pub(crate) fn and_day(columns: &Schema) -> SchemaRef {
+    let mut fields: Vec<FieldRef> = columns.fields().to_vec();
     fields.push(day_field());
     Arc::new(Schema::new(fields))
 }

@@ -12,6 +12,7 @@ use std::os::unix::fs::FileExt;
 use std::path::Path;
 
 use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch};
+use datafusion::arrow::compute::cast;
 use sekisho_core::event::Event;
 use std::sync::Arc;
 
@@ -195,9 +196,11 @@ fn with_days(kind: Kind, events: &[Event], created: i64) -> io::Result<RecordBat
     let events: Vec<&Event> = events.iter().collect();
     let rows = columns::rows(kind, &events).map_err(io::Error::other)?;
     let days = events.iter().map(|event| days::day_of(event.at(), created));
-    let mut arrays: Vec<ArrayRef> = rows.columns().to_vec();
+    let columns = columns::with_day(kind);
+    let as_read = rows.columns().iter().zip(columns.fields()).map(|(rows, field)| cast(rows, field.data_type()));
+    let mut arrays: Vec<ArrayRef> = as_read.collect::<Result<_, _>>().map_err(io::Error::other)?;
     arrays.push(Arc::new(Date32Array::from_iter_values(days)));
-    RecordBatch::try_new(columns::with_day(kind), arrays).map_err(io::Error::other)
+    RecordBatch::try_new(columns, arrays).map_err(io::Error::other)
 }
 
 /// Returns the error of a segment whose header the disk changed.

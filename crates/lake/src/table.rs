@@ -42,7 +42,9 @@ use crate::snapshot::{Opened, Snapshot};
 pub(crate) struct EventTable {
     /// The kind.
     kind: Kind,
-    /// Its columns.
+    /// Its columns in a file, as they are read.
+    columns: SchemaRef,
+    /// The same, and the day.
     schema: SchemaRef,
     /// Where the segments lie.
     segments: PathBuf,
@@ -57,15 +59,17 @@ pub(crate) struct EventTable {
 impl EventTable {
     /// Returns the table of a kind, as it is when it is first scanned.
     pub(crate) fn new(kind: Kind, segments: PathBuf, shelf: Arc<Shelf>) -> Self {
-        let schema = columns::with_day(kind);
-        Self { kind, schema, segments, shelf, snapshot: OnceCell::new(), ordered: false }
+        let columns = columns::read(kind);
+        let schema = columns::and_day(&columns);
+        Self { kind, columns, schema, segments, shelf, snapshot: OnceCell::new(), ordered: false }
     }
 
-    /// Returns a table of these files only, each in its order.
+    /// Returns a table of these files only, each in its order and with the columns of a file: what is read becomes one.
     pub(crate) fn of_files(kind: Kind, files: Vec<Shelved>, shelf: Arc<Shelf>) -> Self {
         let snapshot = OnceCell::new_with(Some(Arc::new(Snapshot { segments: Vec::new(), files })));
-        let schema = columns::with_day(kind);
-        Self { kind, schema, segments: PathBuf::new(), shelf, snapshot, ordered: true }
+        let columns = columns::of(kind);
+        let schema = columns::and_day(&columns);
+        Self { kind, columns, schema, segments: PathBuf::new(), shelf, snapshot, ordered: true }
     }
 
     /// Returns what is read.
@@ -87,7 +91,7 @@ impl EventTable {
         let files = files.iter().map(partition).collect::<Result<_>>()?;
         let store = state.runtime_env().object_store(url()?)?;
         let cache = state.runtime_env().cache_manager.get_file_metadata_cache();
-        let source = source(self.kind, state, wanted)?
+        let source = source(&self.columns, state, wanted)?
             .with_parquet_file_reader_factory(Arc::new(CachedParquetFileReaderFactory::new(store, cache)));
         scan_of(source, wanted, groups(files, count), order)
     }
@@ -136,14 +140,14 @@ pub(crate) struct Wanted<'a> {
     pub(crate) limit: Option<usize>,
 }
 
-/// Returns how the files of a kind are read, without a store.
-pub(crate) fn source(kind: Kind, state: &dyn Session, wanted: &Wanted<'_>) -> Result<ParquetSource> {
-    let table = TableSchema::builder(columns::of(kind)).with_table_partition_cols(vec![columns::day_field()]).build();
+/// Returns how files are read of which these columns are wanted, without a store.
+pub(crate) fn source(columns: &SchemaRef, state: &dyn Session, wanted: &Wanted<'_>) -> Result<ParquetSource> {
+    let table = TableSchema::builder(Arc::clone(columns)).with_table_partition_cols(vec![columns::day_field()]).build();
     let mut options = TableParquetOptions::default();
     options.global = state.config().options().execution.parquet.clone();
     let source = ParquetSource::new(table).with_table_parquet_options(options);
     let Some(filter) = conjunction(wanted.filters.iter().cloned()) else { return Ok(source) };
-    let schema = DFSchema::try_from(columns::with_day(kind))?;
+    let schema = DFSchema::try_from(columns::and_day(columns))?;
     Ok(source.with_predicate(state.create_physical_expr(filter, &schema)?))
 }
 

@@ -275,7 +275,7 @@ fn a_port_that_is_taken_is_named() {
     if let Some(folder) = std::env::var_os(TASK) {
         return serve_in_this_process(Path::new(&folder));
     }
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
     let folder = tempfile::tempdir().unwrap();
     let config = folder.path().join("sekisho.toml");
