@@ -486,13 +486,28 @@ report-read = read: { $reports ->
 } with { $rows ->
     [one] 1 row
    *[other] { $rows } rows
-}, about { $messages } mails
+}, about { $messages ->
+    [one] 1 mail
+   *[other] { $messages } mails
+}
 report-unproven = { $number } of them without a proven sender: left out of the sums unless --unproven is given
-report-duplicates = { $number } were counted before
-report-returned = { $number } say that a report of ours could not be delivered (sekisho report out --list)
-report-ignored = { $number } were left out, as their standard demands (sekisho report list --state ignored)
+report-duplicates = { $number ->
+    [one] 1 was counted before
+   *[other] { $number } were counted before
+}
+report-returned = { $number ->
+    [one] 1 says
+   *[other] { $number } say
+} that a report of ours could not be delivered (sekisho report out --list)
+report-ignored = { $number ->
+    [one] 1 was left out, as its standard demands
+   *[other] { $number } were left out, as their standard demands
+} (sekisho report list --state ignored)
 report-unreadable = { $number } cannot be read (sekisho report list --state unreadable)
-report-later = { $number } could not be read now; they are tried again
+report-later = { $number ->
+    [one] 1 could not be read now; it is tried again
+   *[other] { $number } could not be read now; they are tried again
+}
 report-by-daemon = the daemon is running, and reads them
 show-nothing = no reports about { $domain } from { $first } to { $last }
 show-head = { $domain }, { $first } to { $last }: { $mails ->

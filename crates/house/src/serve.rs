@@ -36,7 +36,7 @@ use tracing::{error, info, warn};
 
 use self::journal::Journal;
 use crate::cli::ServeArguments;
-use crate::config::{Config, StoreSection};
+use crate::config::{Config, HttpSection, StoreSection};
 use crate::events::{Events, Keeping};
 use crate::fault::Fault;
 use crate::gate::{Copies, Doubt, Front, Gate, InWork, Lasting, Office, Role};
@@ -298,9 +298,12 @@ impl Daemon {
             let checking = gate::keep_checking(move || front.gate(), doubts, no_more_questions.clone());
             watchers.spawn_on(checking, &self.mails);
         }
+        let mut bound = HttpSection { listen: Vec::new(), ..self.config.http.clone() };
         for socket in sockets.http {
             let listener = TcpListener::from_std(socket.into())?;
-            let message = if self.config.http.tls.is_some() { "serve-https" } else { "serve-http" };
+            let message = if bound.tls.is_some() { "serve-https" } else { "serve-http" };
+            // Where any port will do, the one that was given.
+            bound.listen.push(listener.local_addr()?);
             say(message, listener.local_addr()?)?;
             let (front, intake, desk) = (Arc::clone(&self.front), self.intake.clone(), self.desk.clone());
             let secrecy = Arc::clone(&self.secrecy);
@@ -349,9 +352,9 @@ impl Daemon {
             let reading = reports::keep_reading(archive, lake, examiner, counts, announcer, no_more_calls);
             watchers.spawn_on(reading, &self.mails);
         }
-        if let Some(desk) = self.desk.as_ref().filter(|_| !self.config.http.listen.is_empty()) {
+        if let Some(desk) = self.desk.as_ref().filter(|_| !bound.listen.is_empty()) {
             // On the terminal, and not in the log: whoever has the link becomes the first admin.
-            if let Some(link) = desk.first_link(&self.config.http.usual_desk()).await {
+            if let Some(link) = desk.first_link(&bound.usual_desk()).await {
                 writeln!(streams.stderr, "{}\n{link}", talk.word("serve-first-account"))?;
             }
         }

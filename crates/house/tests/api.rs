@@ -55,6 +55,7 @@ fn between<'a>(text: &'a str, before: &str, behind: &str) -> &'a str {
 /// Comes in as the first admin, by the link that the daemon printed, and makes a token as one does on the page.
 fn token(daemon: &Daemon) -> String {
     let link = daemon.told("/join/");
+    assert!(link.contains(&format!("http://{}/join/", daemon.http)), "{link}");
     let path = format!("/join/{}", link.rsplit_once("/join/").unwrap().1.trim());
     let who = "login=aoi&name=Aoi&password=a+quiet+checkpoint&again=a+quiet+checkpoint";
     let joined = ask(daemon, "POST", &path, "Accept: */*", who);

@@ -1,12 +1,13 @@
 //! Answers that stand for a while: what one reader has just asked need not be found again for the next one
 //!
 //! Many people have the same few pages open, and over many mails each of these costs the processor a tenth of a second that the gate
-//! would have used. So an answer stands for [`TIMES`] as long as it took to find, and never longer than [`MOST`]: what is found
-//! quickly is found anew each time, and where mails leave little time for questions, answers stand longer. *Today* and *Messages* say
-//! of which time they are. Who may see what is a part of the question: nobody is shown what somebody else may see.
+//! would have used. So an answer stands for [`TIMES`] as long as all answers that stand took to find, and never longer than [`MOST`]: all
+//! questions that are asked again and again take a twentieth of the time together. What is found quickly is found anew each time, and where
+//! mails leave little time for questions, answers stand longer. *Today* and *Messages* say of which time they are. Who may see what is a
+//! part of the question: nobody is shown what somebody else may see.
 
 use std::any::Any;
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
 use moka::Expiry;
@@ -15,7 +16,7 @@ use moka::future::Cache;
 use super::Desk;
 use crate::lake::{Lake, LakeError};
 
-/// How many times as long as it took to find an answer stands.
+/// How many times as long as it took to find it, and all others that stand, an answer stands.
 const TIMES: u32 = 20;
 /// How long it stands at most.
 const MOST: Duration = Duration::from_secs(60);
@@ -35,8 +36,13 @@ pub(crate) struct Question {
     pub(crate) within: Option<Vec<String>>,
 }
 
-/// The answers that stand, by what was asked and of which lake. Its address names it: while an answer stands no other lake has that.
-pub(super) struct Answers(Cache<(Question, usize), Standing>);
+/// The answers that stand.
+pub(super) struct Answers {
+    /// What they say, by what was asked and of which lake. Its address names it: while an answer stands no other lake has that.
+    standing: Cache<(Question, usize), Standing>,
+    /// How long each took to find, and until when it stands.
+    costs: Mutex<Vec<(Duration, Instant)>>,
+}
 
 /// An answer.
 #[derive(Clone)]
@@ -60,7 +66,23 @@ impl Expiry<(Question, usize), Standing> for Stands {
 
 impl Default for Answers {
     fn default() -> Answers {
-        Answers(Cache::builder().max_capacity(AT_A_TIME).expire_after(Stands).build())
+        let standing = Cache::builder().max_capacity(AT_A_TIME).expire_after(Stands).build();
+        Answers { standing, costs: Mutex::default() }
+    }
+}
+
+impl Answers {
+    /// Returns how long an answer stands that is found now, and took so long.
+    fn how_long(&self, took: Duration, now: Instant) -> Duration {
+        if took < QUICK {
+            return Duration::ZERO;
+        }
+        let mut costs = self.costs.lock().unwrap_or_else(PoisonError::into_inner);
+        costs.retain(|(_, until)| *until > now);
+        let all = costs.iter().fold(took, |all, (cost, _)| all.saturating_add(*cost));
+        let stands = all.saturating_mul(TIMES).min(MOST);
+        costs.push((took, now + stands));
+        stands
     }
 }
 
@@ -73,7 +95,7 @@ impl Desk {
         find: impl FnOnce(&dyn Lake) -> Result<T, LakeError> + Send + 'static,
     ) -> Result<Arc<T>, LakeError> {
         let key = (question, Arc::as_ptr(&lake).cast::<()>() as usize);
-        let standing = match self.answers.0.get(&key).await {
+        let standing = match self.answers.standing.get(&key).await {
             Some(standing) => standing,
             None => {
                 // Each waits for a turn of its own: whoever stands in line behind many keeps nobody waiting who asks the same.
@@ -81,18 +103,18 @@ impl Desk {
                 let found = async {
                     let (begun, asked) = (Instant::now(), Arc::clone(&lake));
                     let says = Arc::new(Desk::on_a_thread(move || find(&*asked)).await??);
-                    Ok(Standing { says, stands: how_long(begun.elapsed()), _lake: Arc::downgrade(&lake) })
+                    let stands = self.answers.how_long(begun.elapsed(), Instant::now());
+                    Ok(Standing { says, stands, _lake: Arc::downgrade(&lake) })
                 };
-                self.answers.0.try_get_with(key, found).await.map_err(|why: Arc<LakeError>| LakeError::clone(&why))?
+                self.answers
+                    .standing
+                    .try_get_with(key, found)
+                    .await
+                    .map_err(|why: Arc<LakeError>| LakeError::clone(&why))?
             }
         };
         standing.says.downcast().map_err(|_| LakeError("a question has answers of two kinds".to_owned()))
     }
-}
-
-/// Returns how long an answer stands that took so long to find.
-fn how_long(took: Duration) -> Duration {
-    if took < QUICK { Duration::ZERO } else { (took * TIMES).min(MOST) }
 }
 
 #[cfg(test)]
@@ -111,9 +133,16 @@ mod tests {
 
     #[test]
     fn an_answer_stands_by_what_it_cost() {
-        let stands =
-            [0, 49, 50, 240, 2_999, 3_001, 60_000].map(|took| how_long(Duration::from_millis(took)).as_millis());
+        let begun = Instant::now();
+        let alone = |took| Answers::default().how_long(Duration::from_millis(took), begun).as_millis();
+        let stands = [0, 49, 50, 240, 2_999, 3_001, 60_000].map(alone);
         assert_eq!(stands, [0, 0, 1_000, 4_800, 59_980, 60_000, 60_000]);
+        // Others that stand are paid for, too, as long as they do.
+        let answers = Answers::default();
+        let found = |took, after| {
+            answers.how_long(Duration::from_millis(took), begun + Duration::from_millis(after)).as_millis()
+        };
+        assert_eq!([found(100, 0), found(100, 10), found(10, 20), found(100, 2_500)], [2_000, 4_000, 0, 4_000]);
     }
 
     #[tokio::test(flavor = "multi_thread")]
