@@ -34,8 +34,8 @@ use mails::{DAY, Sorted};
 const DAYS: i64 = 30;
 /// How often each page is opened again and again.
 const ROUNDS: usize = 30;
-/// How often each page is opened when no answer of before stands any more, and how long that takes.
-const AFRESH: (usize, Duration) = (7, Duration::from_secs(16));
+/// How often each page is opened when no answer of before stands any more, and how long that takes at most.
+const AFRESH: (usize, Duration) = (5, Duration::from_secs(61));
 /// How many readers there are.
 const READERS: usize = 50;
 /// How often each of them opens a page.
