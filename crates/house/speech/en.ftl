@@ -461,6 +461,7 @@ lake-let-go = { $files ->
    *[other] let go of { $files } files ({ $megabytes } MB)
 }
 report-progress = { $read } reports read
+report-waiting = waiting for { $number } that another process has in hand, half a minute at most where it was broken off
 report-taken = { $new ->
     [one] 1 new report
    *[other] { $new } new reports
@@ -591,6 +592,7 @@ why-record-kind = the type must be A, AAAA, MX, TXT or PTR
 why-record-selector = a key needs its name; write `SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"`
 fault-simulate-nothing = for these days there are neither reports about { $domain } nor mails that our own gate saw, so nothing can be judged again
 note-simulate-faulty = receivers will not act upon the proposed `{ $name }` as it is written: look at its tag `{ $tag }`
+note-simulate-broken = SPF of `{ $domain }` would come to a permerror: look at the terms of the proposed record, at what it includes, and at its number of lookups (`sekisho check --what-if` says which)
 simulate-head = { $domain }, { $first } to { $last }, judged again as if this were published:
 simulate-seen = { $others ->
     [yes] { $mails ->
@@ -708,7 +710,7 @@ mended-place = { $mended } Line { $line }; { $times ->
     [one] once
    *[other] { $times } times
 }.
-mended-truncated = It ends too early: what is complete is told.
+mended-truncated = What it was packed in is cut off behind it; the report is whole.
 mended-invalid-text = Octets that are no text were replaced.
 mended-other-encoding = The text is in another encoding than it says.
 mended-unknown-word = A result or policy has a word that nobody defined.

@@ -423,6 +423,7 @@ lake-let-go = { $files ->
    *[other] { $files } ファイル（{ $megabytes } MB）を消した
 }
 report-progress = { $read } 件のレポートを読了
+report-waiting = ほかのプロセスが読み取り中の { $number } 件を待機中（中断されていた場合は30秒ほどで引き継ぐ）
 report-taken = 新規 { $new } 件、既知 { $known } 件、取り込み済みのファイル { $passed } 個
 report-ordinary = レポートではないメール { $number } 通には手を付けていない
 list-nothing = まだレポートは取り込まれていない。`sekisho report import` か `sekisho serve` で取り込む
@@ -502,6 +503,7 @@ why-record-kind = 種別は A、AAAA、MX、TXT、PTR のいずれかです
 why-record-selector = 鍵には名前が必要です。`SELECTOR._domainkey.{ $domain } TXT "v=DKIM1; …"` と書いてください
 fault-simulate-nothing = この期間には { $domain } のレポートも、この Sekisho が判定したメールもなく、判定し直すものがない
 note-simulate-faulty = 提案された `{ $name }` は、このままでは受信側に従ってもらえません。タグ `{ $tag }` を確認してください
+note-simulate-broken = `{ $domain }` の SPF が permerror になります。提案したレコードの書き方、include 先、参照回数を確認してください（`sekisho check --what-if` で箇所がわかります）
 simulate-head = { $domain }（{ $first } から { $last } まで）を、次のレコードが公開されたものとして判定し直した結果:
 simulate-seen = { $others ->
     [yes] このうち { $mails } 通はこの Sekisho が判定したもの、残りはレポートによる。
@@ -583,7 +585,7 @@ reason-came-back = こちらのレポート { $report } が不達: { $why }
 reason-untold = 理由の記載なし
 reason-counted = { $report } で集計済み。
 mended-place = { $mended }（{ $line } 行目、{ $times } 回）
-mended-truncated = 途中で切れている。完全な部分だけを示す。
+mended-truncated = 圧縮データの末尾が切れているが、レポート自体は完全。
 mended-invalid-text = 文字でないオクテットを置き換えた。
 mended-other-encoding = 文字の符号化が宣言と異なる。
 mended-unknown-word = 結果かポリシーに、定義のない語がある。

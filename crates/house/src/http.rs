@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use axum::Router;
 use axum::body::Body;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, Version, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use hyper::Request;
@@ -204,13 +204,15 @@ impl House {
             let peer = Peer::of(from, is_tls, request.headers(), &self.front.gate().config.http);
             request.extensions_mut().insert(peer);
             let (seat, step) = (Arc::clone(&seat), seat.hear());
+            let is_clear = names_one_host(&request);
             let answered = rooms.call(request.map(|body| heard(body, step)));
             async move {
-                let mut answer = answered.await?;
+                let mut answer = if is_clear { answered.await? } else { StatusCode::BAD_REQUEST.into_response() };
                 if is_tls {
                     answer.headers_mut().insert(header::STRICT_TRANSPORT_SECURITY, SECRET);
                 }
-                Ok::<_, Infallible>(answer.map(|body| Stepped::new(body, seat.tell())))
+                let step = if is_stream(&answer) { seat.watch() } else { seat.tell() };
+                Ok::<_, Infallible>(answer.map(|body| Stepped::new(body, step)))
             }
         });
         Ok(server().serve_connection(TokioIo::new(stream), service).await?)
@@ -233,6 +235,17 @@ fn server() -> http1::Builder {
     let mut server = http1::Builder::new();
     server.timer(TokioTimer::new()).header_read_timeout(PATIENCE);
     server
+}
+
+/// Tells whether a request says which host it is for, and says it once (RFC 9112 §3.2): links are made of it.
+fn names_one_host<B>(request: &Request<B>) -> bool {
+    let hosts = request.headers().get_all(header::HOST).iter().count();
+    hosts == 1 || hosts == 0 && request.version() < Version::HTTP_11
+}
+
+/// Tells whether an answer goes on until somebody leaves: server-sent events.
+fn is_stream(answer: &Response) -> bool {
+    answer.headers().get(header::CONTENT_TYPE).is_some_and(|kind| kind.as_bytes().starts_with(b"text/event-stream"))
 }
 
 /// Returns a body that ends a step with it. One that is at its end already ends it at once.

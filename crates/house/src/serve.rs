@@ -323,6 +323,7 @@ impl Daemon {
             watchers.spawn_on(clerk.work(no_more_questions.clone()), &self.mails);
         }
         if let Some((archive, lake)) = self.reading.take() {
+            watchers.spawn_on(archive.folder().clone().look_at_buckets(), &self.mails);
             if let Some((waiting, secret)) = clerks.failures {
                 let (front, books) = (Arc::clone(&self.front), archive.clone());
                 let most = move || front.gate().failures_per_day();

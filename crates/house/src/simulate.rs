@@ -19,6 +19,7 @@ use sekisho_ask::{Errand, Source};
 use sekisho_core::facts::{Facts, Missing};
 use sekisho_core::name::DomainName;
 use sekisho_core::sums::Reported;
+use sekisho_core::visible::Visible;
 use sekisho_mail::policy::Policy;
 use sekisho_mail::verdict::DmarcResult;
 
@@ -85,6 +86,11 @@ impl SimulateArguments {
         let policy = config.policy();
         let errand = Errand::new(config.dns.timeout, QUESTIONS);
         let outlooks = runtime.block_on(case.judge(&source, errand, &policy))?;
+        let broken = account::broken_spf(&outlooks);
+        for domain in &broken {
+            let named = [("domain", Visible(domain.as_bytes()).to_string().into())];
+            writeln!(streams.stderr, "sekisho: {}", talk.say("note-simulate-broken", &named))?;
+        }
         let said = if self.json {
             account::json(&self.domain, told.days, (proposed, told.seen), &outlooks) + "\n"
         } else {
@@ -95,7 +101,8 @@ impl SimulateArguments {
         streams.stdout.flush()?;
         let is_open =
             |outlook: &Outlook<'_>| outlook.ruling.change.is_worse() || outlook.ruling.change == Change::Unknown;
-        Ok(if outlooks.iter().any(is_open) || left_out > 0 { Exit::Found } else { Exit::Clean })
+        let is_clean = !outlooks.iter().any(is_open) && left_out == 0 && broken.is_empty();
+        Ok(if !is_clean { Exit::Found } else { Exit::Clean })
     }
 }
 

@@ -19,6 +19,7 @@ use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_ledger::vault::{S3, VaultError};
 use sekisho_ledger::{Ledger, OpenError, Vault};
 use tokio::sync::Mutex as AsyncMutex;
+use tracing::warn;
 
 use crate::config::{LedgerAddress, StoreSection};
 use crate::fault::{Fault, shown};
@@ -89,6 +90,20 @@ impl DataFolder {
     /// Returns where it is.
     pub(crate) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Looks whether the buckets are there, and says in the log which is not: what waits for one of them fails later, and elsewhere.
+    pub(crate) async fn look_at_buckets(self) {
+        for (option, bucket) in [("store.vault", &self.vault), ("store.lake", &self.lake)] {
+            let Some(bucket) = bucket else { continue };
+            if let Err(why) = bucket.look().await {
+                let why = format!("{:#}", anyhow::Error::from(why));
+                warn!(
+                    option, bucket = bucket.bucket, error = %why,
+                    "a bucket cannot be used now; its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role"
+                );
+            }
+        }
     }
 
     /// Returns how many octets its disk has room for; nothing where the disk does not say.

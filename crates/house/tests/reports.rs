@@ -5,9 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use jiff::Timestamp;
 use sekisho_core::event::Event;
 use sekisho_core::zone::Zone;
-use sekisho_house::{Setting, Streams, run};
+use sekisho_house::{LakePlace, Setting, Streams, run};
+use sekisho_ledger::Ledger;
 use sekisho_testkit::dns::DnsServer;
 use serde_json::Value;
 
@@ -89,6 +91,48 @@ fn a_report_is_taken_in_once_and_told_by_source() {
     assert!(listed.contains("doctype:") && listed.contains("duplicate") && listed.lines().count() == 4, "{listed}");
     let (_, listed, _) = said(&folder, &["report", "list", "--state", "unreadable", "--json"]);
     assert!(listed.lines().count() == 1 && listed.contains("\"state\":\"unreadable\""), "{listed}");
+}
+
+#[test]
+fn what_an_import_that_was_broken_off_had_in_hand_is_waited_for_and_read() {
+    let folder = Folder::new();
+    let report = folder.write("report.xml", REPORT);
+    let import = ["report", "import", &report, "--dns", "127.0.0.1:9", "--json"];
+    // A daemon has the lake: the report is taken in, and somebody who is no more has its job.
+    let lake = LakePlace::in_folder(&folder.path("data/lake"));
+    let daemon = (NOTEBOOK.write)(&lake).unwrap();
+    assert_eq!(said(&folder, &import).0, 0);
+    drop(daemon);
+    let address = format!("sqlite:{}", folder.path("data/ledger.sqlite").display());
+    tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+        let ledger = Ledger::open(&address, 0).await.unwrap();
+        let now = Timestamp::now().as_microsecond();
+        let leases = ledger.lease("read-report", "gone", 10, now, now + 2_500_000).await.unwrap();
+        assert_eq!(leases.len(), 1);
+        ledger.close().await;
+    });
+    let (exit, told, talk) = said(&folder, &import);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    assert_eq!((exit, &told["taken"]["passed"], &told["read"]["reports"]), (0, &1.into(), &1.into()), "{told}{talk}");
+    assert!(talk.contains("waiting for 1 that another process has in hand"), "{talk}");
+}
+
+#[test]
+fn a_report_that_was_cut_off_is_not_in_the_way_of_the_whole_one_and_what_was_mended_is_told() {
+    let folder = Folder::new();
+    let cut = REPORT.rfind("<record>").unwrap() + 20;
+    let cut = folder.write("cut.xml", &REPORT[..cut]);
+    let whole = folder.write("whole.xml", REPORT.replace("<count>2", "<count>-2").replace("203.0.113.9", "somewhere"));
+    let import = |path: &str| said(&folder, &["report", "import", path, "--dns", "127.0.0.1:9", "--json"]);
+    assert_eq!(import(&cut).0, 1);
+    let (exit, told, _) = import(&whole);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((exit, &told["read"]["messages"], &told["read"]["duplicates"]), (0, &8.into(), &0.into()), "{told}");
+    let (_, listed, _) = said(&folder, &["report", "list"]);
+    assert!(listed.contains("truncated: ") && listed.contains("1 of its rows are complete"), "{listed}");
+    assert!(listed.contains("mended: bad-address: line 7: `somewhere` is no address; bad-count: line 7:"), "{listed}");
+    let (_, listed, _) = said(&folder, &["report", "list", "--lang", "ja"]);
+    assert!(!listed.contains("bad-count") && !listed.contains("mended"), "{listed}");
 }
 
 #[test]

@@ -265,6 +265,18 @@ fn spf_without_an_include_breaks_what_came_by_it_and_the_include_saves_it() {
 }
 
 #[test]
+fn a_proposed_spf_that_comes_to_a_permerror_is_told_even_where_signatures_carry_the_mails() {
+    let house = House::of(&[OWN, NEWS]);
+    for broken in ["v=spf1 ip4:192.0.2.300 -all", "v=spf1 include:nope.example -all", "v=spf1 include:example.org -all"]
+    {
+        let (exit, _, talk) = house.call(&[broken], &[]);
+        assert!(exit == 1 && talk.contains("SPF of `example.org` would come to a permerror"), "{broken}: {talk}");
+    }
+    let (_, _, talk) = house.call(&["v=spf1 ip4:192.0.2.0/24 -all"], &[]);
+    assert!(!talk.contains("permerror"), "{talk}");
+}
+
+#[test]
 fn an_include_that_is_added_mends_what_failed() {
     let failing = Row { spf: ("news.example.org", "fail"), source: "203.0.113.7", ..NEWS };
     let house = House::of(&[failing]);

@@ -349,13 +349,12 @@ impl Inner {
             last: None,
             days: 0,
             files: snapshot.files.len(),
-            rows: 0,
+            rows: self.shelf.rows(kind, &snapshot.files).await?,
             octets: 0,
             unsettled: 0,
         };
         let mut last = None;
         for file in &snapshot.files {
-            table.rows += u64::try_from(self.shelf.footer(file).await?.file_metadata().num_rows()).unwrap_or(0);
             table.octets += file.octets;
             table.days += usize::from(last.replace(file.day) != Some(file.day));
         }
@@ -469,7 +468,9 @@ impl From<ShelfError> for OpenError {
 impl std::fmt::Display for OpenError {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Taken(path) => write!(f, "another process writes to this lake: it holds `{}`", path.display()),
+            Self::Taken(path) => {
+                write!(f, "another process writes to this lake, and tidies it by itself: it holds `{}`", path.display())
+            }
             Self::NoLake(path) => write!(f, "there is no lake in `{}`", path.display()),
             Self::Io(_) => f.write_str("the folder of the lake cannot be used"),
             Self::Shelf(_) => f.write_str("the place of the lake's files cannot be used"),

@@ -6,7 +6,7 @@
 //! longer count stay for a while, for the queries that began with them. A file never changes.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use datafusion::arrow::array::RecordBatch;
 use futures_util::TryStreamExt;
@@ -35,6 +35,8 @@ pub(crate) struct Shelf {
     store: Arc<dyn ObjectStore>,
     /// What the footers of compacted files said: a name is never used twice.
     held: Mutex<HashMap<String, Arc<BTreeSet<String>>>>,
+    /// How many rows the files of each kind have that were counted last.
+    counted: Mutex<HashMap<(Kind, Path), u64>>,
 }
 
 /// A file.
@@ -73,7 +75,7 @@ pub(crate) struct Listing {
 impl Shelf {
     /// Returns the shelf in a store.
     pub(crate) fn new(store: Arc<dyn ObjectStore>) -> Self {
-        Self { store, held: Mutex::default() }
+        Self { store, held: Mutex::default(), counted: Mutex::default() }
     }
 
     /// Returns the store.
@@ -152,6 +154,29 @@ impl Shelf {
         let holds: Arc<BTreeSet<String>> = Arc::new(value.split(',').map(str::to_owned).collect());
         self.held.lock().unwrap_or_else(PoisonError::into_inner).insert(file.name.clone(), Arc::clone(&holds));
         Ok(holds)
+    }
+
+    /// Returns how many rows these files of a kind have together. A file never changes: each footer is read once.
+    pub(crate) async fn rows(&self, kind: Kind, files: &[Shelved]) -> Result<u64, ShelfError> {
+        let known = |file: &Shelved| self.counted().get(&(kind, file.path.clone())).copied();
+        let mut counted = HashMap::with_capacity(files.len());
+        for file in files {
+            let rows = match known(file) {
+                Some(rows) => rows,
+                None => u64::try_from(self.footer(file).await?.file_metadata().num_rows()).unwrap_or(0),
+            };
+            counted.insert((kind, file.path.clone()), rows);
+        }
+        let all = counted.values().fold(0, |all, rows| u64::saturating_add(all, *rows));
+        let mut remembered = self.counted();
+        remembered.retain(|(other, _), _| *other != kind);
+        remembered.extend(counted);
+        Ok(all)
+    }
+
+    /// Returns what was counted.
+    fn counted(&self) -> MutexGuard<'_, HashMap<(Kind, Path), u64>> {
+        self.counted.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Returns the footer of a file.

@@ -19,7 +19,7 @@ pub struct Warning {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Mend {
-    /// The document ends too early; what was complete was kept.
+    /// What the document was packed in ends too early, behind the document, which is whole.
     Truncated,
     /// Octets that are no text in the encoding that holds were replaced.
     InvalidText,
@@ -79,6 +79,11 @@ impl Mend {
         Mend::NoRows,
         Mend::Trailing,
     ];
+
+    /// Tells whether it changes what is counted, when, or whose it is.
+    pub fn changes_sums(self) -> bool {
+        matches!(self, Mend::BadCount | Mend::BadAddress | Mend::BadDate | Mend::SwappedDates)
+    }
 
     /// Returns the word for it, which stays the same in all versions.
     pub fn word(self) -> &'static str {

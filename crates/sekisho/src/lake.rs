@@ -86,7 +86,7 @@ pub(crate) fn told(error: &dyn std::error::Error) -> LakeError {
     while let Some(why) = cause {
         let why_said = why.to_string();
         let why_said = why_said.trim_end();
-        if !said.ends_with(why_said) {
+        if !said.contains(why_said) {
             said = format!("{said}: {why_said}");
         }
         cause = why.source();

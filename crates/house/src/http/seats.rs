@@ -1,8 +1,8 @@
 //! Who is here by HTTP, and which connection makes room where there are too many
 //!
 //! A neighbourhood has a share of the seats, so that nobody takes all of them. Where there is none left a connection makes room on which
-//! nothing is asked, first one of whoever has the most; then one whose client has kept us waiting for long, by saying what it wants
-//! or by taking what it asked for: the live page is such a one. A request that we are at work on is never disturbed.
+//! nothing is asked, or that only watches (the live page comes again by itself), first one of whoever has the most; then one whose client
+//! has kept us waiting for long, by saying what it wants or by taking what it asked for. A request that we are at work on is never disturbed.
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -42,7 +42,7 @@ struct Taken {
 /// What happens on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
-    /// Nothing is asked.
+    /// Nothing is asked, or somebody only watches.
     Idle,
     /// The client says what it wants.
     Hearing,
@@ -147,6 +147,12 @@ impl Seat {
     pub(super) fn tell(self: &Arc<Seat>) -> Step {
         self.enter(Phase::Telling);
         Step { seat: Arc::clone(self), from: Phase::Telling, to: Phase::Idle }
+    }
+
+    /// Notes that an answer goes that has no end: whoever watches comes again, and makes room like one who asks nothing.
+    pub(super) fn watch(self: &Arc<Seat>) -> Step {
+        self.enter(Phase::Idle);
+        Step { seat: Arc::clone(self), from: Phase::Idle, to: Phase::Idle }
     }
 
     /// Notes what happens.
@@ -274,6 +280,16 @@ mod tests {
         drop((busy, last));
         newest.seat().tell();
         assert!(admit(&seats, 1, now).is_ok() && has_to_leave(&newest));
+    }
+
+    #[test]
+    fn whoever_only_watches_makes_room_at_once() {
+        let (seats, now) = (Arc::new(Seats::default()), Instant::now());
+        let watching: Vec<Guest> = (0..SHARE).map(|_| admit(&seats, 1, now).unwrap()).collect();
+        let steps: Vec<Step> = watching.iter().map(|guest| guest.seat().watch()).collect();
+        assert!(admit(&seats, 1, now).is_ok());
+        assert_eq!(watching.iter().filter(|guest| has_to_leave(guest)).count(), 1);
+        drop(steps);
     }
 
     #[test]

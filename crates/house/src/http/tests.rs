@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::{Request, Version, header};
 use axum::routing::get;
 use sekisho_ask::Source;
 use sekisho_core::facts::Facts;
@@ -24,7 +25,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::seats::{CONNECTIONS, SHARE};
 use super::tls::{Secrecy, begin, doubt, open};
-use super::{House, TURNED_AWAY, keep, listen};
+use super::{House, TURNED_AWAY, keep, listen, names_one_host};
 use crate::config::{HttpSection, TlsFiles, config_for_testing};
 use crate::gate::{Front, Gate, Lasting, Office};
 
@@ -216,6 +217,21 @@ async fn hear(mut stream: TcpStream) -> String {
     let mut answer = String::new();
     tokio::time::timeout(STALLED, stream.read_to_string(&mut answer)).await.expect("it is answered").unwrap();
     answer
+}
+
+#[test]
+fn a_request_names_one_host() {
+    let request = |version, hosts: &[&str]| {
+        let mut request = Request::new(());
+        *request.version_mut() = version;
+        for host in hosts {
+            request.headers_mut().append(header::HOST, host.parse().unwrap());
+        }
+        names_one_host(&request)
+    };
+    assert!(request(Version::HTTP_11, &["desk.example"]) && request(Version::HTTP_10, &[]));
+    assert!(!request(Version::HTTP_11, &[]) && !request(Version::HTTP_11, &["desk.example", "evil.example"]));
+    assert!(!request(Version::HTTP_10, &["desk.example", "evil.example"]));
 }
 
 #[tokio::test]

@@ -1,6 +1,7 @@
 //! What an ID token says, judged (OpenID Connect Core 1.0 §3.1.3.7): of whom, for whom, when, and in answer to what
 
 use sekisho_core::name::DomainName;
+use sekisho_core::visible::is_harmless;
 use sekisho_ledger::{Role, Subject};
 use serde_json::{Map, Value};
 
@@ -95,7 +96,7 @@ impl Vouched {
     /// Returns how the person is called.
     pub(crate) fn name(&self) -> Option<String> {
         let name = self.text("name")?.trim();
-        (!name.is_empty()).then(|| name.chars().filter(|c| !c.is_control()).take(MOST_OF_A_NAME).collect())
+        (!name.is_empty()).then(|| name.chars().filter(|c| is_harmless(*c)).take(MOST_OF_A_NAME).collect())
     }
 
     /// Returns by which names they could sign in here, the best first.
@@ -133,8 +134,10 @@ impl Vouched {
     /// Returns the domain of their address, where the provider has verified that it is theirs: anybody can claim one.
     fn email_domain(&self) -> Option<DomainName> {
         let is_verified = self.claims.get("email_verified") == Some(&Value::Bool(true));
-        let (_, domain) = self.text("email")?.rsplit_once('@')?;
-        DomainName::parse(domain).ok().filter(|_| is_verified)
+        let (local, domain) = self.text("email")?.rsplit_once('@')?;
+        // A quoted name may hold an at sign (RFC 5321 §4.1.2), and nobody has one: two of them are a trick.
+        let is_plain = !local.is_empty() && !local.contains('@');
+        DomainName::parse(domain).ok().filter(|_| is_verified && is_plain)
     }
 
     /// Returns what a claim says.
@@ -257,6 +260,7 @@ mod tests {
             assert_eq!(judged(&changes).unwrap().email_domain(), None, "{changes}");
         }
         let odd = judged(&json!({ "email": "evil@other.example@example.org", "name": " Ha\u{0}na \n" })).unwrap();
+        assert_eq!(odd.email_domain(), None);
         assert_eq!((odd.name().as_deref(), odd.logins().count()), (Some("Hana"), 1));
     }
 }

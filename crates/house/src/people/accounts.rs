@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use sekisho_core::speech::Lang;
+use sekisho_core::visible::is_harmless;
 use sekisho_ledger::{
     Accepted, ApiToken, AuditEntry, AuditFilter, Cursor, Id, Invitation, InvitationKind, NewInvitation, NewPerson,
     NewToken, Page, Person, Role,
@@ -106,11 +107,11 @@ impl People {
             self.note_refusal("person.join-refused", login.as_str(), "taken", client).await?;
             return Ok(Welcome::Taken);
         }
-        let name = if name.trim().is_empty() { login.as_str() } else { name.trim() };
+        let name = shown_name(name, login.as_str());
         let person = NewPerson {
             id: new_id(now)?,
             login: login.as_str().to_owned(),
-            name: name.to_owned(),
+            name,
             password: Some(password),
             language: lang.as_str().to_owned(),
             subject: None,
@@ -216,9 +217,9 @@ impl People {
 
     /// Changes how somebody is called and spoken to.
     pub(crate) async fn rename(&self, viewer: &Viewer, name: &str, lang: Lang, client: IpAddr) -> Result<(), Trouble> {
-        let name = if name.trim().is_empty() { &viewer.login } else { name.trim() };
+        let name = shown_name(name, &viewer.login);
         self.audit(Actor::of(viewer, client), "person.name", &viewer.login, &json!({ "name": name })).await?;
-        self.ledger().await?.rename_person(viewer.person, name, lang.as_str(), self.now()).await?;
+        self.ledger().await?.rename_person(viewer.person, &name, lang.as_str(), self.now()).await?;
         Ok(())
     }
 
@@ -356,4 +357,10 @@ impl People {
             _ => Changed::Wrong,
         })
     }
+}
+
+/// Returns how somebody is called: as they say, without what deceives the eye, or else by their login.
+fn shown_name(name: &str, login: &str) -> String {
+    let name: String = name.chars().filter(|character| is_harmless(*character)).collect();
+    if name.trim().is_empty() { login.to_owned() } else { name.trim().to_owned() }
 }

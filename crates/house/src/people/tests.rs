@@ -476,13 +476,17 @@ fn the_shell_invites_resets_and_locks_out_beside_a_running_house() {
     let link = Token::shown(link).unwrap();
     assert_eq!(exit, 0);
     runtime.block_on(async {
-        assert!(people.who(&session).await.unwrap().is_some(), "nothing is lost before the link is used");
+        let viewer = people.who(&session).await.unwrap().expect("nothing is lost before the link is used").viewer;
+        let given = (Role::Viewer, &Scope::All);
+        let program = people.add_token(&viewer, "script", given, None, home()).await.unwrap().unwrap();
+        assert!(people.bearer(&program).await.unwrap().is_some());
         let weak = people.reset(&link, "hana-hana-hana", home()).await.unwrap();
         assert_eq!(weak, Welcome::Weak(Weak::Obvious));
         assert_eq!(people.accept(&link, ("x", ""), PASSWORD, Lang::Ja, home()).await.unwrap(), Welcome::Refused);
         assert_eq!(people.reset(&link, OTHER, home()).await.unwrap(), Welcome::SignIn);
         assert_eq!(people.reset(&link, OTHER, home()).await.unwrap(), Welcome::Refused);
         assert!(people.who(&session).await.unwrap().is_none());
+        assert!(people.bearer(&program).await.unwrap().is_none(), "whoever had the account may have made it");
         assert!(matches!(people.sign_in("hana", OTHER, home()).await.unwrap(), SignIn::Whole(_)));
     });
     assert_eq!(house.call("people disable hana --lang en").1, "hana is locked out; their sessions have ended\n");

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
@@ -34,6 +35,9 @@ use crate::store::DataFolder;
 use crate::terminal::{Paint, Tone, pad};
 use crate::webhooks::Announcer;
 use crate::{Exit, Streams, serve};
+
+/// How often is looked whether somebody else has let go of what they had in hand.
+const LOOK: Duration = Duration::from_secs(1);
 
 impl ReportArguments {
     /// Imports, lists or shows.
@@ -199,21 +203,7 @@ async fn import(
             let (ledger, rows) = (ledger.clone(), Arc::clone(&lake));
             let lane = QUEUE.into();
             let reader = Reader { ledger, vault, lake: rows, examiner, worker, lane, announcer, stop };
-            let mut held = VecDeque::new();
-            loop {
-                match reader.work(&mut held, &mut tally).await {
-                    Ok(true) => {}
-                    Ok(false) => break,
-                    Err(why @ Trouble::Ledger(_)) => return Err(why.into()),
-                    // What waits is read by whoever comes next.
-                    Err(why) => {
-                        faults.push(why.to_string());
-                        break;
-                    }
-                }
-                bar.set_message(talk.say("report-progress", &[("read", tally.read.into())]));
-                bar.tick();
-            }
+            read_what_waits(&reader, &mut tally, faults, &bar, talk, streams).await?;
             tokio::task::spawn_blocking(move || lake.settle()).await?.map_err(|why| lake::fault(&why))?;
             true
         }
@@ -225,6 +215,46 @@ async fn import(
     tell(&taken, &tally, has_read, json, talk, streams)?;
     let is_clean = taken.faults.is_empty() && tally.unreadable + tally.failed + tally.postponed == 0;
     Ok(if is_clean { Exit::Clean } else { Exit::Found })
+}
+
+/// Reads the reports that wait, those included that somebody who was broken off has in hand for a while yet.
+async fn read_what_waits(
+    reader: &Reader,
+    tally: &mut Tally,
+    faults: &mut Vec<String>,
+    bar: &ProgressBar,
+    talk: &Talk,
+    streams: &mut Streams<'_>,
+) -> anyhow::Result<()> {
+    let (mut held, mut patience) = (VecDeque::new(), None);
+    loop {
+        match reader.work(&mut held, tally).await {
+            Ok(true) => {
+                bar.set_message(talk.say("report-progress", &[("read", tally.read.into())]));
+                bar.tick();
+            }
+            Ok(false) => {
+                let is_first = patience.is_none();
+                let begun = || (Timestamp::now().as_microsecond(), Instant::now() + reader.longest_held() + LOOK);
+                let (now, until) = *patience.get_or_insert_with(begun);
+                let elsewhere = reader.held_elsewhere(now).await?;
+                if elsewhere == 0 || Instant::now() > until {
+                    tally.postponed += elsewhere;
+                    return Ok(());
+                }
+                if is_first {
+                    bar.suspend(|| streams.tell(&talk.say("report-waiting", &[("number", elsewhere.into())])));
+                }
+                tokio::time::sleep(LOOK).await;
+            }
+            Err(why @ Trouble::Ledger(_)) => return Err(why.into()),
+            // What waits is read by whoever comes next.
+            Err(why) => {
+                faults.push(why.to_string());
+                return Ok(());
+            }
+        }
+    }
 }
 
 /// Tells what an import came to.

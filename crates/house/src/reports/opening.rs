@@ -11,6 +11,7 @@ use sekisho_report::mail::{self, Kind, ReportMail};
 use sekisho_report::tls::{self, TlsReport};
 use sekisho_report::unpack::{self, Content, Document, unpack};
 use sekisho_report::unreadable::Unreadable;
+use sekisho_report::warning::Warning;
 
 /// The most reports of one delivery that are read.
 const PARTS: usize = 16;
@@ -35,6 +36,16 @@ pub(super) struct Found {
     document: usize,
     /// What it says.
     pub(super) what: What,
+}
+
+impl Found {
+    /// Returns what was mended in it.
+    pub(super) fn warnings(&self) -> impl Iterator<Item = &Warning> {
+        match &self.what {
+            What::Aggregate(report) => report.warnings.iter(),
+            What::Tls(report) => report.warnings.iter(),
+        }
+    }
 }
 
 /// What a report says.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use sekisho_ledger::{Backoff, Fault, Id, Job, Lane, Lease, Ledger, Mark, ReportState, Vault};
+use sekisho_ledger::{Backoff, Fault, Id, Job, JobFilter, JobState, Lane, Lease, Ledger, Mark, ReportState, Vault};
 use tokio_util::sync::CancellationToken;
 use tracing::{info, warn};
 
@@ -30,6 +30,8 @@ const LEASE: Duration = Duration::from_secs(30);
 const NEEDED: Duration = Duration::from_secs(15);
 /// How many jobs are leased at a time.
 const AT_A_TIME: u16 = 256;
+/// How many are counted that others have in hand.
+const MOST_HELD: u16 = 1_000;
 /// How many of them are done together. Whose name servers are silent keeps the others waiting, so they are asked side by side.
 const TOGETHER: usize = 256;
 /// How many octets of reports are enough to be done together.
@@ -340,6 +342,19 @@ impl Reader {
         Ok(())
     }
 
+    /// Returns how many reports that came before some time others have in hand: another process, or one that was broken off, until its
+    /// leases run out.
+    pub(crate) async fn held_elsewhere(&self, before: i64) -> Result<u64, Fault> {
+        let leased = JobFilter { state: Some(JobState::Leased), queue: Some(QUEUE.to_owned()) };
+        let jobs = self.ledger.jobs(&leased, None, MOST_HELD).await?;
+        Ok(jobs.rows.iter().filter(|job| job.made_at < before).count() as u64)
+    }
+
+    /// Returns how long others keep what they have in hand, should they never come back.
+    pub(crate) fn longest_held(&self) -> Duration {
+        LEASE + self.examiner.timeout
+    }
+
     /// Returns a time beside that which answers from the DNS may take, in microseconds.
     fn span(&self, time: Duration) -> i64 {
         i64::try_from((time + self.examiner.timeout).as_micros()).unwrap_or(i64::MAX / 2)
@@ -439,8 +454,6 @@ pub(super) fn now() -> i64 {
 
 #[cfg(test)]
 mod tests {
-    use sekisho_ledger::JobState;
-
     use super::*;
 
     /// Makes a job that was begun so often, of which this is said.

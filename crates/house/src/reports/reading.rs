@@ -200,7 +200,9 @@ impl Reading {
             (mark.state, mark.reason) = (ReportState::Duplicate, Some(reason::write_counted(&holder.to_string())));
         } else if !counted.is_empty() {
             mark.state = ReportState::Read;
-            mark.reason = (!self.opened.unreadable.is_empty()).then(|| reason::write(&self.opened.unreadable));
+            let unreadable = (!self.opened.unreadable.is_empty()).then(|| reason::write(&self.opened.unreadable));
+            mark.reason =
+                unreadable.or_else(|| reason::write_mended(self.opened.found.iter().flat_map(Found::warnings)));
         }
         let news = news::of_report(&self.report, &mark, &counted, lease);
         let jobs = news.iter().flat_map(|news| announcer.jobs(news)).collect();

@@ -5,7 +5,7 @@
 
 use sekisho_core::speech::Lang;
 use sekisho_report::unreadable::{Fault, Place, Unreadable};
-use sekisho_report::warning::Warning;
+use sekisho_report::warning::{Mend, Warning};
 
 use crate::speech::Talk;
 
@@ -23,6 +23,8 @@ pub(super) const HAS_SENDER: &str = "a notice has no sender: RFC 5321 §4.5.5";
 const UNTOLD: &str = "no reason is told";
 /// What stands before the name of a report of ours that came back, and behind it.
 const CAME_BACK: (&str, &str) = ("our report ", " came back: ");
+/// What stands before what was mended.
+const MENDED: &str = "mended: ";
 /// What stands before the name of the report that was counted instead.
 const COUNTED: &str = "it was counted with ";
 /// The reasons that are whole sentences, and their messages.
@@ -38,6 +40,16 @@ const SENTENCES: [(&str, &str); 5] = [
 pub(super) fn write(reasons: &[Unreadable]) -> String {
     let one = |why: &Unreadable| format!("{}: {why}", why.fault.word());
     reasons.iter().take(3).map(one).collect::<Vec<_>>().join("; ")
+}
+
+/// Writes for the books what of a report that counts was mended so that its sums are other ones; none where nothing was.
+pub(super) fn write_mended<'w>(warnings: impl Iterator<Item = &'w Warning>) -> Option<String> {
+    let one = |warning: &Warning| match warning.line {
+        0 => format!("{}: {}", warning.mend, warning.detail),
+        line => format!("{}: line {line}: {}", warning.mend, warning.detail),
+    };
+    let mended: Vec<String> = warnings.filter(|warning| warning.mend.changes_sums()).take(3).map(one).collect();
+    (!mended.is_empty()).then(|| format!("{MENDED}{}", mended.join("; ")))
 }
 
 /// Writes for the books that a report of ours came back.
@@ -66,6 +78,11 @@ pub(crate) fn say(reason: &str, talk: &Talk) -> String {
     }
     if let Some(holder) = reason.strip_prefix(COUNTED) {
         return talk.say("reason-counted", &[("report", holder.to_owned().into())]);
+    }
+    if let Some(mended) = reason.strip_prefix(MENDED) {
+        let known = |piece: &str| Mend::ALL.into_iter().find(|mend| piece.split(':').next() == Some(mend.word()));
+        let said = mended.split("; ").filter_map(known).map(|mend| talk.word(&format!("mended-{mend}")));
+        return said.collect::<Vec<_>>().join(" ");
     }
     let said: Vec<String> = faults(reason).into_iter().map(|(fault, place)| sentence(fault, place, talk)).collect();
     if said.is_empty() { reason.to_owned() } else { said.join(" ") }
@@ -110,8 +127,6 @@ fn place(rest: &str) -> Option<Place> {
 
 #[cfg(test)]
 mod tests {
-    use sekisho_report::warning::Mend;
-
     use super::*;
 
     #[test]

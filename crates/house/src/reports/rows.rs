@@ -16,11 +16,14 @@ pub(super) struct Origin<'a> {
 
 /// Makes an Event of a row of an aggregate report, the how manieth it may be.
 pub(super) fn aggregate(origin: &Origin<'_>, head: &Head, row: &Row, at_row: u32) -> Event {
-    let at = head.begin.or(head.end).unwrap_or(origin.received_at);
+    let begin = head.begin.or(head.end).unwrap_or(origin.received_at);
+    let end = head.end.unwrap_or(begin);
+    // Of a period that ends before it begins the earlier time is the first.
+    let (at, until) = (begin.min(end), begin.max(end));
     let spf = row.spf_results.iter().find(|spf| spf.scope != "helo").or(row.spf_results.first());
     Event::Aggregate(Box::new(AggregateEvent {
         at,
-        until: head.end.unwrap_or(at),
+        until,
         report: origin.report.to_owned(),
         org: head.org_name.clone(),
         submitter: origin.submitter.map(str::to_owned),

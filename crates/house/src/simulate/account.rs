@@ -6,11 +6,11 @@ use jiff::civil::Date;
 use sekisho_core::facts::{Facts, Outcome};
 use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
-use sekisho_mail::verdict::{DkimResult, DmarcVerdict};
+use sekisho_mail::verdict::{DkimResult, DmarcVerdict, SpfResult};
 use serde_json::{Value, json};
 
 use super::advice::Advice;
-use super::judge::{Change, Doubt, Ruling};
+use super::judge::{Case, Change, Doubt, Ruling};
 use super::stream::Stream;
 use crate::names::Named;
 use crate::reports::suspicion::Signal;
@@ -35,6 +35,13 @@ pub(super) struct Outlook<'a> {
     pub(super) is_known: bool,
     /// What saves it.
     pub(super) advice: Option<Advice>,
+}
+
+/// Returns the MAIL FROM domains whose SPF would come to a permerror and does not now: whoever proposes that has mistyped something.
+pub(super) fn broken_spf(outlooks: &[Outlook<'_>]) -> BTreeSet<String> {
+    let is_broken = |case: &Case| case.spf.as_ref().is_some_and(|spf| spf.result == SpfResult::Permerror);
+    let newly = outlooks.iter().filter(|outlook| is_broken(&outlook.ruling.case) && !is_broken(&outlook.ruling.was));
+    newly.filter_map(|outlook| outlook.stream.of.envelope.clone()).collect()
 }
 
 /// Tells people what would change. Of the mails our own gate saw so many, and `left_out` streams were not judged.
@@ -142,7 +149,7 @@ impl Outlook<'_> {
             "name": self.named.and_then(|named| named.label(sekisho_core::speech::Lang::En)),
             "header_from": of.author,
             "mail_from_domain": of.envelope,
-            "spf": of.spf.map(sekisho_mail::verdict::SpfResult::as_str),
+            "spf": of.spf.map(SpfResult::as_str),
             "dkim": dkim,
             "messages": mails,
             "days": days.iter().collect::<Vec<_>>(),

@@ -69,6 +69,8 @@ pub(crate) struct Forecast {
     pub(crate) proposed: Vec<String>,
     /// Tags of proposed policies that have no effect as they are written: the name and the tag.
     pub(crate) faulty: Vec<(DomainName, String)>,
+    /// The MAIL FROM domains whose SPF would come to a permerror.
+    pub(crate) broken: Vec<String>,
     /// The streams by what becomes of them, the worst first; kinds without any are left out.
     pub(crate) groups: Vec<Group>,
 }
@@ -121,7 +123,8 @@ pub(crate) async fn forecast(asked: Asked, over: Over, talk: &Talk) -> anyhow::R
         let groups = Change::ALL.into_iter().map(|change| Group::of(change, outlooks, talk));
         let groups = groups.filter(|group| group.streams > 0).collect();
         let faulty = proposal::faulty(proposed).into_iter().map(|(name, tag)| (name, tag.to_string())).collect();
-        Forecast { days, seen, left_out, proposed: written(proposed), faulty, groups }
+        let broken = account::broken_spf(outlooks).into_iter().collect();
+        Forecast { days, seen, left_out, proposed: written(proposed), faulty, broken, groups }
     };
     judged(asked, over, tell).await
 }

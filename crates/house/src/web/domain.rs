@@ -173,6 +173,8 @@ pub(super) async fn export(
         answer.headers_mut().insert(header::CONTENT_DISPOSITION, named);
     }
     answer.headers_mut().insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    // What somebody may see is nobody else's.
+    answer.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     Ok(answer)
 }
 

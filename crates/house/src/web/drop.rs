@@ -152,7 +152,8 @@ fn answer(frame: &Frame, dropped: &Dropped, read: Option<Read>, found: Result<Op
 impl Dropped {
     /// Returns what was dropped as the form keeps it; nothing where it is no text, or too long.
     fn text(&self) -> Option<&str> {
-        str::from_utf8(&self.octets).ok().filter(|text| text.len() <= KEPT)
+        let is_text = |text: &&str| !text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\r' | '\n'));
+        str::from_utf8(&self.octets).ok().filter(|text| text.len() <= KEPT).filter(is_text)
     }
 
     /// Reads the form. A file goes before what is pasted.

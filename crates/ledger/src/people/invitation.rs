@@ -83,10 +83,12 @@ impl Ledger {
         .await
     }
 
-    /// Uses a link up, sets the password of the person whom it is for, takes their second factor away and ends their sessions.
+    /// Uses a link up, sets the password of the person whom it is for, takes their second factor away and ends their sessions and tokens.
     pub async fn accept_reset(&self, link: &Digest, hash: &str, now: i64) -> Result<Option<Id>, Fault> {
         /// The second factor may be what was lost.
         const CLEAR: &str = "UPDATE people SET totp = NULL WHERE id = $1";
+        /// Whoever had the account for a moment may have made one.
+        const REVOKE: &str = "UPDATE api_tokens SET revoked_at = $2 WHERE person = $1 AND revoked_at IS NULL";
         in_time(async {
             let mut turn = self.writing().await?;
             let used = use_up(turn.on(), link, now).await?.filter(|used| used.kind == InvitationKind::Reset);
@@ -95,6 +97,7 @@ impl Ledger {
                 return turn.undo(None).await;
             }
             sqlx::query(CLEAR).bind(person.to_string()).execute(turn.on()).await?;
+            sqlx::query(REVOKE).bind(person.to_string()).bind(now).execute(turn.on()).await?;
             turn.end(Some(person)).await
         })
         .await

@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
+use futures_util::TryStreamExt;
 use object_store::aws::{AmazonS3, AmazonS3Builder};
 use object_store::local::LocalFileSystem;
 use object_store::prefix::PrefixStore;
@@ -51,6 +52,13 @@ impl S3 {
     /// Returns the store below the prefix; nothing is asked of it yet.
     pub fn store(&self) -> Result<Arc<dyn ObjectStore>, VaultError> {
         Ok(Arc::new(PrefixStore::new(bucket(self)?, self.prefix.as_str())))
+    }
+
+    /// Tells whether it is there, and lets us look into it.
+    pub async fn look(&self) -> Result<(), VaultError> {
+        let store = self.store()?;
+        let first = store.list(None).try_next().await;
+        first.map(drop).map_err(|error| VaultError::Bucket(StoreError::from(error)))
     }
 }
 

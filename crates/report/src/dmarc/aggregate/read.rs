@@ -280,23 +280,20 @@ impl Meaning {
         }
         match self.stage {
             Stage::Before => return Err(Unreadable::new(Fault::Empty, "the document has no element")),
-            Stage::Inside => self.truncate("the document ends before its root element does")?,
+            // Rows that are lost would be missing from the sums, and this report in the way of itself when it comes again, whole.
+            Stage::Inside => {
+                let why = "the document ends before its root element does";
+                let rows = self.content.rows;
+                return Err(Unreadable::new(Fault::Truncated, format!("{why}; {rows} of its rows are complete")));
+            }
             Stage::Behind if broken.is_some() => {
-                self.truncate("the document is whole, but what it was packed in is cut off")?;
+                let why = || "the document is whole, but what it was packed in is cut off".into();
+                self.content.warnings.note(Mend::Truncated, why);
             }
             Stage::Behind | Stage::Ended => {}
         }
         self.stage = Stage::Ended;
         self.content.end();
-        Ok(())
-    }
-
-    /// Keeps what is complete of a document that ends too early, if that is anything.
-    fn truncate(&mut self, why: &str) -> Result<(), Unreadable> {
-        if self.content.rows == 0 {
-            return Err(Unreadable::new(Fault::Truncated, format!("{why}, and no row is complete")));
-        }
-        self.content.warnings.note(Mend::Truncated, || why.into());
         Ok(())
     }
 
