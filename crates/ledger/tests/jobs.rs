@@ -90,6 +90,9 @@ fn claimants_that_race_never_get_the_same_job() {
         let counts = nodes[1].job_counts().await.unwrap();
         let done = JobCount { queue: "work".to_owned(), state: JobState::Done, jobs: JOBS as u64, oldest: NOW };
         assert_eq!(counts, [done]);
+        nodes[0].enqueue(&job("one more")).await.unwrap();
+        let waiting = JobCount { queue: "work".to_owned(), state: JobState::Waiting, jobs: 1, oldest: NOW };
+        assert_eq!(nodes[1].unfinished_job_counts().await.unwrap(), [waiting]);
     });
 }
 

@@ -103,7 +103,9 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
         (desk.ask(Arc::clone(&lake), |lake| lake.tables()), desk.ask(lake, |lake| lake.unsettled()));
     let (tables, unsettled) = (tables.await, unsettled.await);
     let (jobs, given_up) = match desk.archive.ledger().await {
-        Ok(ledger) => (ledger.job_counts().await.ok(), GivenUp::list(&ledger, frame).await.unwrap_or_default()),
+        Ok(ledger) => {
+            (ledger.unfinished_job_counts().await.ok(), GivenUp::list(&ledger, frame).await.unwrap_or_default())
+        }
         Err(_) => (None, Vec::new()),
     };
     let vitals = vec![
@@ -120,7 +122,7 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor) ->
     ];
     let start = counted.get("sekisho_start_time_seconds");
     let (since, jobs) = (shown::moment(whole(start).saturating_mul(1_000_000).cast_signed()), jobs.unwrap_or_default());
-    let jobs = jobs.into_iter().filter(|count| count.state != JobState::Done).map(Waiting::of).collect();
+    let jobs = jobs.into_iter().map(Waiting::of).collect();
     Ok(frame.show(&HealthPage { frame, since, vitals, tables: tables.unwrap_or_default(), jobs, given_up }))
 }
 
@@ -230,7 +232,7 @@ fn ledger(frame: &Frame, jobs: Option<&[JobCount]>) -> Vital {
         jobs.iter().filter(|count| wanted(&count.state)).map(|count| count.jobs).fold(0, u64::saturating_add)
     };
     let dead = count(|state| *state == JobState::Dead);
-    let waiting = count(|state| !matches!(state, JobState::Dead | JobState::Done));
+    let waiting = count(|state| *state != JobState::Dead);
     let (word, state) = if dead > 0 { ("dead", Condition::Odd) } else { ("well", Condition::Well) };
     vital(frame, ("ledger", word), state, shown::number(waiting), &[("dead", shown::number(dead).into())])
 }

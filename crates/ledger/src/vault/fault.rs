@@ -26,7 +26,7 @@ impl fmt::Display for VaultError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             VaultError::Folder { path, .. } => write!(f, "cannot open the vault's folder `{}`", path.display()),
-            VaultError::Bucket(_) => f.write_str("cannot use the vault's bucket"),
+            VaultError::Bucket(_) => f.write_str("cannot use the bucket"),
         }
     }
 }
