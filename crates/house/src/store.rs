@@ -99,7 +99,7 @@ impl DataFolder {
             if let Err(why) = bucket.look().await {
                 let why = format!("{:#}", anyhow::Error::from(why));
                 warn!(
-                    option, bucket = bucket.bucket, error = %why,
+                    options = option, bucket = bucket.bucket, error = %why,
                     "a bucket cannot be used now; its keys are AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, or the machine's role"
                 );
             }
