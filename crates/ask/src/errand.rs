@@ -111,18 +111,26 @@ impl Source {
 
     /// Asks what a judge misses, all at once: one round of [`Source::satisfy`], for those who call the judge themselves.
     pub async fn fetch(&self, facts: &mut Facts, errand: &mut Errand, missing: Vec<Question>) -> Result<(), Stuck> {
-        let questions = unknown(facts, &missing);
+        let mut questions = unknown(facts, &missing);
         if questions.is_empty() || errand.rounds >= errand.rounds_max {
             return Err(Stuck { asked: missing });
         }
         errand.rounds += 1;
         let granted = errand.grant(questions.len());
-        let (asked, denied) = questions.split_at(granted);
-        let answers = join_all(asked.iter().map(|question| self.answer(question, errand.deadline))).await;
-        let answers = answers.into_iter().chain(std::iter::repeat_with(unanswered).take(denied.len()));
-        for (question, answer) in questions.iter().zip(answers) {
-            facts.insert(question.clone(), answer);
+        let denied = questions.split_off(granted);
+        // Most answers are known, and asking is a large future for each.
+        let mut unknown = Vec::new();
+        for question in questions {
+            match self.known(&question).await {
+                Some(answer) => facts.insert(question, answer),
+                None => unknown.push(question),
+            }
         }
+        if !unknown.is_empty() {
+            let answers = join_all(unknown.iter().map(|question| self.answer(question, errand.deadline))).await;
+            unknown.into_iter().zip(answers).for_each(|(question, answer)| facts.insert(question, answer));
+        }
+        denied.into_iter().for_each(|question| facts.insert(question, unanswered()));
         Ok(())
     }
 }

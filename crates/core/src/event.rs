@@ -24,6 +24,16 @@ pub enum Event {
 }
 
 impl Event {
+    /// Returns the name of its kind: of its table, its folder, and in segments.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Mail(_) => "mail",
+            Self::Fact(_) => "fact",
+            Self::Aggregate(_) => "aggregate",
+            Self::Tls(_) => "tls",
+        }
+    }
+
     /// Returns when it happened, in microseconds since 1970; of a report row, when the period begins.
     pub fn at(&self) -> i64 {
         match self {

@@ -12,6 +12,7 @@
 //! - [`speech`]: steps become sentences, in Japanese and English.
 //! - [`sums`]: what Events add up to.
 //! - [`visible`]: hostile bytes made safe to show.
+//! - [`written`]: Events as octets.
 //! - [`zone`]: a small DNS of one's own, for examples, tests and what-if.
 
 pub mod event;
@@ -24,4 +25,5 @@ pub mod speech;
 pub mod step;
 pub mod sums;
 pub mod visible;
+pub mod written;
 pub mod zone;

@@ -410,6 +410,7 @@ job-waiting = waits
 job-leased = under way
 job-done = done
 job-dead = given up
+jobs-queue-none = nothing was given up in queue `{ $queue }`, so nothing was changed
 why-not-job-state = a job is `waiting`, `leased`, `done` or `dead`
 why-not-job = this is not the id of a job; write one as `sekisho jobs list` shows it
 fault-job-not-dead = no job `{ $id }` was given up, so nothing was changed
@@ -666,6 +667,7 @@ omissions-volume = { $mails ->
    *[other] { $mails } mails
 }, SPF { $spf }
 omissions-more = … and { $number } more (--json shows all)
+omissions-unseen = { $source } was confirmed, but no source that was seen in these days fits it
 omissions-publish = Publish this record ({ $lookups } of 10 lookups):
 omissions-keep = To keep what you confirmed, write in sekisho.toml:
 omissions-hopeless-dns = No record can be proposed: the DNS does not answer now.

@@ -17,6 +17,7 @@ use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::written::Written;
 use sekisho_ledger::vault::S3;
 
 pub(crate) use self::upkeep::Upkeep;
@@ -29,7 +30,16 @@ pub trait Lake: Send + Sync {
     /// # Errors
     ///
     /// Where none of them was kept, so that the same ones may be tried again.
-    fn append(&self, events: &[Event]) -> Result<(), LakeError>;
+    fn keep(&self, events: &Written) -> Result<(), LakeError>;
+
+    /// The same for Events that are not written yet.
+    ///
+    /// # Errors
+    ///
+    /// Where none of them was kept.
+    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+        self.keep(&Written::of(events).map_err(|why| LakeError(why.to_string()))?)
+    }
 
     /// Moves what is kept to where it is asked about well. Done twice, it does nothing.
     ///

@@ -13,9 +13,10 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
-use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::written::Written;
 use sekisho_ledger::vault::{S3, VaultError};
 use sekisho_ledger::{Ledger, OpenError, Vault};
 use tokio::sync::Mutex as AsyncMutex;
@@ -301,8 +302,8 @@ impl Patient {
 }
 
 impl Lake for Patient {
-    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
-        self.lake()?.append(events)
+    fn keep(&self, events: &Written) -> Result<(), LakeError> {
+        self.lake()?.keep(events)
     }
 
     fn settle(&self) -> Result<(), LakeError> {

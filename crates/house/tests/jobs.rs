@@ -122,5 +122,7 @@ fn a_job_that_was_given_up_is_tried_again_and_no_other() {
     let rest = books.call("retry --dead --json");
     assert_eq!(rest.json()["retried"], serde_json::json!([books.ids[3].to_string()]));
     assert_eq!(books.call("retry --dead").stdout, "0 jobs are tried again\n");
+    let nobodys = books.call("retry --dead --queue nobody").stdout;
+    assert_eq!(nobodys, "nothing was given up in queue `nobody`, so nothing was changed\n");
     assert_eq!(books.call("list").exit, 0);
 }

@@ -11,6 +11,7 @@ use jiff::{Timestamp, tz::TimeZone};
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::written::Written;
 use sekisho_house::{Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, OpenLake};
 
 /// What opens it, as the house opens a lake.
@@ -106,12 +107,13 @@ fn drop_torn_line(lines: &Path) -> std::io::Result<()> {
 }
 
 impl Lake for Notebook {
-    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+    fn keep(&self, events: &Written) -> Result<(), LakeError> {
         assert!(self.1.is_some(), "who only reads keeps nothing");
         if self.0.join("fails").exists() {
             return Err(LakeError("a test wants to see a lake fail".to_owned()));
         }
-        let line = serde_json::to_string(events).unwrap() + "\n";
+        let events: Vec<Event> = events.events().map(|event| event.unwrap().unwrap()).collect();
+        let line = serde_json::to_string(&events).unwrap() + "\n";
         let file = OpenOptions::new().create(true).append(true).open(self.0.join("events.jsonl"));
         file.and_then(|mut file| file.write_all(line.as_bytes())).map_err(|why| LakeError(why.to_string()))
     }

@@ -56,6 +56,14 @@ fn only_what_the_operator_confirms_is_proposed_and_forwarders_never_are() {
     let record = "v=spf1 ip4:192.0.2.0/24 include:_spf.google.com ip4:192.0.3.0/24 -all";
     assert_eq!((&told["record"]["text"], &told["record"]["lookups"]), (&record.into(), &1.into()));
     assert_eq!(&told["record"]["name"], "example.org");
+    assert_eq!(told["own_unseen"].as_array().map(Vec::len), Some(0), "{told}");
+
+    // Who mistyped the address is told, and not just shown a list without it.
+    let mistyped = ["report", "spf-omissions", "example.org", "--own", "192.0.33.0/24", "--own", "192.0.3.5"];
+    let (_, told, _) = house.say(&mistyped);
+    let word = "192.0.33.0/24 was confirmed, but no source that was seen in these days fits it\n";
+    assert!(told.ends_with(&format!("\n{word}")), "{told}");
+    assert_eq!(found(&house, &mistyped[3..]).1["own_unseen"], serde_json::json!(["192.0.33.0/24"]));
 
     // Their word is not enough for who hands on signatures of strangers, or gives mailboxes to people.
     let (_, told) = found(&house, &["--own", "198.51.100.77", "--own", "Google Workspace", "--own", "192.0.3.5"]);

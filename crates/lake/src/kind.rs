@@ -81,3 +81,25 @@ impl Kind {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_kind_is_called_in_the_lake_as_its_events_call_it() {
+        let events = [
+            Event::Mail(Box::default()),
+            Event::Fact(Box::default()),
+            Event::Aggregate(Box::default()),
+            Event::Tls(Box::default()),
+        ];
+        assert!(
+            events
+                .iter()
+                .map(|event| (Kind::of(event), Kind::named(event.kind())))
+                .all(|(of, named)| Some(of) == named)
+        );
+        assert_eq!(events.each_ref().map(Kind::of), Kind::ALL);
+    }
+}

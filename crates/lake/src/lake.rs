@@ -20,6 +20,7 @@ use jiff::civil::Date;
 use object_store::ObjectStore;
 use object_store::local::LocalFileSystem;
 use sekisho_core::event::Event;
+use sekisho_core::written::Written;
 use tokio::runtime::Runtime;
 use tokio::sync::Mutex;
 
@@ -157,7 +158,12 @@ impl Lake {
     /// fails, none of them is in the lake; where a crash comes before it returns, a batch of more than 16 MB may be there
     /// in part.
     pub fn append(&self, events: &[Event]) -> Result<(), AppendError> {
-        self.inner.writer.as_ref().ok_or(AppendError::ReadOnly)?.log.append(events)
+        self.keep(&Written::of(events).map_err(AppendError::Unwritable)?)
+    }
+
+    /// The same for Events that are written already.
+    pub fn keep(&self, events: &Written) -> Result<(), AppendError> {
+        self.inner.writer.as_ref().ok_or(AppendError::ReadOnly)?.log.keep(events)
     }
 
     /// Writes Events of one kind and day straight into a file, past the segments: for many that come from elsewhere, in

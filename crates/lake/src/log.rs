@@ -1,6 +1,6 @@
 //! The log: the folder of segments, and the one that is being written
 //!
-//! [`Log::append`] returns when the batch is on the disk. What fails leaves no half batch: the segment is cut to where it
+//! [`Log::keep`] returns when the batch is on the disk. What fails leaves no half batch: the segment is cut to where it
 //! was sound, and where even that fails it is left alone (readers stop at what is torn) and another one is begun.
 
 use std::fs::{self, File, OpenOptions};
@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use sekisho_core::event::Event;
+use sekisho_core::written::{Unwritable, Written};
 
-use crate::segment::{self, HEADER, Header, LONGEST_EVENT, LONGEST_FRAME, Piece, Pieces};
+use crate::segment::{FRAME, HEADER, Header, LONGEST_FRAME, Piece, Pieces};
 use crate::{Damage, now, random};
 
 /// How the names of segments end.
@@ -56,10 +56,9 @@ impl Log {
         Ok((Self { folder, longest, oldest, current: Mutex::new(None) }, damages))
     }
 
-    /// Writes Events and returns when they are on the disk.
-    pub(crate) fn append(&self, events: &[Event]) -> Result<(), AppendError> {
-        let payloads = payloads(events)?;
-        if payloads.is_empty() {
+    /// Keeps written Events and returns when they are on the disk.
+    pub(crate) fn keep(&self, events: &Written) -> Result<(), AppendError> {
+        if events.is_empty() {
             return Ok(());
         }
         let mut current = self.current();
@@ -69,7 +68,7 @@ impl Log {
             None => Current::begin(&self.folder)?,
         };
         // Whoever cannot be mended stays taken: the next batch begins another segment.
-        match segment.write(&payloads) {
+        match segment.write(events) {
             Ok(()) => *current = Some(segment),
             Err(error) => {
                 let error = AppendError::from(error);
@@ -149,9 +148,9 @@ impl Current {
     }
 
     /// Writes frames behind each other and syncs them.
-    fn write(&mut self, payloads: &[Vec<u8>]) -> io::Result<()> {
-        let mut octets = Vec::with_capacity(payloads.iter().map(|payload| payload.len() + 16).sum());
-        for payload in payloads {
+    fn write(&mut self, events: &Written) -> io::Result<()> {
+        let mut octets = Vec::with_capacity(events.octets().len() + FRAME);
+        for payload in events.pieces(LONGEST_FRAME) {
             let offset = self.length + octets.len() as u64;
             self.header.frame(offset, payload, &mut octets);
         }
@@ -167,26 +166,6 @@ impl Current {
     }
 }
 
-/// Returns Events as payloads of frames.
-fn payloads(events: &[Event]) -> Result<Vec<Vec<u8>>, AppendError> {
-    let mut payloads: Vec<Vec<u8>> = Vec::new();
-    let mut payload = Vec::with_capacity(events.len().min(1 << 12) * 1_024);
-    for (index, event) in events.iter().enumerate() {
-        let before = payload.len();
-        segment::encode(event, &mut payload).map_err(|error| AppendError::Unwritable { index, error })?;
-        if payload.len() - before > LONGEST_EVENT {
-            return Err(AppendError::TooLong { index, octets: payload.len() - before });
-        }
-        if payload.len() > LONGEST_FRAME - LONGEST_EVENT {
-            payloads.push(std::mem::take(&mut payload));
-        }
-    }
-    if !payload.is_empty() {
-        payloads.push(payload);
-    }
-    Ok(payloads)
-}
-
 /// Cuts off what is torn, and removes a segment that holds nothing.
 fn mend(path: &Path, damages: &mut Vec<Damage>) -> io::Result<()> {
     let octets = fs::read(path)?;
@@ -198,7 +177,7 @@ fn mend(path: &Path, damages: &mut Vec<Damage>) -> io::Result<()> {
     for piece in Pieces::new(&octets, header) {
         match piece {
             Piece::Batch(payload) => {
-                at += segment::FRAME + payload.len();
+                at += FRAME + payload.len();
                 sound = at;
             }
             Piece::Damaged(octets) => {
@@ -266,20 +245,8 @@ pub enum AppendError {
     Full(io::Error),
     /// The disk failed otherwise.
     Io(io::Error),
-    /// An Event is longer than the lake takes: the batch can be written without it.
-    TooLong {
-        /// Which one of the batch.
-        index: usize,
-        /// How long it is.
-        octets: usize,
-    },
-    /// An Event cannot be written.
-    Unwritable {
-        /// Which one of the batch.
-        index: usize,
-        /// Why.
-        error: rmp_serde::encode::Error,
-    },
+    /// An Event cannot be written: the batch can be written without it.
+    Unwritable(Unwritable),
     /// This lake was opened for reading.
     ReadOnly,
 }
@@ -298,10 +265,7 @@ impl std::fmt::Display for AppendError {
         match self {
             Self::Full(_) => f.write_str("the disk of the lake is full"),
             Self::Io(_) => f.write_str("events cannot be written to the lake"),
-            Self::TooLong { index, octets } => {
-                write!(f, "event {index} of the batch has {octets} octets, and {LONGEST_EVENT} are allowed")
-            }
-            Self::Unwritable { index, .. } => write!(f, "event {index} of the batch cannot be written"),
+            Self::Unwritable(unwritable) => unwritable.fmt(f),
             Self::ReadOnly => f.write_str("the lake is open for reading only"),
         }
     }
@@ -311,8 +275,8 @@ impl std::error::Error for AppendError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Full(error) | Self::Io(error) => Some(error),
-            Self::Unwritable { error, .. } => Some(error),
-            Self::TooLong { .. } | Self::ReadOnly => None,
+            Self::Unwritable(unwritable) => unwritable.source(),
+            Self::ReadOnly => None,
         }
     }
 }

@@ -5,19 +5,13 @@
 //! ```text
 //! header  "SEKISHO\x01"  generation u32  created i64  key u64  check u32         (32 octets)
 //! frame   length u32     place u32       content u32  payload
-//! payload ( kind: length u8, text )( event: length u32, MessagePack map )…
+//! payload the Events, as `sekisho_core::written` writes them
 //! ```
 //!
 //! `place` is the CRC-32 of key, offset and length, `content` that of key, offset and payload. The key is drawn for each
 //! segment, so that nobody outside can put octets into a mail that read as a frame when a damaged one is stepped over.
 
-use std::io;
-
-use sekisho_core::event::Event;
-use serde::Deserialize;
-
 use crate::columns;
-use crate::kind::Kind;
 
 /// The octets of a header.
 pub(crate) const HEADER: usize = 32;
@@ -25,8 +19,6 @@ pub(crate) const HEADER: usize = 32;
 pub(crate) const FRAME: usize = 12;
 /// The longest payload of a frame.
 pub(crate) const LONGEST_FRAME: usize = 16 << 20;
-/// The longest Event. The house cuts what comes from outside long before.
-pub(crate) const LONGEST_EVENT: usize = 1 << 20;
 /// How a segment begins.
 const MAGIC: [u8; 8] = *b"SEKISHO\x01";
 
@@ -108,25 +100,6 @@ fn number(octets: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_le_bytes(*octets.get(at..)?.first_chunk()?))
 }
 
-/// Appends one Event to a payload.
-pub(crate) fn encode(event: &Event, into: &mut Vec<u8>) -> Result<(), rmp_serde::encode::Error> {
-    let name = Kind::of(event).name();
-    into.push(u8::try_from(name.len()).expect("names of kinds are short"));
-    into.extend_from_slice(name.as_bytes());
-    let length_at = into.len();
-    into.extend_from_slice(&[0; 4]);
-    match event {
-        Event::Mail(mail) => rmp_serde::encode::write_named(into, mail),
-        Event::Fact(fact) => rmp_serde::encode::write_named(into, fact),
-        Event::Aggregate(row) => rmp_serde::encode::write_named(into, row),
-        Event::Tls(row) => rmp_serde::encode::write_named(into, row),
-    }?;
-    // Whoever is longer than that is refused by the caller, which looks at the length.
-    let length = u32::try_from(into.len() - length_at - 4).unwrap_or(u32::MAX);
-    into[length_at..length_at + 4].copy_from_slice(&length.to_le_bytes());
-    Ok(())
-}
-
 /// What stands in a segment, piece by piece.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Piece<'a> {
@@ -183,72 +156,10 @@ impl<'a> Iterator for Pieces<'a> {
     }
 }
 
-/// Why the Events of a sound batch cannot be read: a fault of the build that wrote it, or of this one.
-#[derive(Debug)]
-pub(crate) struct BadEvent(pub(crate) String);
-
-impl From<BadEvent> for io::Error {
-    fn from(bad: BadEvent) -> Self {
-        Self::new(io::ErrorKind::InvalidData, bad.0)
-    }
-}
-
-/// The Events of a batch, or those of one kind of it; those of a kind that this build does not know are `None`.
-pub(crate) struct Events<'a>(pub(crate) &'a [u8], pub(crate) Option<Kind>);
-
-impl Events<'_> {
-    /// Takes `count` octets.
-    fn take(&mut self, count: usize) -> Result<&[u8], BadEvent> {
-        let (taken, rest) = self.0.split_at_checked(count).ok_or_else(|| BadEvent("a batch ends too early".into()))?;
-        self.0 = rest;
-        Ok(taken)
-    }
-
-    /// Reads one Event; the inner nothing is an Event that nobody wants, the other one of an unknown kind.
-    fn read(&mut self) -> Result<Option<Option<Event>>, BadEvent> {
-        let wanted = self.1;
-        let length = usize::from(self.take(1)?[0]);
-        let kind = std::str::from_utf8(self.take(length)?).ok().and_then(Kind::named);
-        let length = number(self.take(4)?, 0).and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
-        let octets = self.take(length)?;
-        Ok(Some(Some(match kind {
-            None => return Ok(None),
-            Some(kind) if wanted.is_some_and(|wanted| wanted != kind) => return Ok(Some(None)),
-            Some(Kind::Mail) => Event::Mail(read(octets)?),
-            Some(Kind::Fact) => Event::Fact(read(octets)?),
-            Some(Kind::Aggregate) => Event::Aggregate(read(octets)?),
-            Some(Kind::Tls) => Event::Tls(read(octets)?),
-        })))
-    }
-}
-
-impl Iterator for Events<'_> {
-    type Item = Result<Option<Event>, BadEvent>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while !self.0.is_empty() {
-            match self.read() {
-                Ok(Some(None)) => {}
-                Ok(Some(event)) => return Some(Ok(event)),
-                Ok(None) => return Some(Ok(None)),
-                Err(bad) => {
-                    self.0 = &[];
-                    return Some(Err(bad));
-                }
-            }
-        }
-        None
-    }
-}
-
-/// Reads the fields of an Event.
-fn read<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, BadEvent> {
-    rmp_serde::from_slice(octets).map_err(|error| BadEvent(format!("an Event cannot be read: {error}")))
-}
-
 #[cfg(test)]
 mod tests {
-    use sekisho_core::event::{FactEvent, MailEvent};
+    use sekisho_core::event::{Event, MailEvent};
+    use sekisho_core::written::{Events, Written};
 
     use super::*;
 
@@ -258,12 +169,11 @@ mod tests {
         let mut octets = header.octets().to_vec();
         let mut begins = Vec::new();
         for at in 0..count {
-            let mut payload = Vec::new();
             let mail = MailEvent { id: format!("m{at}"), ..MailEvent::default() };
-            encode(&Event::Mail(Box::new(mail)), &mut payload).expect("written");
+            let payload = Written::of(&[Event::Mail(Box::new(mail))]).expect("written");
             begins.push(octets.len());
             let offset = octets.len() as u64;
-            header.frame(offset, &payload, &mut octets);
+            header.frame(offset, payload.octets(), &mut octets);
         }
         (octets, begins, header)
     }
@@ -275,7 +185,7 @@ mod tests {
         let ids: Vec<_> = Pieces::new(&octets, header)
             .map(|piece| match piece {
                 Piece::Batch(payload) => {
-                    Events(payload, None).map(|event| event.expect("sound").expect("known")).collect::<Vec<_>>()
+                    Events::of(payload, None).map(|event| event.expect("sound").expect("known")).collect::<Vec<_>>()
                 }
                 other => panic!("{other:?}"),
             })
@@ -327,26 +237,5 @@ mod tests {
             flipped[at / 8] ^= 1 << (at % 8);
             assert_eq!(Header::read(&flipped), None, "bit {at}");
         }
-    }
-
-    #[test]
-    fn a_kind_of_a_newer_build_is_stepped_over() {
-        let mut payload = b"\x04flow\x03\0\0\0abc".to_vec();
-        let fact = Event::Fact(Box::new(FactEvent { name: "example.org".into(), ..FactEvent::default() }));
-        encode(&fact, &mut payload).expect("written");
-        let events: Vec<_> = Events(&payload, None).map(|event| event.expect("sound")).collect();
-        assert_eq!(events, [None, Some(fact)]);
-    }
-
-    #[test]
-    fn fields_that_are_unknown_or_absent_do_not_hinder() {
-        // {"name": "example.org", "newer": [1]}
-        let event = b"\x82\xa4name\xabexample.org\xa5newer\x91\x01";
-        let mut payload = b"\x04fact".to_vec();
-        payload.extend_from_slice(&u32::try_from(event.len()).expect("short").to_le_bytes());
-        payload.extend_from_slice(event);
-        let events: Vec<_> = Events(&payload, None).map(|event| event.expect("sound")).collect();
-        let fact = FactEvent { name: "example.org".into(), ..FactEvent::default() };
-        assert_eq!(events, [Some(Event::Fact(Box::new(fact)))]);
     }
 }

@@ -14,10 +14,11 @@ use std::path::Path;
 use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use datafusion::arrow::compute::cast;
 use sekisho_core::event::Event;
+use sekisho_core::written::Events;
 use std::sync::Arc;
 
 use crate::kind::Kind;
-use crate::segment::{Events, HEADER, Header, Piece, Pieces};
+use crate::segment::{HEADER, Header, Piece, Pieces};
 use crate::shelf::{Shelf, ShelfError, Shelved};
 use crate::{columns, days, log};
 
@@ -153,8 +154,8 @@ impl Opened {
         for piece in Pieces::new(&octets, header) {
             match piece {
                 Piece::Batch(payload) => {
-                    for event in Events(payload, kind) {
-                        match event.map_err(io::Error::from)? {
+                    for event in Events::of(payload, kind.map(Kind::name)) {
+                        match event.map_err(|why| io::Error::new(io::ErrorKind::InvalidData, why))? {
                             Some(event) => hear(&header, event)?,
                             None => sound.unknown += 1,
                         }

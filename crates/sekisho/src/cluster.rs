@@ -5,9 +5,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::written::Written;
 use sekisho_house::{Executing, Form, Keep, LakeError, LakePlace, LakeTable, LetGo, Scheduling};
 use sekisho_lake::Kind;
 use sekisho_lake::afar::LakeAlone;
@@ -57,8 +58,8 @@ struct Clustered {
 }
 
 impl sekisho_house::Lake for Clustered {
-    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
-        self.here.append(events)
+    fn keep(&self, events: &Written) -> Result<(), LakeError> {
+        self.here.keep(events)
     }
 
     fn settle(&self) -> Result<(), LakeError> {

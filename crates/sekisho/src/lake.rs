@@ -6,9 +6,10 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::written::Written;
 use sekisho_house::{Form, Keep, LakeError, LakePlace, LakeTable, LetGo, OpenLake, Way, give_way};
 use sekisho_lake::questions::Days;
 use sekisho_lake::{Kind, Lake, Place, Retention, Rows, Settings, print};
@@ -120,8 +121,8 @@ pub(crate) async fn write_rows(mut rows: Rows, form: Form, out: &mut dyn Write) 
 }
 
 impl sekisho_house::Lake for Embedded {
-    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
-        self.lake.append(events).map_err(|why| told(&why))
+    fn keep(&self, events: &Written) -> Result<(), LakeError> {
+        self.lake.keep(events).map_err(|why| told(&why))
     }
 
     fn settle(&self) -> Result<(), LakeError> {

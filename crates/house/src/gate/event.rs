@@ -87,7 +87,7 @@ impl Clerk {
         let facts = if kept.has_facts() { self.facts(&judged.facts, at) } else { Vec::new() };
         let mut mail = self.mail(judged, delivery, at, facts, kept.local_parts);
         kept.apply(&mut mail);
-        self.events.record(Event::Mail(Box::new(mail)));
+        self.events.record(&Event::Mail(Box::new(mail)));
     }
 
     /// Writes down a mail that was judged and its facts, for whoever keeps them himself.
@@ -119,7 +119,7 @@ impl Clerk {
         let tell = |(question, answer): (&Question, &Answer)| {
             let hash = hash(question, answer);
             if told.1.insert(hash) {
-                self.events.record(Event::Fact(Box::new(fact(question, answer, hash, at))));
+                self.events.record(&Event::Fact(Box::new(fact(question, answer, hash, at))));
             }
             hash
         };

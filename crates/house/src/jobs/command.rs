@@ -87,6 +87,9 @@ impl JobsArguments {
         if self.json {
             return Ok(format!("{}\n", json!({ "retried": revived })));
         }
+        if let (true, JobsCommand::Retry { queue: Some(queue), .. }) = (ids.is_empty(), &self.what) {
+            return Ok(talk.say("jobs-queue-none", &[("queue", Visible(queue.as_bytes()).to_string().into())]) + "\n");
+        }
         Ok(talk.say("jobs-retried", &[("count", revived.len().into())]) + "\n")
     }
 }

@@ -7,6 +7,7 @@ use jiff::civil::Date;
 use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::written::Written;
 
 use super::{Form, Keep, Lake, LakeError, LakeTable, LetGo};
 
@@ -28,13 +29,13 @@ pub(crate) struct Puddle {
 }
 
 impl Lake for Puddle {
-    fn append(&self, events: &[Event]) -> Result<(), LakeError> {
+    fn keep(&self, events: &Written) -> Result<(), LakeError> {
         let mut fails = self.fails.lock().unwrap();
         if *fails > 0 {
             *fails -= 1;
             return Err(LakeError("no space".to_owned()));
         }
-        self.kept.lock().unwrap().extend_from_slice(events);
+        self.kept.lock().unwrap().extend(events.events().map(|event| event.unwrap().unwrap()));
         Ok(())
     }
 

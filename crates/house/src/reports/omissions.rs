@@ -59,6 +59,8 @@ pub(crate) struct Omissions {
     pub(crate) unconfirmed: Vec<Missed>,
     /// Those that hand on what others sent.
     pub(crate) relayed: Vec<Missed>,
+    /// What was confirmed, and no source that was seen fits.
+    pub(crate) unseen: Vec<OwnSource>,
     /// The record that names the domain's own, where it misses some.
     pub(crate) record: Option<Result<Mended, Hopeless>>,
 }
@@ -147,7 +149,10 @@ impl Inquiry<'_> {
             let named = named.cloned().unwrap_or_default();
             list.push(Missed { address: *address, named, mails: seen.mails, spf: *spf, signals });
         }
-        Omissions { sources: seen.len(), covered, own, unconfirmed, relayed, record: None }
+        let holds = |own: &OwnSource, address: &IpAddr| own.holds(*address, self.named.get(&address.to_string()));
+        let is_unseen = |own: &&OwnSource| !seen.iter().any(|(address, _)| holds(own, address));
+        let unseen = self.own.iter().filter(is_unseen).cloned().collect();
+        Omissions { sources: seen.len(), covered, own, unconfirmed, relayed, unseen, record: None }
     }
 
     /// Returns how a source is named in the record.
@@ -216,6 +221,13 @@ impl Omissions {
                 said += &self.tell_record(domain, confirmed, talk);
             }
         }
+        let mistaken: Vec<_> = self.unseen.iter().filter(|own| confirmed.contains(own)).collect();
+        if !mistaken.is_empty() {
+            said.push('\n');
+        }
+        for own in mistaken {
+            said += &format!("{}\n", talk.say("omissions-unseen", &[("source", own.to_string().into())]));
+        }
         said
     }
 
@@ -251,6 +263,7 @@ impl Omissions {
             "domain": domain.to_string(), "first": first.to_string(), "last": last.to_string(),
             "sources": self.sources, "covered": self.covered, "own": list(&self.own),
             "unconfirmed": list(&self.unconfirmed), "relayed": list(&self.relayed), "record": record, "hindrance": why,
+            "own_unseen": self.unseen.iter().map(ToString::to_string).collect::<Vec<_>>(),
         })
         .to_string()
     }

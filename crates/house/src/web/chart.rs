@@ -27,14 +27,16 @@ struct Drawing {
     letters: u32,
     /// How much room the numbers beside the axis have.
     numbers: u32,
+    /// How much room there is behind the last bar, for the half of its name that reaches over it.
+    behind: u32,
     /// How many names stand below it at most.
     names: usize,
 }
 
 /// For wide windows, and for phones.
 const DRAWINGS: [Drawing; 2] = [
-    Drawing { class: "wide", size: (1100, 220), letters: 16, numbers: 64, names: 12 },
-    Drawing { class: "narrow", size: (420, 260), letters: 20, numbers: 68, names: 5 },
+    Drawing { class: "wide", size: (1100, 220), letters: 16, numbers: 64, behind: 4, names: 12 },
+    Drawing { class: "narrow", size: (420, 260), letters: 20, numbers: 68, behind: 28, names: 5 },
 ];
 
 /// The highest bar that is drawn: reports may claim any number, and the library's own would overflow.
@@ -92,6 +94,7 @@ impl Drawing {
         let words = ("sans-serif", self.letters).into_font().color(&INK);
         let mut chart = ChartBuilder::on(&area)
             .margin(4)
+            .margin_right(self.behind)
             .x_label_area_size(self.letters + 10)
             .y_label_area_size(self.numbers)
             .build_cartesian_2d((0..last).into_segmented(), 0..highest)
