@@ -116,6 +116,19 @@ pub trait Lake: Send + Sync {
     /// Where the lake cannot be asked.
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError>;
 
+    /// Returns the same of a MAIL FROM domain in reports about domains that it is not at or below.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn reported_elsewhere(
+        &self,
+        domain: &str,
+        first: Date,
+        last: Date,
+        unproven: bool,
+    ) -> Result<Vec<Reported>, LakeError>;
+
     /// Returns what our own gate saw in some days of a domain and those below it, as author; with `or_mail_from`, as MAIL FROM, too.
     ///
     /// # Errors

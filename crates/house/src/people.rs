@@ -7,6 +7,7 @@
 pub(crate) mod access;
 pub(crate) mod accounts;
 pub(crate) mod command;
+mod lock;
 pub(crate) mod password;
 pub(crate) mod session;
 mod signing_in;
@@ -30,6 +31,7 @@ use sekisho_ledger::{AuditEntry, Digest, Id, Ledger, OpenError, Person, Session}
 use serde_json::{Value, json};
 
 use self::access::{Scope, Viewer};
+use self::lock::Lock;
 use self::password::Hasher;
 use self::session::Token;
 use crate::neighbourhood::neighbourhood;
@@ -150,6 +152,11 @@ impl People {
     pub(crate) fn is_sealed(&self, purpose: &str, text: &str, seal: &str) -> bool {
         let octets = if seal.len() > 64 { None } else { BASE64_URL_SAFE_NO_PAD.decode(seal).ok() };
         octets.is_some_and(|tag| hmac::verify(&self.key(), format!("{purpose} {text}").as_bytes(), &tag).is_ok())
+    }
+
+    /// Returns the lock on what the ledger keeps of second factors.
+    fn lock(&self) -> Lock {
+        Lock::new(&self.key())
     }
 
     /// Returns the key that is the secret of the house.

@@ -342,6 +342,16 @@ impl Lake for Patient {
         self.lake()?.reported(domain, first, last, unproven)
     }
 
+    fn reported_elsewhere(
+        &self,
+        domain: &str,
+        first: Date,
+        last: Date,
+        unproven: bool,
+    ) -> Result<Vec<Reported>, LakeError> {
+        self.lake()?.reported_elsewhere(domain, first, last, unproven)
+    }
+
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {
         self.lake()?.judged(domain, first, last, or_mail_from)
     }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
-use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{AggregateEvent, Event, FactEvent, FactHash, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
 use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
@@ -106,6 +106,40 @@ fn drop_torn_line(lines: &Path) -> std::io::Result<()> {
     OpenOptions::new().write(true).open(lines)?.set_len(kept as u64)
 }
 
+impl Notebook {
+    /// Returns what receivers told in some rows.
+    fn reported_where(
+        &self,
+        (first, last): (Date, Date),
+        unproven: bool,
+        is_meant: impl Fn(&AggregateEvent) -> bool,
+    ) -> Result<Vec<Reported>, LakeError> {
+        let day = |at: i64| Timestamp::from_microsecond(at).unwrap().to_zoned(TimeZone::UTC).date();
+        let reported = |event: &Event| match event {
+            Event::Aggregate(row)
+                if is_meant(row) && (first..=last).contains(&day(row.at)) && (unproven || row.submitter.is_some()) =>
+            {
+                Some(Reported {
+                    submitter: row.submitter.clone(),
+                    day: day(row.at).to_string(),
+                    source_ip: row.source_ip.clone(),
+                    header_from: row.header_from.clone(),
+                    envelope_from: row.envelope_from.clone(),
+                    spf_domain: row.spf_domain.clone(),
+                    spf_result: row.spf_result.clone(),
+                    spf_aligned: row.spf_aligned,
+                    dkim: row.dkim.clone(),
+                    dkim_aligned: row.dkim_aligned,
+                    disposition: row.disposition.clone(),
+                    mails: row.count,
+                })
+            }
+            _ => None,
+        };
+        Ok(self.events().iter().filter_map(reported).collect())
+    }
+}
+
 impl Lake for Notebook {
     fn keep(&self, events: &Written) -> Result<(), LakeError> {
         assert!(self.1.is_some(), "who only reads keeps nothing");
@@ -152,31 +186,20 @@ impl Lake for Notebook {
     }
 
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
-        let day = |at: i64| Timestamp::from_microsecond(at).unwrap().to_zoned(TimeZone::UTC).date();
-        let reported = |event: &Event| match event {
-            Event::Aggregate(row)
-                if row.policy_domain == domain
-                    && (first..=last).contains(&day(row.at))
-                    && (unproven || row.submitter.is_some()) =>
-            {
-                Some(Reported {
-                    submitter: row.submitter.clone(),
-                    day: day(row.at).to_string(),
-                    source_ip: row.source_ip.clone(),
-                    header_from: row.header_from.clone(),
-                    envelope_from: row.envelope_from.clone(),
-                    spf_domain: row.spf_domain.clone(),
-                    spf_result: row.spf_result.clone(),
-                    spf_aligned: row.spf_aligned,
-                    dkim: row.dkim.clone(),
-                    dkim_aligned: row.dkim_aligned,
-                    disposition: row.disposition.clone(),
-                    mails: row.count,
-                })
-            }
-            _ => None,
-        };
-        Ok(self.events().iter().filter_map(reported).collect())
+        self.reported_where((first, last), unproven, |row| row.policy_domain == domain)
+    }
+
+    fn reported_elsewhere(
+        &self,
+        domain: &str,
+        first: Date,
+        last: Date,
+        unproven: bool,
+    ) -> Result<Vec<Reported>, LakeError> {
+        self.reported_where((first, last), unproven, |row| {
+            let is_under = domain == row.policy_domain || domain.ends_with(&format!(".{}", row.policy_domain));
+            !is_under && row.spf_domain.as_deref().or(row.envelope_from.as_deref()) == Some(domain)
+        })
     }
 
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {

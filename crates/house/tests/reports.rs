@@ -165,6 +165,67 @@ fn ordinary_mails_of_a_maildir_are_left_alone_and_broken_reports_are_not() {
 }
 
 #[test]
+fn mailboxes_are_read_as_they_lie_about_and_each_report_counts_once() {
+    let folder = Folder::new();
+    let mail = |report: &str, logo: &str| {
+        format!(
+            "From: a@b.example\r\nSubject: report\r\nMIME-Version: 1.0\r\nContent-Type: multipart/mixed; boundary=x\r\n\r\n\
+             {logo}--x\r\nContent-Type: text/xml\r\n\r\n{report}\r\n--x--\r\n"
+        )
+    };
+    let numbered = |count: u32| REPORT.replace("<count>7", &format!("<count>{count}"));
+    let of = |id: &str, count: u32| numbered(count).replace("<report_id>1<", &format!("<report_id>{id}<"));
+    let pack = |path: &str| {
+        assert!(Command::new("gzip").args(["-n", &folder.path(path).to_string_lossy()]).status().unwrap().success());
+    };
+    fs::create_dir_all(folder.path("Maildir/new")).unwrap();
+    // As Dovecot compresses it, and in a folder below the mailbox.
+    folder.write("Maildir/cur/1", mail(&of("gz", 10), ""));
+    pack("Maildir/cur/1");
+    fs::create_dir_all(folder.path("Maildir/.Sub/new")).unwrap();
+    folder.write("Maildir/.Sub/cur/2", mail(&of("sub", 20), ""));
+    fs::create_dir_all(folder.path("Maildir/tmp")).unwrap();
+    folder.write("Maildir/tmp/never", mail(&of("tmp", 40), ""));
+    // Two reports of a day without a name, and one of them again.
+    folder.write("a.xml", of("", 100));
+    folder.write("b.xml", of("", 200));
+    folder.write("c.xml", of("", 200) + "\n");
+    // Rows in front of what the report says of itself, and a logo beside one.
+    let (head, rows) = REPORT.split_once("<record>").unwrap();
+    let (rows, end) = rows.rsplit_once("</record>").unwrap();
+    let (start, head) = head.split_once("<report_metadata>").unwrap();
+    let turned =
+        format!("{start}<record>{rows}</record><report_metadata>{head}{end}").replace("<report_id>1<", "<report_id>t<");
+    let logo =
+        "--x\r\nContent-Type: image/png; name=logo.png\r\nContent-Transfer-Encoding: base64\r\n\r\niVBORw0KGgo=\r\n";
+    folder.write("d.eml", mail(&turned.replace("<count>7", "<count>400"), logo));
+    let mut mbox = format!("From a@b.example x\r\n{}", mail(&of("mbox", 1000), ""));
+    mbox += &format!("\r\nFrom a@b.example x\r\n{}", mail(&of("mbox 2", 2000), ""));
+    folder.write("mbox", mbox);
+    pack("mbox");
+    let paths = ["Maildir", "a.xml", "b.xml", "c.xml", "d.eml", "mbox.gz"].map(|path| folder.path(path));
+    let dns = DnsServer::start(Zone::parse("").unwrap());
+    let dns = dns.address().to_string();
+    let mut import = vec!["report", "import", "--dns", &dns, "--json"];
+    import.extend(paths.iter().map(|path| path.to_str().unwrap()));
+    let (exit, told, talk) = said(&folder, &import);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    let read = &told["read"];
+    let counts = ["reports", "messages", "duplicates", "unreadable"].map(|word| read[word].as_u64().unwrap());
+    // Seven count, with two mails each beside those that are numbered.
+    assert_eq!((exit, counts), (0, [7, 3730 + 14, 1, 0]), "{told}");
+    let (_, told, _) =
+        said(&folder, &["report", "show", "example.org", "--days", "3660", "--no-names", "--unproven", "--json"]);
+    let all: u64 =
+        told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["messages"].as_u64().unwrap()).sum();
+    assert_eq!(all, 3744, "{told}");
+    let (_, told, _) = said(&folder, &["report", "list", "--json"]);
+    let reasons: Vec<Value> =
+        told.lines().map(|line| serde_json::from_str::<Value>(line).unwrap()["reason"].clone()).collect();
+    assert_eq!(reasons.iter().filter(|reason| !reason.is_null()).count(), 1, "a logo is nothing to tell of: {told}");
+}
+
+#[test]
 fn an_imported_mail_is_its_senders_where_the_border_says_that_spf_passes() {
     let folder = Folder::new();
     let zone = Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap();

@@ -64,6 +64,17 @@ impl Lake {
         self.rows_of(include_str!("questions/reported.sql"), values).await
     }
 
+    /// Returns what receivers told of a MAIL FROM domain in reports about domains that it is not at or below.
+    pub async fn reported_elsewhere(
+        &self,
+        domain: &str,
+        days: Days,
+        unproven: bool,
+    ) -> Result<Vec<Reported>, AskError> {
+        let values = vec![text(domain), date(days.first), date(days.last), ScalarValue::Boolean(Some(unproven))];
+        self.rows_of(include_str!("questions/reported_elsewhere.sql"), values).await
+    }
+
     /// Returns what our own gate saw of a domain and those below it, as author; with `or_mail_from`, as MAIL FROM, too.
     pub async fn judged(&self, domain: &str, days: Days, or_mail_from: bool) -> Result<Vec<Reported>, AskError> {
         let as_mail_from = ScalarValue::Boolean(Some(or_mail_from));

@@ -87,8 +87,12 @@ fn a_mail_is_found_by_its_verdict_with_all_that_it_rests_on() {
 #[test]
 fn reports_that_prove_no_sender_are_left_out_unless_asked_for() {
     let Event::Aggregate(row) = aggregate("r", 1) else { panic!("a row") };
-    let unproven =
-        Event::Aggregate(Box::new(AggregateEvent { submitter: None, source_ip: "203.0.113.9".into(), ..*row }));
+    let unproven = Event::Aggregate(Box::new(AggregateEvent {
+        submitter: None,
+        source_ip: "203.0.113.9".into(),
+        spf_domain: Some("bounces.example.net".into()),
+        ..*row
+    }));
     let events = [aggregate("r", 0), unproven, aggregate("q", 0), tls("t", 0)];
     at_every_stage(&events, |lake| {
         let days = Days { first: date(2026, 11, 1), last: DAY };
@@ -100,6 +104,12 @@ fn reports_that_prove_no_sender_are_left_out_unless_asked_for() {
         assert_eq!(reported(false)[0].day, "2026-11-22");
         assert!(reported(false)[0].submitter.is_some());
         assert_eq!(reported(true).len(), 2);
+        let elsewhere = |domain, unproven| {
+            let asked = lake.reported_elsewhere(domain, days, unproven);
+            runtime().block_on(asked).expect("answered").iter().map(|row| row.mails).sum::<u64>()
+        };
+        assert_eq!((elsewhere("bounces.example.net", true), elsewhere("bounces.example.net", false)), (7, 0));
+        assert_eq!((elsewhere("example.org", true), elsewhere("example.net", true)), (0, 0), "it is not about these");
         assert_eq!(runtime().block_on(lake.rows_of_report("r")).expect("answered"), 2);
         assert_eq!(runtime().block_on(lake.rows_of_report("s")).expect("answered"), 0);
         assert_eq!(runtime().block_on(lake.rows_of_tls_report("t")).expect("answered"), 1);

@@ -13,6 +13,7 @@ pub mod bounce;
 pub mod dmarc;
 mod fields;
 pub mod mail;
+mod moment;
 pub mod tls;
 pub mod unpack;
 pub mod unreadable;

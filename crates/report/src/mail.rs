@@ -6,7 +6,8 @@
 use std::borrow::Cow;
 use std::io::Read as _;
 
-use mail_parser::{Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
+use mail_parser::decoders::base64::base64_decode;
+use mail_parser::{Encoding, Message, MessageParser, MessagePart, MimeHeaders as _, PartType};
 use sekisho_core::visible::Visible;
 use sekisho_mail::prescan::{self, Excess, PreScan};
 
@@ -122,7 +123,8 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         .parse(mail)
         .filter(|message| !message.parts.is_empty())
         .ok_or_else(|| Unreadable::new(Fault::NotAReport, "this is no mail"))?;
-    let mut opening = Opening { limits, candidates: Vec::new(), feedback: None, notice: None, original: None };
+    let mut opening =
+        Opening { limits, candidates: Vec::new(), feedback: None, notice: None, original: None, is_full: false };
     // A notice speaks for itself: one that somebody forwards is a mail like any other.
     if is_notice(&message) {
         opening.look_for_notice(&message);
@@ -247,6 +249,8 @@ struct Opening<'l> {
     notice: Option<Vec<u8>>,
     /// The mail that one of these is about.
     original: Option<Original>,
+    /// Whether parts were left out.
+    is_full: bool,
 }
 
 impl Opening<'_> {
@@ -289,32 +293,63 @@ impl Opening<'_> {
                     self.look(inner);
                 }
             } else if self.candidates.len() < CANDIDATES {
-                self.candidates.extend(self.candidate(part));
+                self.candidates.extend(self.candidate(message, part));
+            } else if !self.is_full {
+                // What is left out is told, where it may be a report.
+                let mut left_out = described(part);
+                self.is_full = left_out.looks_like_one();
+                if self.is_full {
+                    let why =
+                        format!("the mail has more than {CANDIDATES} parts that may be reports; the rest is not read");
+                    left_out.unreadable = Some(Unreadable::new(Fault::Entries, why));
+                    self.candidates.push(left_out);
+                }
             }
         }
     }
 
     /// Returns a part that may hold a report: text that is one, or anything else than text.
-    fn candidate(&self, part: &MessagePart<'_>) -> Option<Candidate> {
+    fn candidate(&self, message: &Message<'_>, part: &MessagePart<'_>) -> Option<Candidate> {
         let (octets, is_text): (Cow<'_, [u8]>, bool) = match &part.body {
-            PartType::Text(text) | PartType::Html(text) => (text.as_bytes().into(), true),
+            PartType::Text(text) | PartType::Html(text) => match packed(message, part) {
+                Some(octets) => (octets.into(), false),
+                None => (text.as_bytes().into(), true),
+            },
             PartType::Binary(octets) | PartType::InlineBinary(octets) => (octets.as_ref().into(), false),
             PartType::Message(_) | PartType::Multipart(_) => return None,
         };
-        let name = part.attachment_name().map(|name| Visible(name.as_bytes()).to_string());
+        let described = described(part);
         let (kind, unreadable) = match kind(&octets, &self.limits.unpack) {
             Ok(kind) => (kind, None),
             Err(unreadable) => (Kind::None, Some(unreadable)),
         };
-        if is_text && kind == Kind::None && name.is_none() {
+        if is_text && kind == Kind::None && described.name.is_none() {
             return None;
         }
-        let content_type = part.content_type().map_or_else(String::new, |declared| {
-            let subtype = declared.subtype().unwrap_or_default();
-            Visible(format!("{}/{subtype}", declared.ctype()).as_bytes()).to_string()
-        });
-        Some(Candidate { name, content_type, kind, unreadable, octets: octets.into_owned() })
+        Some(Candidate { kind, unreadable, octets: octets.into_owned(), ..described })
     }
+}
+
+/// Returns what a part says of itself, as a candidate that was not looked into.
+fn described(part: &MessagePart<'_>) -> Candidate {
+    let name = part.attachment_name().map(|name| Visible(name.as_bytes()).to_string());
+    let content_type = part.content_type().map_or_else(String::new, |declared| {
+        let subtype = declared.subtype().unwrap_or_default();
+        Visible(format!("{}/{subtype}", declared.ctype()).as_bytes()).to_string()
+    });
+    Candidate { name, content_type, kind: Kind::None, unreadable: None, octets: Vec::new() }
+}
+
+/// Returns the octets of a part that is declared to be text and is gzip or zip, before anybody took them for letters.
+fn packed(message: &Message<'_>, part: &MessagePart<'_>) -> Option<Vec<u8>> {
+    let (start, end) = (usize::try_from(part.offset_body).ok()?, usize::try_from(part.offset_end).ok()?);
+    let raw = message.raw_message.get(start..end)?;
+    // The first letters of both in base64, so that no other text is decoded twice.
+    let begins = raw.trim_ascii_start();
+    if part.encoding != Encoding::Base64 || !(begins.starts_with(b"H4sI") || begins.starts_with(b"UEsD")) {
+        return None;
+    }
+    base64_decode(raw)
 }
 
 /// Tells which kind of report is packed in octets; an error where they cannot be unpacked as far as that takes.

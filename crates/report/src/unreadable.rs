@@ -24,7 +24,7 @@ pub struct Place {
 
 impl Unreadable {
     /// Says what is wrong with a document as a whole.
-    pub(crate) fn new(fault: Fault, detail: impl Into<String>) -> Unreadable {
+    pub fn new(fault: Fault, detail: impl Into<String>) -> Unreadable {
         Unreadable { fault, detail: detail.into(), place: None }
     }
 

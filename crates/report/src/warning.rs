@@ -37,6 +37,8 @@ pub enum Mend {
     UnknownEntity,
     /// Something that a report must have is missing.
     Missing,
+    /// The domain whose policy it is about is missing, so that nobody who asks about it finds the rows.
+    NoDomain,
     /// A count is no number that can be: 1 was taken, or the largest count there is.
     BadCount,
     /// An address is none.
@@ -55,11 +57,13 @@ pub enum Mend {
     NoRows,
     /// Something stands behind the end.
     Trailing,
+    /// Another report stands behind the end, and is not read.
+    SecondReport,
 }
 
 impl Mend {
     /// All of them.
-    pub const ALL: [Mend; 18] = [
+    pub const ALL: [Mend; 20] = [
         Mend::Truncated,
         Mend::InvalidText,
         Mend::OtherEncoding,
@@ -69,6 +73,7 @@ impl Mend {
         Mend::UnknownElement,
         Mend::UnknownEntity,
         Mend::Missing,
+        Mend::NoDomain,
         Mend::BadCount,
         Mend::BadAddress,
         Mend::BadDate,
@@ -78,11 +83,20 @@ impl Mend {
         Mend::LongList,
         Mend::NoRows,
         Mend::Trailing,
+        Mend::SecondReport,
     ];
 
     /// Tells whether it changes what is counted, when, or whose it is.
     pub fn changes_sums(self) -> bool {
-        matches!(self, Mend::BadCount | Mend::BadAddress | Mend::BadDate | Mend::SwappedDates)
+        matches!(
+            self,
+            Mend::NoDomain
+                | Mend::BadCount
+                | Mend::BadAddress
+                | Mend::BadDate
+                | Mend::SwappedDates
+                | Mend::SecondReport
+        )
     }
 
     /// Returns the word for it, which stays the same in all versions.
@@ -97,6 +111,7 @@ impl Mend {
             Mend::UnknownElement => "unknown-element",
             Mend::UnknownEntity => "unknown-entity",
             Mend::Missing => "missing",
+            Mend::NoDomain => "no-domain",
             Mend::BadCount => "bad-count",
             Mend::BadAddress => "bad-address",
             Mend::BadDate => "bad-date",
@@ -106,6 +121,7 @@ impl Mend {
             Mend::LongList => "long-list",
             Mend::NoRows => "no-rows",
             Mend::Trailing => "trailing",
+            Mend::SecondReport => "second-report",
         }
     }
 }

@@ -220,7 +220,10 @@ fn counts_and_dates_that_cannot_be_are_mended() {
         ("7.0", 7, false),
         ("-5", 1, true),
         ("many", 1, true),
-        ("99999999999999999999999999", 1, true),
+        ("", 1, true),
+        ("12,345", 12_345, true),
+        ("1,2345", 1, true),
+        ("99999999999999999999999999", 10_000_000_000, true),
         ("18446744073709551615", 10_000_000_000, true),
     ] {
         let (report, rows) = read(altered("<count>7", &format!("<count>{text}"))).unwrap();
@@ -231,6 +234,9 @@ fn counts_and_dates_that_cannot_be_are_mended() {
         ("1700086400", 1_700_086_399_000_000, Some(Mend::SwappedDates)),
         ("1700000000000", 1_700_000_000_000_000, Some(Mend::BadDate)),
         ("1700000000.5", 1_700_000_000_000_000, None),
+        ("1.7000000E+09", 1_700_000_000_000_000, Some(Mend::BadDate)),
+        ("2023-11-14T22:13:20Z", 1_700_000_000_000_000, Some(Mend::BadDate)),
+        ("2023-11-14 22:13:20", 1_700_000_000_000_000, Some(Mend::BadDate)),
     ] {
         let (report, _) = read(altered("<begin>1700000000", &format!("<begin>{text}"))).unwrap();
         assert_eq!(report.head.begin, Some(begin), "{text}");
@@ -242,12 +248,36 @@ fn counts_and_dates_that_cannot_be_are_mended() {
 }
 
 #[test]
+fn what_the_sums_need_and_is_missing_is_told_as_that() {
+    for (what, mend) in [
+        ("<count>7</count>", Mend::BadCount),
+        ("<begin>1700000000</begin>", Mend::BadDate),
+        ("<domain>example.com</domain>", Mend::NoDomain),
+    ] {
+        let (report, _) = read(altered(what, "")).unwrap();
+        assert!(report.warnings.get(mend).is_some() && mend.changes_sums(), "{what}: {:?}", report.warnings);
+    }
+}
+
+#[test]
+fn domains_in_letters_of_their_own_are_the_same_as_a_labels() {
+    let (report, rows) = read(PLAIN.replace("example.com", "B\u{fc}cher.example.")).unwrap();
+    let (row, name) = (&rows[0], "xn--bcher-kva.example");
+    assert_eq!([&report.head.policy.domain, &row.header_from, &row.spf_results[0].domain], [name; 3]);
+}
+
+#[test]
 fn addresses_that_are_none_are_kept_as_text() {
     let (report, rows) = read(altered("192.0.2.1", "unknown [host]")).unwrap();
     assert_eq!((rows[0].source_ip, rows[0].source_text.as_str()), (None, "unknown [host]"));
     assert!(report.warnings.get(Mend::BadAddress).is_some());
-    let (_, rows) = read(altered("192.0.2.1", "::ffff:192.0.2.9")).unwrap();
-    assert_eq!(rows[0].source_ip, ip("192.0.2.9"));
+    for text in ["::ffff:192.0.2.9", "[192.0.2.9]"] {
+        let (report, rows) = read(altered("192.0.2.1", text)).unwrap();
+        assert_eq!((rows[0].source_ip, report.warnings.is_empty()), (ip("192.0.2.9"), true), "{text}");
+    }
+    for text in ["IPv6:2001:DB8::1", "[ipv6:2001:db8::1]"] {
+        assert_eq!(read(altered("192.0.2.1", text)).unwrap().1[0].source_ip, ip("2001:db8::1"), "{text}");
+    }
 }
 
 #[test]
@@ -324,8 +354,12 @@ fn what_stands_behind_the_end_spoils_nothing() {
     for behind in ["<feedback/>", "</feedback>", "trailing", "< <", "<!-- fine? no"] {
         let (report, rows) = read(format!("{PLAIN}{behind}")).unwrap();
         assert_eq!(rows.len(), 1, "{behind}");
-        assert!(behind == "<!-- fine? no" || report.warnings.get(Mend::Trailing).is_some(), "{behind}");
+        let mend = if behind == "<feedback/>" { Mend::SecondReport } else { Mend::Trailing };
+        assert!(behind == "<!-- fine? no" || report.warnings.get(mend).is_some(), "{behind}");
     }
+    // Joined files are two reports, of which one is read: that must not look as if all were well.
+    let (report, _) = read(format!("{PLAIN}{PLAIN}")).unwrap();
+    assert!(report.warnings.get(Mend::SecondReport).is_some_and(|warning| warning.mend.changes_sums()));
     assert!(read(format!("{PLAIN}<!-- made by us -->\n")).unwrap().0.warnings.is_empty());
 }
 

@@ -75,6 +75,8 @@ fn wrong_types_and_names_do_not_matter() {
         ("Content-Type: text/xml; charset=us-ascii; name=a.txt\r\n", PLAIN.as_bytes().to_vec()),
         ("Content-Type: text/plain\r\n", PLAIN.as_bytes().to_vec()),
         ("Content-Type: image/png; name=a.png\r\n", gzip(PLAIN.as_bytes())),
+        ("Content-Type: text/plain; charset=utf-8; name=a.xml.gz\r\n", gzip(PLAIN.as_bytes())),
+        ("Content-Type: text/html\r\n", gzip(PLAIN.as_bytes())),
         ("Content-Type: application/gzip\r\n", once.into_bytes()),
     ] {
         let opened = open(with_part(fields, &octets));
@@ -85,6 +87,24 @@ fn wrong_types_and_names_do_not_matter() {
     assert_eq!(open(&alone).kind, Kind::Aggregate);
     let forwarded = format!("From: c@d.example\r\nContent-Type: message/rfc822\r\n\r\n{alone}");
     assert_eq!((open(&forwarded).kind, open(&forwarded).from_domain.as_deref()), (Kind::Aggregate, Some("d.example")));
+}
+
+#[test]
+fn parts_beyond_the_sixteenth_are_told_where_they_may_be_reports() {
+    let parts = |count: usize, last: &str| {
+        let packed = base64::engine::general_purpose::STANDARD.encode(gzip(PLAIN.as_bytes()));
+        let part = |fields: &str| format!("--b\r\n{fields}Content-Transfer-Encoding: base64\r\n\r\n{packed}\r\n");
+        let all = part("Content-Type: application/gzip\r\n").repeat(count) + &part(last) + "--b--\r\n";
+        open(format!("From: a@b.example\r\nContent-Type: multipart/mixed; boundary=b\r\n\r\n{all}"))
+    };
+    let told =
+        |mail: &mail::ReportMail| mail.candidates.iter().filter(|candidate| candidate.unreadable.is_some()).count();
+    let gzip = "Content-Type: application/gzip\r\n";
+    assert_eq!(told(&parts(15, gzip)), 0);
+    let more = parts(30, gzip);
+    assert_eq!((more.candidates.len(), told(&more)), (17, 1));
+    assert_eq!(more.candidates.iter().find_map(|one| one.unreadable.as_ref()).unwrap().fault, Fault::Entries);
+    assert_eq!(told(&parts(16, "Content-Type: image/png; name=logo.png\r\n")), 0);
 }
 
 #[test]

@@ -113,6 +113,16 @@ impl sekisho_house::Lake for Clustered {
         self.here.reported(domain, first, last, unproven)
     }
 
+    fn reported_elsewhere(
+        &self,
+        domain: &str,
+        first: Date,
+        last: Date,
+        unproven: bool,
+    ) -> Result<Vec<Reported>, LakeError> {
+        self.here.reported_elsewhere(domain, first, last, unproven)
+    }
+
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {
         self.here.judged(domain, first, last, or_mail_from)
     }

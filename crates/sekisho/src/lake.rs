@@ -186,6 +186,17 @@ impl sekisho_house::Lake for Embedded {
         self.wait(asked).map_err(|why| told(&why))
     }
 
+    fn reported_elsewhere(
+        &self,
+        domain: &str,
+        first: Date,
+        last: Date,
+        unproven: bool,
+    ) -> Result<Vec<Reported>, LakeError> {
+        let asked = self.lake.reported_elsewhere(domain, Days { first, last }, unproven);
+        self.wait(asked).map_err(|why| told(&why))
+    }
+
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {
         self.wait(self.lake.judged(domain, Days { first, last }, or_mail_from)).map_err(|why| told(&why))
     }

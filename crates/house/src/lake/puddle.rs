@@ -75,6 +75,10 @@ impl Lake for Puddle {
         Ok(Vec::new())
     }
 
+    fn reported_elsewhere(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
+        Ok(Vec::new())
+    }
+
     fn judged(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
         Ok(Vec::new())
     }

@@ -198,7 +198,8 @@ impl People {
         let Some(step) = secret.step(code, self.now(), 0) else { return Ok(Changed::Wrong) };
         self.audit(Actor::of(viewer, client), "person.second-factor", &viewer.login, &json!({ "set": true })).await?;
         let (ledger, now) = (self.ledger().await?, self.now());
-        ledger.set_totp(viewer.person, Some(&secret.to_text()), step, now).await?;
+        let kept = self.lock().close(viewer.person, &secret.to_text())?;
+        ledger.set_totp(viewer.person, Some(&kept), step, now).await?;
         ledger.end_sessions(viewer.person).await?;
         self.begin_anew(viewer, client).await
     }

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use sekisho_ledger::{Digest, Ledger, NewSession, Person, Session, SessionState};
 use serde_json::json;
+use tracing::error;
 
 use super::access::{Login, Viewer, rank};
 use super::session::{Token, new_secret};
@@ -61,7 +62,11 @@ impl People {
         if let Some(until) = ledger.begin_attempt(&[whose, network], now).await? {
             return Ok(SignIn::Wait(self.until(until)));
         }
-        let secret = person.totp.as_ref().and_then(|secret| TotpSecret::parse(&secret.0));
+        let opened = person.totp.as_ref().and_then(|kept| self.lock().open(person.id, &kept.0));
+        let secret = opened.and_then(|text| TotpSecret::parse(&text));
+        if secret.is_none() {
+            error!(person.login = person.login, "a second factor does not open with the `secret` of this data folder");
+        }
         let step = secret.and_then(|secret| secret.step(code, now, person.totp_step));
         let is_right = match step {
             Some(step) => ledger.use_totp(person.id, step).await?,

@@ -43,7 +43,7 @@ impl TotpSecret {
         Some(TotpSecret(octets))
     }
 
-    /// Writes it for a telephone without a camera, and for the ledger.
+    /// Writes it for a telephone without a camera, and for the ledger, which keeps it locked up.
     pub(crate) fn to_text(&self) -> String {
         let mut text = String::with_capacity(OCTETS / 5 * 8);
         for five in self.0.chunks_exact(5) {

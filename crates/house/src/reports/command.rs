@@ -69,7 +69,13 @@ impl ReportArguments {
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Show { domain, days, unproven, no_names, dns } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-                let rows = reported(&folder, std::slice::from_ref(domain), None, (*days, *unproven), &streams.setting)?;
+                let rows = reported(
+                    &folder,
+                    std::slice::from_ref(domain),
+                    (None, None),
+                    (*days, *unproven),
+                    &streams.setting,
+                )?;
                 let mut sources = show::sources(&rows.rows);
                 if !sources.is_empty() {
                     let namer = namer(&config, dns.as_deref(), !no_names, &runtime, talk, streams)?;
@@ -80,7 +86,8 @@ impl ReportArguments {
                 }
                 let exit = show_domain(domain, &rows, &sources, self.json, talk, streams)?;
                 if sources.is_empty() && !unproven {
-                    let all = reported(&folder, std::slice::from_ref(domain), None, (*days, true), &streams.setting)?;
+                    let all =
+                        reported(&folder, std::slice::from_ref(domain), (None, None), (*days, true), &streams.setting)?;
                     let mails = all.rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.mails));
                     if mails > 0 {
                         streams.tell(&format!("sekisho: {}", talk.say("show-unproven", &[("mails", mails.into())])));
@@ -114,7 +121,8 @@ impl OmissionsArguments {
         let (under, subject) = (with_parents(&self.domain), [self.domain.clone()]);
         let seen = Seen { domains: &subject, reporter: config.reports.sender_domain(), or_mail_from: true };
         let seen = Some(&seen).filter(|_| !self.reports_only);
-        let told = reported(&folder, &under, seen, (self.days, self.unproven), &streams.setting)?;
+        let asked = (seen, Some(&self.domain));
+        let told = reported(&folder, &under, asked, (self.days, self.unproven), &streams.setting)?;
         let rows = omissions::rows_of(told.rows, &self.domain);
         if rows.is_empty() {
             return Err(Fault::new("fault-omissions-nothing", [("domain", (&self.domain).into())]).into());

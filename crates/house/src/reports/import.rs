@@ -15,7 +15,7 @@ use sekisho_ledger::{
 
 use super::border;
 use super::job::new_id;
-use super::opening::{is_mail, is_ordinary};
+use super::opening::{is_gzip, is_mail, is_ordinary, mails_in};
 use super::reader::{QUEUE, now};
 use crate::check::mbox::Mbox;
 use crate::fault::{Fault, shown};
@@ -90,10 +90,15 @@ impl Importer<'_> {
         }
         let mut start = Vec::new();
         File::open(&place.path)?.take(5).read_to_end(&mut start)?;
-        if start == *b"From " {
+        // Some mailboxes lie in gzip; a report in gzip is opened where it is read.
+        let mails = if is_gzip(&start) { mails_in(&whole(&place.path)?) } else { None };
+        if mails.as_deref().unwrap_or(&start).starts_with(b"From ") {
             let known = self.ledger.imported_of(&source).await?;
             let mut intakes = Vec::new();
-            let mut mbox = Mbox::new(File::open(&place.path)?);
+            let mut mbox = Mbox::new(match mails {
+                Some(mails) => Box::new(io::Cursor::new(mails)) as Box<dyn Read + Send>,
+                None => Box::new(File::open(&place.path)?),
+            });
             while let Some(mail) = mbox.next_mail()? {
                 let Ok(mail) = mail else {
                     self.taken.faults.push(format!("{}: a mail in it is too large", shown(&place.path)));
@@ -110,11 +115,10 @@ impl Importer<'_> {
             }
             self.note(&intakes).await?;
         } else {
-            let mut bytes = Vec::new();
-            File::open(&place.path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
-            if bytes.len() as u64 > LARGEST {
-                return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 40 MB").into());
-            }
+            let bytes = match mails {
+                Some(mail) => mail,
+                None => whole(&place.path)?,
+            };
             if is_ordinary(&bytes) {
                 self.taken.ordinary += 1;
             } else {
@@ -152,6 +156,16 @@ impl Importer<'_> {
     }
 }
 
+/// Reads a file.
+fn whole(path: &Path) -> io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is larger than 40 MB"));
+    }
+    Ok(bytes)
+}
+
 /// Returns what is to be noted of bytes that are kept.
 pub(crate) fn intake(
     evidence: Digest,
@@ -179,6 +193,12 @@ fn find(path: &Path, places: &mut Vec<Place>) -> io::Result<()> {
         for part in ["cur", "new"] {
             let files = sorted(&path.join(part))?.into_iter().filter(|file| file.is_file());
             places.extend(files.map(|path| Place { path, channel: Channel::Maildir }));
+        }
+        // The folders of a mailbox lie in it, hidden (Maildir++) or not.
+        for folder in sorted(path)? {
+            if folder.join("cur").is_dir() && fs::symlink_metadata(&folder)?.is_dir() {
+                find(&folder, places)?;
+            }
         }
         return Ok(());
     }

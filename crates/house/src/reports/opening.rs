@@ -10,7 +10,7 @@ use sekisho_report::dmarc::aggregate::{self, Head, Reader as Rows, Row};
 use sekisho_report::mail::{self, Kind, ReportMail};
 use sekisho_report::tls::{self, TlsReport};
 use sekisho_report::unpack::{self, Content, Document, unpack};
-use sekisho_report::unreadable::Unreadable;
+use sekisho_report::unreadable::{Fault, Unreadable};
 use sekisho_report::warning::Warning;
 
 /// The most reports of one delivery that are read.
@@ -26,6 +26,8 @@ pub(super) struct Opened {
     pub(super) notice: Option<Bounce>,
     /// What cannot be read.
     pub(super) unreadable: Vec<Unreadable>,
+    /// What came beside the reports and is none, such as a logo: worth a word only where nothing else was found.
+    strangers: Vec<Unreadable>,
 }
 
 /// A report that can be read.
@@ -64,6 +66,27 @@ pub(super) fn is_mail(bytes: &[u8]) -> bool {
     begins && name.len() < line.len() && name.iter().all(u8::is_ascii_graphic)
 }
 
+/// Tells whether bytes begin like gzip.
+pub(super) fn is_gzip(bytes: &[u8]) -> bool {
+    bytes.starts_with(&[0x1f, 0x8b])
+}
+
+/// Returns the mail or the mbox that is in gzip, where it is one.
+pub(super) fn mails_in(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut mails = None;
+    let ended = unpack(packed, &unpack::Limits::default(), &mut |document: Document<'_>| {
+        let mut bytes = Vec::new();
+        if document.content != Content::Other || mails.is_some() {
+            return;
+        }
+        // What breaks off is no mailbox that anybody compressed: it is told where it is read.
+        if document.octets.read_to_end(&mut bytes).is_ok() && (is_mail(&bytes) || bytes.starts_with(b"From ")) {
+            mails = Some(bytes);
+        }
+    });
+    ended.ok().and(mails)
+}
+
 /// Tells whether bytes are plainly an ordinary mail, and no report at all, whole or broken.
 pub(super) fn is_ordinary(bytes: &[u8]) -> bool {
     is_mail(bytes) && mail::open(bytes, &mail::Limits::default()).is_ok_and(|mail| mail.is_ordinary())
@@ -72,9 +95,11 @@ pub(super) fn is_ordinary(bytes: &[u8]) -> bool {
 impl Opened {
     /// Opens a delivery.
     pub(super) fn open(bytes: &[u8]) -> Opened {
-        let mut opened = Opened { mail: None, found: Vec::new(), notice: None, unreadable: Vec::new() };
+        let (found, unreadable) = (Vec::new(), Vec::new());
+        let mut opened = Opened { mail: None, found, notice: None, unreadable, strangers: Vec::new() };
         if !is_mail(bytes) {
             opened.look_into(0, bytes);
+            opened.welcome_strangers();
             return opened;
         }
         match mail::open(bytes, &mail::Limits::default()) {
@@ -93,6 +118,7 @@ impl Opened {
                         None => opened.look_into(at, &candidate.octets),
                     }
                 }
+                opened.welcome_strangers();
                 if opened.found.is_empty() && opened.unreadable.is_empty() {
                     opened.unreadable.extend(mail.why_none());
                 }
@@ -115,15 +141,34 @@ impl Opened {
             let at = document;
             document += 1;
             if self.found.len() >= PARTS {
+                let why = format!("more than {PARTS} reports came together; the rest is not read");
+                note(&mut self.unreadable, Unreadable::new(Fault::Entries, why));
                 return;
             }
+            let is_unlike = one.content == Content::Other;
             match read(one) {
                 Ok(what) => self.found.push(Found { candidate, document: at, what }),
-                Err(why) => self.unreadable.push(why),
+                Err(why) if is_unlike && why.fault == Fault::NotAReport => self.strangers.push(why),
+                Err(why) => note(&mut self.unreadable, why),
             }
         };
-        let ended = unpack(bytes, &unpack::Limits::default(), &mut take);
-        self.unreadable.extend(ended.err());
+        if let Err(why) = unpack(bytes, &unpack::Limits::default(), &mut take) {
+            note(&mut self.unreadable, why);
+        }
+    }
+
+    /// Says of what is no report that it is none, where nothing else came.
+    fn welcome_strangers(&mut self) {
+        if self.found.is_empty() {
+            self.unreadable.append(&mut self.strangers);
+        }
+    }
+}
+
+/// Notes why something cannot be read, once for each thing that is wrong: a stream and its reader name the same.
+fn note(unreadable: &mut Vec<Unreadable>, why: Unreadable) {
+    if !unreadable.iter().any(|known| known.fault == why.fault) {
+        unreadable.push(why);
     }
 }
 
@@ -147,11 +192,13 @@ pub(super) fn rows<E>(
 ) -> Result<(), E> {
     let candidate = opened.mail.as_ref().and_then(|mail| mail.candidates.get(found.candidate));
     let bytes = candidate.map_or(bytes, |candidate| &candidate.octets);
-    let (mut document, mut ended) = (0, Ok(()));
+    // Some write rows before what the report says of itself, and that is known since the first reading.
+    let What::Aggregate(report) = &found.what else { return Ok(()) };
+    let (head, mut document, mut ended) = (&report.head, 0, Ok(()));
     // It was read before, so that whatever is wrong behind these rows is known.
     let _ = unpack(bytes, &unpack::Limits::default(), &mut |one: Document<'_>| {
         if document == found.document {
-            ended = each_row(one.octets, &mut take);
+            ended = each_row(one.octets, head, &mut take);
         }
         document += 1;
     });
@@ -159,10 +206,14 @@ pub(super) fn rows<E>(
 }
 
 /// Reads rows until somebody has enough.
-fn each_row<E>(octets: &mut dyn BufRead, take: &mut impl FnMut(&Head, &Row) -> Result<(), E>) -> Result<(), E> {
+fn each_row<E>(
+    octets: &mut dyn BufRead,
+    head: &Head,
+    take: &mut impl FnMut(&Head, &Row) -> Result<(), E>,
+) -> Result<(), E> {
     let mut rows = Rows::new(octets, &aggregate::Limits::default());
     while rows.advance().unwrap_or(false) {
-        take(rows.head(), rows.row())?;
+        take(head, rows.row())?;
     }
     Ok(())
 }

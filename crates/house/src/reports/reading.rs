@@ -304,7 +304,7 @@ fn key(found: &Found, submitter: Option<String>, received_at: i64) -> AggregateK
             kind: ReportKind::DmarcAggregate,
             submitter,
             org: report.head.org_name.clone(),
-            report_id: report.head.report_id.clone(),
+            report_id: named(&report.head.report_id, report.rows, report.messages),
             domain: report.head.policy.domain.clone(),
             begin: report.head.begin.unwrap_or(received_at),
             end: report.head.end.unwrap_or(received_at),
@@ -313,10 +313,21 @@ fn key(found: &Found, submitter: Option<String>, received_at: i64) -> AggregateK
             kind: ReportKind::Tls,
             submitter,
             org: report.organization_name.clone(),
-            report_id: report.report_id.clone(),
+            report_id: {
+                let (mut sessions, policies) = (0_u64, report.policies.len() as u64);
+                report.policies.iter().for_each(|policy| {
+                    sessions = sessions.saturating_add(policy.successful).saturating_add(policy.failed);
+                });
+                named(&report.report_id, policies, sessions)
+            },
             domain: report.policies.first().map(|policy| policy.domain.clone()).unwrap_or_default(),
             begin: report.begin.unwrap_or(received_at),
             end: report.end.unwrap_or(received_at),
         },
     }
+}
+
+/// Returns the name by which a report is known again. Two of a day that have none are told apart by what they add up to.
+fn named(id: &str, rows: u64, sum: u64) -> String {
+    if id.is_empty() { format!("without a name: {rows}, {sum}") } else { id.to_owned() }
 }

@@ -39,17 +39,24 @@ pub(crate) struct Seen<'a> {
 }
 
 /// Asks the lake what receivers told about some policy domains in the last days, and, where that shall count, what our own gate
-/// saw.
+/// saw; of a MAIL FROM domain also what they told in reports about others.
 pub(crate) fn reported(
     folder: &DataFolder,
     domains: &[DomainName],
-    seen: Option<&Seen<'_>>,
+    (seen, mail_from): (Option<&Seen<'_>>, Option<&DomainName>),
     (days, unproven): (u32, bool),
     setting: &Setting,
 ) -> anyhow::Result<Told> {
     let open = setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
     let lake = folder.lake_to_read(open)?;
-    Ok(told(&*lake, domains, seen, (days, unproven)).map_err(|why| lake::fault(&why))?)
+    let found = told(&*lake, domains, seen, (days, unproven)).and_then(|mut found| {
+        if let Some(domain) = mail_from {
+            let (first, last) = found.days;
+            found.rows.extend(lake.reported_elsewhere(&domain.to_string(), first, last, unproven)?);
+        }
+        Ok(found)
+    });
+    Ok(found.map_err(|why| lake::fault(&why))?)
 }
 
 /// Asks an open lake for the same.

@@ -3,9 +3,11 @@
 use std::io::Read;
 use std::net::IpAddr;
 
+use sekisho_core::name::DomainName;
 use serde_json::{Map, Value};
 
 use super::{Failure, POLICY_KINDS, PolicyKind, PolicyResult, RESULT_TYPES, ResultType, TlsReport};
+use crate::moment::moment;
 use crate::unpack::reason;
 use crate::unreadable::{Fault, Place, Unreadable};
 use crate::warning::{Mend, Warnings};
@@ -173,7 +175,9 @@ impl Reading {
     /// Reads a count; some write it as a text.
     fn count(&mut self, object: &Map<String, Value>, names: &[&str], otherwise: u64) -> u64 {
         let Some(value) = get(object, names) else { return otherwise };
-        let read = value.as_u64().or_else(|| value.as_str()?.trim().parse().ok());
+        // 10.0 is a whole number, too.
+        let whole = || value.as_f64()?.to_string().parse().ok();
+        let read = value.as_u64().or_else(whole).or_else(|| value.as_str()?.trim().parse().ok());
         read.unwrap_or_else(|| {
             self.warnings.note(Mend::BadCount, || format!("`{}` is `{value}`", names.first().unwrap_or(&"count")));
             otherwise
@@ -194,7 +198,7 @@ impl Reading {
     /// Reads a moment (RFC 3339); some leave out the zone, which is UTC then.
     fn date(&mut self, object: &Map<String, Value>, name: &str) -> Option<i64> {
         let text = self.text(object, &[name]);
-        let read: Option<jiff::Timestamp> = text.parse().ok().or_else(|| format!("{text}Z").parse().ok());
+        let read = moment(&text);
         if read.is_none() && !text.is_empty() {
             self.warnings.note(Mend::BadDate, || format!("`{name}` is `{}`", text.escape_debug()));
         }
@@ -217,7 +221,8 @@ fn one_or_more(value: Option<&Value>) -> std::slice::Iter<'_, Value> {
     }
 }
 
-/// Returns a domain in lower case, without its last dot.
+/// Returns a domain in lower case, as A-labels and without its last dot.
 fn domain(text: &str) -> String {
-    text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase()
+    let plain = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
+    if plain.is_ascii() { plain } else { DomainName::parse_unicode(&plain).map_or(plain, |name| name.to_string()) }
 }

@@ -152,7 +152,7 @@ impl Meaning {
             Token::Text(text) => return self.take_stray(text),
             Token::Start { name, attributes, is_empty } => {
                 if self.stage == Stage::Behind {
-                    return Ok(self.stray_behind());
+                    return Ok(self.start_behind(name));
                 }
                 self.start(name, attributes)?;
                 if is_empty {
@@ -194,6 +194,16 @@ impl Meaning {
             Stage::Behind if !is_blank => Ok(self.stray_behind()),
             Stage::Before | Stage::Inside | Stage::Behind | Stage::Ended => Ok(Taken::More),
         }
+    }
+
+    /// Notes an element behind the root element, and ends there: files of reports get joined.
+    fn start_behind(&mut self, name: &[u8]) -> Taken {
+        if !name.ends_with(b"feedback") {
+            return self.stray_behind();
+        }
+        let why = || "another report stands behind this one, and is not read: keep them in files of their own".into();
+        self.content.warnings.note(Mend::SecondReport, why);
+        Taken::Over
     }
 
     /// Notes what stands behind the root element, and ends there.

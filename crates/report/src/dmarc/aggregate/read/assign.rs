@@ -2,9 +2,12 @@
 
 use std::net::IpAddr;
 
+use sekisho_core::name::DomainName;
+
 use super::super::element::{Element, Value};
 use super::super::word::{Flag, Word};
 use super::super::{DkimResult, Head, Limits, Override, Row, SpfResult};
+use crate::moment::moment;
 use crate::warning::{Mend, Warnings};
 
 /// The largest count that one row may have: more mails than anybody gets from one host in a month.
@@ -107,13 +110,13 @@ impl Content {
     /// Ends a row.
     pub(super) fn end_row(&mut self) {
         let Content { row, warnings, .. } = self;
-        for (is_missing, name) in [
-            (row.source_ip.is_none() && row.source_text.is_empty(), "source_ip"),
-            (!self.has_count, "count"),
-            (row.header_from.is_empty(), "header_from"),
+        for (is_missing, mend, name) in [
+            (row.source_ip.is_none() && row.source_text.is_empty(), Mend::Missing, "source_ip"),
+            (!self.has_count, Mend::BadCount, "count"),
+            (row.header_from.is_empty(), Mend::Missing, "header_from"),
         ] {
             if is_missing {
-                warnings.note(Mend::Missing, || format!("a row has no `{name}`"));
+                warnings.note(mend, || format!("a row has no `{name}`"));
             }
         }
         self.rows += 1;
@@ -123,14 +126,14 @@ impl Content {
     /// Ends the report.
     pub(super) fn end(&mut self) {
         let Content { head, warnings, .. } = self;
-        for (is_missing, name) in [
-            (head.policy.domain.is_empty(), "policy_published/domain"),
-            (head.report_id.is_empty(), "report_id"),
-            (head.org_name.is_empty(), "org_name"),
-            (head.begin.is_none() || head.end.is_none(), "date_range"),
+        for (is_missing, mend, name) in [
+            (head.policy.domain.is_empty(), Mend::NoDomain, "policy_published/domain"),
+            (head.report_id.is_empty(), Mend::Missing, "report_id"),
+            (head.org_name.is_empty(), Mend::Missing, "org_name"),
+            (head.begin.is_none() || head.end.is_none(), Mend::BadDate, "date_range"),
         ] {
             if is_missing {
-                warnings.note(Mend::Missing, || format!("the report has no `{name}`"));
+                warnings.note(mend, || format!("the report has no `{name}`"));
             }
         }
         if let (Some(begin), Some(end)) = (head.begin, head.end)
@@ -149,9 +152,9 @@ impl Content {
     pub(super) fn assign(&mut self, value: Value, text: &str) {
         let Content { row, warnings, .. } = self;
         match value {
-            Value::SourceIp => match text.parse::<IpAddr>() {
-                Ok(address) => row.source_ip = Some(address.to_canonical()),
-                Err(_) => {
+            Value::SourceIp => match text.parse::<IpAddr>().ok().or_else(|| literal(text)) {
+                Some(address) => row.source_ip = Some(address.to_canonical()),
+                None => {
                     set(&mut row.source_text, text);
                     warnings.note(Mend::BadAddress, || format!("`{}` is no address", text.escape_debug()));
                 }
@@ -240,11 +243,23 @@ fn set(place: &mut String, text: &str) {
     place.push_str(text);
 }
 
-/// Sets a domain: in lower case and without the last dot, so that one domain is not two.
+/// Sets a domain: in lower case, as A-labels and without the last dot, so that one domain is not two.
 #[inline]
 fn set_domain(place: &mut String, text: &str) {
     set(place, text.strip_suffix('.').unwrap_or(text));
     place.make_ascii_lowercase();
+    if !place.is_ascii()
+        && let Ok(name) = DomainName::parse_unicode(place.as_str())
+    {
+        *place = name.to_string();
+    }
+}
+
+/// Reads an address as SMTP writes it: `[192.0.2.1]`, `[IPv6:2001:db8::1]`, also without the brackets.
+fn literal(text: &str) -> Option<IpAddr> {
+    let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
+    let is_six = bare.get(..5).is_some_and(|start| start.eq_ignore_ascii_case("ipv6:"));
+    bare.get(if is_six { 5.. } else { 0.. })?.parse().ok()
 }
 
 /// Reads a word; nothing where there is none.
@@ -266,25 +281,41 @@ fn count(text: &str, warnings: &mut Warnings) -> u64 {
     let digits = text.strip_suffix(".0").unwrap_or(text);
     match digits.parse::<u64>() {
         Ok(count) if count <= COUNT_MAX => count,
-        Ok(_) => {
+        // What is too large even for that is written in digits alone, too.
+        Err(_) if digits.is_empty() || !digits.bytes().all(|digit| digit.is_ascii_digit()) => {
+            warnings.note(Mend::BadCount, || format!("`{}` is no count", text.escape_debug()));
+            grouped(digits).unwrap_or(1)
+        }
+        Ok(_) | Err(_) => {
             warnings.note(Mend::BadCount, || format!("no count is as large as `{text}`"));
             COUNT_MAX
-        }
-        Err(_) => {
-            warnings.note(Mend::BadCount, || format!("`{}` is no count", text.escape_debug()));
-            1
         }
     }
 }
 
-/// Reads a date in seconds; milliseconds and microseconds show themselves by their size.
+/// Reads a count whose digits somebody grouped: `12,345`.
+fn grouped(text: &str) -> Option<u64> {
+    let mut groups = text.split(',');
+    let first = groups.next().filter(|first| (1..=3).contains(&first.len()))?;
+    let rest: Vec<&str> = groups.collect();
+    let is_number = |group: &str| group.bytes().all(|digit| digit.is_ascii_digit());
+    let is_grouped =
+        !rest.is_empty() && is_number(first) && rest.iter().all(|group| group.len() == 3 && is_number(group));
+    let read = if is_grouped { (first.to_owned() + &rest.concat()).parse::<u64>().ok() } else { None };
+    read.map(|count| count.min(COUNT_MAX))
+}
+
+/// Reads a date in seconds; milliseconds and microseconds show themselves by their size. Some write a date as people do.
 fn date(text: &str, warnings: &mut Warnings) -> Option<i64> {
-    let number = text.split('.').next().and_then(|digits| digits.parse::<i64>().ok());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let is_decimal = fraction.bytes().all(|digit| digit.is_ascii_digit());
+    let number = if is_decimal { whole.parse::<i64>().ok() } else { None };
     let (micros, is_usual) = match number {
         Some(seconds @ 0..=9_999_999_999) => (Some(seconds * 1_000_000), true),
         Some(millis @ 100_000_000_000..=9_999_999_999_999) => (Some(millis * 1000), false),
         Some(micros @ 100_000_000_000_000..=9_999_999_999_999_999) => (Some(micros), false),
-        _ => (None, false),
+        Some(_) => (None, false),
+        None => (moment(text).map(jiff::Timestamp::as_microsecond), false),
     };
     if !is_usual {
         warnings.note(Mend::BadDate, || format!("`{}` is no date in seconds since 1970", text.escape_debug()));
