@@ -176,14 +176,22 @@ pub struct Events<'a> {
     wanted: Option<&'a str>,
 }
 
+/// An Event that is not read yet.
+struct One<'a> {
+    /// The name of its kind.
+    kind: &'a [u8],
+    /// Its octets.
+    event: &'a [u8],
+}
+
 impl<'a> Events<'a> {
     /// Reads the Events of octets, or those of the wanted kind.
     pub fn of(octets: &'a [u8], wanted: Option<&'a str>) -> Events<'a> {
         Events { octets, wanted }
     }
 
-    /// Takes the octets of the next Event, and the name of its kind.
-    fn step(&mut self) -> Option<Result<(&'a [u8], &'a [u8]), Unreadable>> {
+    /// Takes the next Event.
+    fn step(&mut self) -> Option<Result<One<'a>, Unreadable>> {
         if self.octets.is_empty() {
             return None;
         }
@@ -192,12 +200,12 @@ impl<'a> Events<'a> {
             let (kind, octets) = octets.split_at_checked(usize::from(*length))?;
             let (length, octets) = octets.split_first_chunk()?;
             let (event, rest) = octets.split_at_checked(usize::try_from(u32::from_le_bytes(*length)).ok()?)?;
-            Some((kind, event, rest))
+            Some((One { kind, event }, rest))
         };
         match next(self.octets) {
-            Some((kind, event, rest)) => {
+            Some((one, rest)) => {
                 self.octets = rest;
-                Some(Ok((kind, event)))
+                Some(Ok(one))
             }
             None => {
                 self.octets = &[];
@@ -212,8 +220,8 @@ impl Iterator for Events<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let (kind, octets) = match self.step()? {
-                Ok(next) => next,
+            let One { kind, event: octets } = match self.step()? {
+                Ok(one) => one,
                 Err(why) => return Some(Err(why)),
             };
             let is_wanted = self.wanted.is_none_or(|wanted| wanted.as_bytes() == kind);
