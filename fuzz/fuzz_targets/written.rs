@@ -14,7 +14,8 @@ fuzz_target!(|data: &[u8]| {
     }
     let written = Written::of(&read).expect("what was read can be written");
     let again = written.pieces(data.len() % 512).flat_map(|piece| Events::of(piece, None).collect::<Vec<_>>());
-    let again: Vec<Event> = again.map(|event| event.expect("what we wrote can be read").expect("and is known")).collect();
+    let again: Vec<Event> =
+        again.map(|event| event.expect("what we wrote can be read").expect("and is known")).collect();
     assert_eq!((again.len(), again), (written.len(), read));
 });
 
