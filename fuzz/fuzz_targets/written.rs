@@ -8,7 +8,7 @@ use sekisho_core::written::{Events, Written};
 
 fuzz_target!(|data: &[u8]| {
     let read: Vec<Event> = Events::of(data, None).filter_map(|event| event.ok().flatten()).collect();
-    for kind in ["mail", "fact", "aggregate", "tls"] {
+    for kind in ["mail", "fact", "aggregate", "tls", "failure"] {
         let of_kind = Events::of(data, Some(kind)).filter_map(|event| event.ok().flatten());
         assert!(of_kind.eq(read.iter().filter(|event| event.kind() == kind).cloned()) || has_end(data), "{kind}");
     }

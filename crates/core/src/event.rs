@@ -21,6 +21,8 @@ pub enum Event {
     Aggregate(Box<AggregateEvent>),
     /// A sender told in a TLS report what it saw.
     Tls(Box<TlsEvent>),
+    /// A receiver told in a failure report of a mail that failed.
+    Failure(Box<FailureEvent>),
 }
 
 impl Event {
@@ -31,6 +33,7 @@ impl Event {
             Self::Fact(_) => "fact",
             Self::Aggregate(_) => "aggregate",
             Self::Tls(_) => "tls",
+            Self::Failure(_) => "failure",
         }
     }
 
@@ -41,6 +44,7 @@ impl Event {
             Self::Fact(fact) => fact.at,
             Self::Aggregate(row) => row.at,
             Self::Tls(row) => row.at,
+            Self::Failure(row) => row.at,
         }
     }
 }
@@ -279,5 +283,44 @@ pub struct TlsEvent {
     /// Why, where the report says more.
     pub reason_code: Option<String>,
     /// Which row of the report this is, from 0: (`report`, `row`) is kept once, however often the report is read.
+    pub row: u32,
+}
+
+/// A mail that failed, as a failure report tells that we received (RFC 6591 §3, RFC 9991). Of people it has nothing: neither names
+/// before an at sign nor subjects.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct FailureEvent {
+    /// When the mail arrived (`Arrival-Date`), or else when we received the report.
+    pub at: i64,
+    /// Our name for the report.
+    pub report: String,
+    /// Who sent the report, as it says of itself (`Reporting-MTA`), or else the domain that its mail comes from.
+    pub org: String,
+    /// Who sent the report, as its mail proves; nothing where it proves nothing.
+    pub submitter: Option<String>,
+    /// Whose name the mail bears (`Reported-Domain`), or else its author domain.
+    pub reported_domain: String,
+    /// The author domain, where the header of the mail is there.
+    pub header_from: Option<String>,
+    /// The MAIL FROM domain; empty for the null path.
+    pub envelope_from: Option<String>,
+    /// The recipient domains, each once, sorted.
+    pub envelope_to: Vec<String>,
+    /// The address of the client, as text.
+    pub source_ip: Option<String>,
+    /// How many mails.
+    pub count: u64,
+    /// What failed: `dmarc`, `spf`, `signature`, `bodyhash`, `revoked`, `adsp`, `unknown`.
+    pub auth_failure: Vec<String>,
+    /// What is aligned and failed: `dkim`, `spf`; or `none`.
+    pub identity_alignment: Vec<String>,
+    /// What became of the mail: `delivered`, `spam`, `policy`, `reject`, `other`, `unknown`.
+    pub delivery_result: Option<String>,
+    /// The domain of the signature that failed.
+    pub dkim_domain: Option<String>,
+    /// Its selector.
+    pub dkim_selector: Option<String>,
+    /// Which row of the report this is: always 0.
     pub row: u32,
 }

@@ -77,6 +77,29 @@ pub struct Reported {
     pub mails: u64,
 }
 
+/// Mails that failed, as failure reports tell (RFC 9991).
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub struct Failed {
+    /// Who told it; nobody where the report proves no sender.
+    pub submitter: Option<String>,
+    /// The address of the client, where it is told.
+    pub source_ip: Option<String>,
+    /// Whose name the mails bear.
+    pub reported_domain: String,
+    /// What failed.
+    pub auth_failure: Vec<String>,
+    /// What became of the mails.
+    pub delivery_result: Option<String>,
+    /// The domain of the signature that failed.
+    pub dkim_domain: Option<String>,
+    /// The MAIL FROM domain.
+    pub envelope_from: Option<String>,
+    /// When the last one arrived, in microseconds since 1970.
+    pub last_at: i64,
+    /// How many mails.
+    pub mails: u64,
+}
+
 /// A row of our own aggregate report (RFC 9990 §3.1.1.7).
 #[derive(Clone, Debug, PartialEq, Deserialize, Serialize)]
 pub struct ReportRow {

@@ -117,6 +117,7 @@ fn write(event: &Event, into: &mut Vec<u8>) -> Result<(), Unwritable> {
         Event::Fact(fact) => rmp_serde::encode::write_named(into, fact),
         Event::Aggregate(row) => rmp_serde::encode::write_named(into, row),
         Event::Tls(row) => rmp_serde::encode::write_named(into, row),
+        Event::Failure(row) => rmp_serde::encode::write_named(into, row),
     }
     .map_err(Unwritable::Broken)?;
     let octets = into.len() - length_at - 4;
@@ -231,7 +232,8 @@ impl Iterator for Events<'_> {
                 b"fact" if is_wanted => read(octets).map(Event::Fact),
                 b"aggregate" if is_wanted => read(octets).map(Event::Aggregate),
                 b"tls" if is_wanted => read(octets).map(Event::Tls),
-                b"mail" | b"fact" | b"aggregate" | b"tls" => continue,
+                b"failure" if is_wanted => read(octets).map(Event::Failure),
+                b"mail" | b"fact" | b"aggregate" | b"tls" | b"failure" => continue,
                 _ => return Some(Ok(None)),
             };
             if event.is_err() {
@@ -250,7 +252,7 @@ fn read<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, Unreadable> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{AggregateEvent, FactEvent, MailEvent, TlsEvent};
+    use crate::event::{AggregateEvent, FactEvent, FailureEvent, MailEvent, TlsEvent};
 
     /// Makes a fact.
     fn fact(name: &str) -> Event {
@@ -264,11 +266,12 @@ mod tests {
             fact("example.org"),
             Event::Aggregate(Box::new(AggregateEvent { at: 1, ..AggregateEvent::default() })),
             Event::Tls(Box::new(TlsEvent { at: 2, ..TlsEvent::default() })),
+            Event::Failure(Box::new(FailureEvent { at: 3, ..FailureEvent::default() })),
         ];
         let mut written = Written::of(&events[..1]).unwrap();
         written.extend(&Written::of(&events[1..]).unwrap());
         let read: Vec<_> = written.events().map(|event| event.unwrap().unwrap()).collect();
-        assert_eq!((read.as_slice(), written.len()), (&events[..], 4));
+        assert_eq!((read.as_slice(), written.len()), (&events[..], 5));
         for event in &events {
             let of_kind: Vec<_> = Events::of(written.octets(), Some(event.kind())).map(Result::unwrap).collect();
             assert_eq!(of_kind, [Some(event.clone())]);

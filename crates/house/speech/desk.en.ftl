@@ -385,6 +385,11 @@ desk-spf-no-record = no SPF record there
 desk-spf-unavailable = cannot be had just now
 desk-spf-macros = depends on the mail
 desk-told-by = Told by
+desk-failed = Mails that failed
+desk-failed-says = As failure reports tell of single mails. They are not added to the sums above.
+desk-what-failed = What failed
+desk-became = What became of it
+desk-last-arrived = Last (UTC)
 desk-simulate-reject = What would p=reject break?
 
 ## Whom SPF misses

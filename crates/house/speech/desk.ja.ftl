@@ -375,6 +375,11 @@ desk-spf-no-record = そこに SPF レコードがない
 desk-spf-unavailable = 今は取得できない
 desk-spf-macros = メールによって変わる
 desk-told-by = 報告した受信側
+desk-failed = 不合格だったメール
+desk-failed-says = 失敗レポートが伝える個々のメール。上の集計には加えていません。
+desk-what-failed = 失敗したもの
+desk-became = その後
+desk-last-arrived = 最終（UTC）
 desk-simulate-reject = p=reject にしたら何が壊れるか
 
 ## SPF に漏れているもの

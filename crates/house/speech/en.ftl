@@ -528,6 +528,13 @@ note-no-names = the sources keep their addresses, since nobody can be asked: { $
 show-mails = mails
 show-pass = pass
 show-more = … and { $number } more sources (--json shows all)
+show-failed = Failure reports tell of { $mails ->
+    [one] 1 mail
+   *[other] { $mails } mails
+} that failed (not added to the sums above)
+show-what-failed = what failed
+show-told-by = told by
+show-last = last
 
 ## sekisho report out
 

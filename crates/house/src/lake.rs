@@ -14,9 +14,9 @@ use std::sync::Arc;
 use std::thread;
 
 use jiff::civil::Date;
-use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{Event, FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
 use sekisho_ledger::vault::S3;
 
@@ -129,6 +129,21 @@ pub trait Lake: Send + Sync {
         unproven: bool,
     ) -> Result<Vec<Reported>, LakeError>;
 
+    /// Returns the mails that failed in some days in the name of a domain or one below it, as failure reports tell; with
+    /// `unproven`, also what nobody vouches for.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn failures(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Failed>, LakeError>;
+
+    /// Returns what a failure report tells, by our name for it.
+    ///
+    /// # Errors
+    ///
+    /// Where the lake cannot be asked.
+    fn failure(&self, report: &str) -> Result<Option<FailureEvent>, LakeError>;
+
     /// Returns what our own gate saw in some days of a domain and those below it, as author; with `or_mail_from`, as MAIL FROM, too.
     ///
     /// # Errors
@@ -225,12 +240,14 @@ pub struct Keep {
     pub aggregate: u32,
     /// Of rows of TLS reports.
     pub tls: u32,
+    /// Of mails that failed, as failure reports tell.
+    pub failure: u32,
 }
 
 impl Default for Keep {
-    /// Returns what suits most houses: a year of mails and a month more, two months of facts, three years of reports.
+    /// Returns what suits most houses: a year of single mails and a month more, two months of facts, three years of sums.
     fn default() -> Keep {
-        Keep { mail: 400, fact: 60, aggregate: 1100, tls: 1100 }
+        Keep { mail: 400, fact: 60, aggregate: 1100, tls: 1100, failure: 400 }
     }
 }
 

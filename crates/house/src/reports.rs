@@ -7,6 +7,7 @@
 
 pub(crate) mod border;
 mod command;
+pub(crate) mod failed;
 pub(crate) mod glance;
 mod imap;
 pub(crate) mod import;
@@ -20,6 +21,7 @@ mod reading;
 pub(crate) mod reason;
 mod returned;
 mod rows;
+mod senders;
 pub(crate) mod show;
 mod submitter;
 pub(crate) mod suspicion;

@@ -13,9 +13,9 @@ use jiff::Timestamp;
 use jiff::civil::Date;
 use nix::sys::statvfs::statvfs;
 use nix::unistd::{Gid, Uid, User, geteuid, setegid, seteuid};
-use sekisho_core::event::{FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
 use sekisho_ledger::vault::{S3, VaultError};
 use sekisho_ledger::{Ledger, OpenError, Vault};
@@ -350,6 +350,14 @@ impl Lake for Patient {
         unproven: bool,
     ) -> Result<Vec<Reported>, LakeError> {
         self.lake()?.reported_elsewhere(domain, first, last, unproven)
+    }
+
+    fn failures(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Failed>, LakeError> {
+        self.lake()?.failures(domain, first, last, unproven)
+    }
+
+    fn failure(&self, report: &str) -> Result<Option<FailureEvent>, LakeError> {
+        self.lake()?.failure(report)
     }
 
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {

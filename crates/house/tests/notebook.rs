@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use jiff::civil::Date;
 use jiff::{Timestamp, tz::TimeZone};
-use sekisho_core::event::{AggregateEvent, Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{AggregateEvent, Event, FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
 use sekisho_house::{Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, OpenLake};
 
@@ -180,6 +180,7 @@ impl Lake for Notebook {
         let is_row = |event: &&Event| match event {
             Event::Aggregate(row) => row.report == report,
             Event::Tls(row) => row.report == report,
+            Event::Failure(row) => row.report == report,
             _ => false,
         };
         Ok(self.events().iter().filter(is_row).count() as u64)
@@ -200,6 +201,16 @@ impl Lake for Notebook {
             let is_under = domain == row.policy_domain || domain.ends_with(&format!(".{}", row.policy_domain));
             !is_under && row.spf_domain.as_deref().or(row.envelope_from.as_deref()) == Some(domain)
         })
+    }
+
+    fn failures(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Failed>, LakeError> {
+        let begins = |day: Date| day.to_zoned(TimeZone::UTC).unwrap().timestamp().as_microsecond();
+        let days = (begins(first), begins(last.tomorrow().unwrap()));
+        Ok(plain::failures(&self.events(), domain, days, unproven))
+    }
+
+    fn failure(&self, report: &str) -> Result<Option<FailureEvent>, LakeError> {
+        Ok(plain::failure(&self.events(), report))
     }
 
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {

@@ -254,6 +254,87 @@ fn an_imported_mail_is_its_senders_where_the_border_says_that_spf_passes() {
     assert_eq!(proven[0]["submitter"], "receiver.example");
 }
 
+/// Writes the mail of a failure report about example.org, to somebody, with more fields of feedback.
+fn failure_mail(to: &str, more: &str) -> String {
+    format!(
+        "From: ruf@receiver.example\r\nTo: {to}\r\nSubject: FW: a mail\r\nMIME-Version: 1.0\r\n\
+         Content-Type: multipart/report; report-type=feedback-report; boundary=b\r\n\r\n\
+         --b\r\nContent-Type: text/plain\r\n\r\nA mail failed.\r\n\
+         --b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: auth-failure\r\nVersion: 1\r\n{more}\r\n\
+         --b\r\nContent-Type: text/rfc822-headers\r\n\r\nFrom: \"Secret\" <secret@news.example.org>\r\n\
+         Subject: the secret plan\r\n--b--\r\n"
+    )
+}
+
+#[test]
+fn mails_that_failed_are_told_beside_the_sums_and_without_the_people_in_them() {
+    let folder = Folder::new();
+    let dns = DnsServer::start(Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap());
+    let border = "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=r@receiver.example\r\n\
+        Received: from x (x [192.0.2.1]) by mx.example.org with ESMTP; date\r\n";
+    let fields = "Auth-Failure: dmarc\r\nAuth-Failure: signature\r\nSource-IP: 192.0.2.7\r\nReported-Domain: Example.ORG.\r\n\
+        Original-Mail-From: <secret@bounce.example.org>\r\nOriginal-Rcpt-To: <secret@receiver.example>\r\n\
+        DKIM-Domain: example.org\r\nDelivery-Result: reject\r\nIdentity-Alignment: dkim\r\n\
+        Arrival-Date: Thu, 1 Jan 2026 12:00:00 +0000\r\n";
+    let of_nobody =
+        fields.replace("Reported-Domain: Example.ORG.\r\n", "Incidents: 3\r\n").replace("192.0.2.7", "192.0.2.8");
+    folder.write("Maildir/new/1", border.to_owned() + &failure_mail("ruf@example.org", fields));
+    // The same told to another mailbox counts once.
+    folder.write("Maildir/new/2", border.to_owned() + &failure_mail("second@example.org", fields));
+    // Without a domain of its own it is about the author's; beyond 32 bits there are no incidents.
+    folder.write("Maildir/new/3", border.to_owned() + &failure_mail("ruf@example.org", &of_nobody));
+    let absurd = fields.to_owned() + "Incidents: 99999999999\r\n";
+    folder.write("Maildir/new/4", failure_mail("ruf@example.org", &absurd));
+    folder.write(
+        "Maildir/new/5",
+        border.to_owned() + &failure_mail("ruf@example.org", "").replace("auth-failure", "abuse"),
+    );
+    let config = folder.write("sekisho.toml", "[intake]\ntrusted_authserv_ids = [\"mx.example.org\"]\n");
+    let maildir = folder.path("Maildir").to_str().unwrap().to_owned();
+    let server = dns.address().to_string();
+    let (exit, told, talk) =
+        said(&folder, &["report", "import", &maildir, "--config", &config, "--dns", &server, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    let counts = ["reports", "rows", "messages", "duplicates", "unproven", "ignored"]
+        .map(|word| told["read"][word].as_u64().unwrap());
+    assert_eq!((exit, counts), (0, [3, 3, 5, 1, 1, 1]), "{told}");
+    let (_, listed, _) = said(&folder, &["report", "list", "--json"]);
+    let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let of = |state: &str| listed.iter().filter(|row| row["state"] == state).collect::<Vec<_>>();
+    assert!(of("read").iter().all(|row| row["kind"] == "dmarc-failure"), "{listed:?}");
+    let mut domains: Vec<_> = of("read").iter().map(|row| row["domain"].as_str().unwrap()).collect();
+    domains.sort_unstable();
+    assert_eq!(domains, ["example.org", "example.org", "news.example.org"]);
+    assert!(of("ignored")[0]["kind"] == "abuse" && of("duplicate").len() == 1, "{listed:?}");
+
+    // Nothing of people is in the lake.
+    let events = Notebook::read(&folder.path("data"));
+    let rows: Vec<_> =
+        events.iter().filter_map(|event| if let Event::Failure(row) = event { Some(row) } else { None }).collect();
+    assert!(rows.len() == 3 && !format!("{rows:?}").to_lowercase().contains("secret"), "{rows:?}");
+    assert_eq!(
+        (rows[0].envelope_from.as_deref(), &rows[0].envelope_to[..]),
+        (Some("bounce.example.org"), &["receiver.example".to_owned()][..])
+    );
+    assert_eq!((rows[0].at, rows[0].header_from.as_deref()), (1_767_268_800_000_000, Some("news.example.org")));
+
+    let show = ["report", "show", "example.org", "--days", "3660", "--no-names"];
+    let (exit, told, _) = said(&folder, &show);
+    assert!(exit == 0 && told.starts_with("Failure reports tell of 4 mails that failed"), "{told}");
+    assert!(told.contains("\n192.0.2.8 ") && told.contains("dmarc signature") && told.contains("2026-01-01"), "{told}");
+    let (_, told, _) = said(&folder, &[&show[..], &["--json"]].concat());
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let told: Vec<_> = told
+        .iter()
+        .map(|s| (s["source_ip"].as_str().unwrap(), &s["messages"], &s["failure_reports"]["messages"]))
+        .collect();
+    assert_eq!(told, [("192.0.2.8", &0.into(), &3.into()), ("192.0.2.7", &0.into(), &1.into())]);
+    let (_, told, _) = said(&folder, &[&show[..], &["--unproven", "--lang", "ja"]].concat());
+    assert!(told.starts_with("失敗レポートが伝える不合格のメール: 5 通"), "{told}");
+    let (exit, _, talk) = said(&folder, &["report", "show", "org", "--no-names", "--days", "1"]);
+    assert!(exit == 1 && talk.is_empty(), "{talk}");
+}
+
 #[test]
 fn before_anything_is_kept_each_command_says_what_to_do() {
     let folder = Folder::new();

@@ -8,7 +8,9 @@ use std::sync::{Arc, LazyLock};
 
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
-use sekisho_core::event::{AggregateEvent, Event, FactEvent, FactHash, MailEvent, SignatureEvent, TlsEvent};
+use sekisho_core::event::{
+    AggregateEvent, Event, FactEvent, FactHash, FailureEvent, MailEvent, SignatureEvent, TlsEvent,
+};
 use serde::Serialize;
 use serde_arrow::schema::{SchemaLike, TracingOptions};
 
@@ -20,20 +22,22 @@ pub(crate) const DAY: &str = "day";
 /// Returns the columns of a kind, as they stand in its files.
 pub fn of(kind: Kind) -> SchemaRef {
     /// Traced once.
-    static COLUMNS: LazyLock<[SchemaRef; 4]> = LazyLock::new(|| {
+    static COLUMNS: LazyLock<[SchemaRef; 5]> = LazyLock::new(|| {
         [
             traced(&[mail(), MailEvent::default()]),
             traced(&[fact(), FactEvent::default()]),
             traced(&[aggregate(), AggregateEvent::default()]),
             traced(&[tls(), TlsEvent::default()]),
+            traced(&[failure(), FailureEvent::default()]),
         ]
     });
-    let [mail, fact, aggregate, tls] = &*COLUMNS;
+    let [mail, fact, aggregate, tls, failure] = &*COLUMNS;
     Arc::clone(match kind {
         Kind::Mail => mail,
         Kind::Fact => fact,
         Kind::Aggregate => aggregate,
         Kind::Tls => tls,
+        Kind::Failure => failure,
     })
 }
 
@@ -117,6 +121,7 @@ pub fn rows(kind: Kind, events: &[&Event]) -> Result<RecordBatch, NoRows> {
         Kind::Fact => pick!(Fact),
         Kind::Aggregate => pick!(Aggregate),
         Kind::Tls => pick!(Tls),
+        Kind::Failure => pick!(Failure),
     }
 }
 
@@ -212,6 +217,23 @@ fn tls() -> TlsEvent {
         receiving_ip: text(),
         reason_code: text(),
         ..TlsEvent::default()
+    }
+}
+
+/// Returns a mail that failed with a value in every field that could be empty.
+fn failure() -> FailureEvent {
+    FailureEvent {
+        submitter: text(),
+        header_from: text(),
+        envelope_from: text(),
+        envelope_to: vec![String::new()],
+        source_ip: text(),
+        auth_failure: vec![String::new()],
+        identity_alignment: vec![String::new()],
+        delivery_result: text(),
+        dkim_domain: text(),
+        dkim_selector: text(),
+        ..FailureEvent::default()
     }
 }
 

@@ -13,11 +13,13 @@ pub enum Kind {
     Aggregate,
     /// Rows of TLS reports.
     Tls,
+    /// Mails that failed, as failure reports tell.
+    Failure,
 }
 
 impl Kind {
     /// Every kind.
-    pub const ALL: [Self; 4] = [Self::Mail, Self::Fact, Self::Aggregate, Self::Tls];
+    pub const ALL: [Self; 5] = [Self::Mail, Self::Fact, Self::Aggregate, Self::Tls, Self::Failure];
 
     /// Returns the kind of an Event.
     pub fn of(event: &Event) -> Self {
@@ -26,6 +28,7 @@ impl Kind {
             Event::Fact(_) => Self::Fact,
             Event::Aggregate(_) => Self::Aggregate,
             Event::Tls(_) => Self::Tls,
+            Event::Failure(_) => Self::Failure,
         }
     }
 
@@ -36,6 +39,7 @@ impl Kind {
             Self::Fact => "fact",
             Self::Aggregate => "aggregate",
             Self::Tls => "tls",
+            Self::Failure => "failure",
         }
     }
 
@@ -50,6 +54,7 @@ impl Kind {
             Self::Mail => &["author_domain", "at", "id"],
             Self::Fact => &["hash", "at"],
             Self::Aggregate | Self::Tls => &["policy_domain", "at", "report", "row"],
+            Self::Failure => &["reported_domain", "at", "report", "row"],
         }
     }
 
@@ -59,7 +64,7 @@ impl Kind {
         match self {
             Self::Mail => &["id"],
             Self::Fact => &["hash"],
-            Self::Aggregate | Self::Tls => &["report", "row"],
+            Self::Aggregate | Self::Tls | Self::Failure => &["report", "row"],
         }
     }
 
@@ -68,7 +73,7 @@ impl Kind {
         match self {
             Self::Mail => &["id", "queue_id"],
             Self::Fact => &["name"],
-            Self::Aggregate | Self::Tls => &["report"],
+            Self::Aggregate | Self::Tls | Self::Failure => &["report"],
         }
     }
 
@@ -77,7 +82,7 @@ impl Kind {
         match self {
             Self::Mail => &["id", "queue_id", "waited"],
             Self::Fact => &["hash"],
-            Self::Aggregate | Self::Tls => &["row"],
+            Self::Aggregate | Self::Tls | Self::Failure => &["row"],
         }
     }
 }
@@ -93,6 +98,7 @@ mod tests {
             Event::Fact(Box::default()),
             Event::Aggregate(Box::default()),
             Event::Tls(Box::default()),
+            Event::Failure(Box::default()),
         ];
         assert!(
             events

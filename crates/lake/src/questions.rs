@@ -7,9 +7,9 @@ use std::collections::BTreeSet;
 use datafusion::arrow::datatypes::DataType;
 use datafusion::common::ScalarValue;
 use jiff::civil::Date;
-use sekisho_core::event::{FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, given};
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported, Sender, Stream};
+use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported, Sender, Stream};
 use serde::{Deserialize, de::DeserializeOwned};
 
 use crate::ask::AskError;
@@ -184,20 +184,22 @@ impl Lake {
         self.rows_of(include_str!("questions/author_domains.sql"), values).await
     }
 
-    /// Returns how many rows of a DMARC aggregate report there are: whoever reads it again begins after them.
+    /// Returns the mails that failed in the name of a domain or one below it, as failure reports tell, the latest first; with
+    /// `unproven`, also those whose report proves no sender.
+    pub async fn failures(&self, domain: &str, days: Days, unproven: bool) -> Result<Vec<Failed>, AskError> {
+        let values = vec![text(domain), date(days.first), date(days.last), ScalarValue::Boolean(Some(unproven))];
+        self.rows_of(include_str!("questions/failures.sql"), values).await
+    }
+
+    /// Returns what a failure report tells.
+    pub async fn failure(&self, report: &str) -> Result<Option<FailureEvent>, AskError> {
+        Ok(self.rows_of(include_str!("questions/failure.sql"), vec![text(report)]).await?.pop())
+    }
+
+    /// Returns how many rows of a report there are, whatever it tells of: whoever reads it again begins after them.
     pub async fn rows_of_report(&self, report: &str) -> Result<u64, AskError> {
-        self.count(include_str!("questions/rows_of_report.sql"), vec![text(report)]).await
-    }
-
-    /// Returns how many rows of a TLS report there are: whoever reads it again begins after them.
-    pub async fn rows_of_tls_report(&self, report: &str) -> Result<u64, AskError> {
-        self.count(include_str!("questions/rows_of_tls_report.sql"), vec![text(report)]).await
-    }
-
-    /// Asks for one number.
-    async fn count(&self, sql: &str, values: Vec<ScalarValue>) -> Result<u64, AskError> {
-        let rows: Vec<Count> = self.rows_of(sql, values).await?;
-        Ok(rows.first().map_or(0, |count| count.rows))
+        let rows: Vec<Count> = self.rows_of(include_str!("questions/rows_of_report.sql"), vec![text(report)]).await?;
+        Ok(rows.iter().map(|count| count.rows).sum())
     }
 
     /// Asks, and returns the rows as values.

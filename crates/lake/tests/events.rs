@@ -4,7 +4,9 @@ use std::path::Path;
 
 use datafusion::arrow::array::{AsArray, RecordBatch};
 use datafusion::arrow::datatypes::Int64Type;
-use sekisho_core::event::{AggregateEvent, Event, FactEvent, FactHash, MailEvent, SignatureEvent, TlsEvent};
+use sekisho_core::event::{
+    AggregateEvent, Event, FactEvent, FactHash, FailureEvent, MailEvent, SignatureEvent, TlsEvent,
+};
 use sekisho_lake::{Lake, Settings};
 
 /// 2026-11-22, noon.
@@ -106,4 +108,20 @@ pub(crate) fn tls(report: &str, row: u32) -> Event {
         row,
         ..TlsEvent::default()
     }))
+}
+
+/// Returns what a failure report tells of some mails.
+pub(crate) fn failure(report: &str, count: u64) -> FailureEvent {
+    FailureEvent {
+        at: NOON,
+        report: report.into(),
+        org: "dns; mx.receiver.example".into(),
+        submitter: Some("receiver.example".into()),
+        reported_domain: "example.org".into(),
+        envelope_to: vec!["receiver.example".into()],
+        source_ip: Some("192.0.2.9".into()),
+        count,
+        auth_failure: vec!["dmarc".into(), "spf".into()],
+        ..FailureEvent::default()
+    }
 }

@@ -1,13 +1,14 @@
 //! The house's questions: each text is understood, and answers what it should
 
 use jiff::civil::{Date, date};
-use sekisho_core::event::{AggregateEvent, Event, FactHash, MailEvent};
+use sekisho_core::event::{AggregateEvent, Event, FactHash, FailureEvent, MailEvent};
+use sekisho_core::search::plain;
 use sekisho_core::sums::{PolicyDomain, Sender};
 use sekisho_lake::Lake;
 use sekisho_lake::questions::Days;
 use tempfile::TempDir;
 
-use crate::events::{NOON, aggregate, fact, mail, open, runtime, small, tls};
+use crate::events::{NOON, aggregate, fact, failure, mail, open, runtime, small, tls};
 
 /// The day of the test's Events.
 const DAY: Date = date(2026, 11, 22);
@@ -112,7 +113,32 @@ fn reports_that_prove_no_sender_are_left_out_unless_asked_for() {
         assert_eq!((elsewhere("example.org", true), elsewhere("example.net", true)), (0, 0), "it is not about these");
         assert_eq!(runtime().block_on(lake.rows_of_report("r")).expect("answered"), 2);
         assert_eq!(runtime().block_on(lake.rows_of_report("s")).expect("answered"), 0);
-        assert_eq!(runtime().block_on(lake.rows_of_tls_report("t")).expect("answered"), 1);
+        assert_eq!(runtime().block_on(lake.rows_of_report("t")).expect("answered"), 1);
+    });
+}
+
+#[test]
+fn mails_that_failed_are_told_as_failure_reports_tell_them() {
+    let (first, later) = (failure("f.0", 2), FailureEvent { at: NOON + 60_000_000, ..failure("g.0", 5) });
+    let below = FailureEvent { reported_domain: "news.example.org".into(), source_ip: None, ..failure("h.0", 1) };
+    let others = FailureEvent { reported_domain: "notexample.org".into(), ..failure("i.0", 7) };
+    let unproven = FailureEvent { submitter: None, ..failure("j.0", 11) };
+    let rows = [first, later, below, others, unproven];
+    let events: Vec<Event> = rows.iter().cloned().map(|row| Event::Failure(Box::new(row))).collect();
+    at_every_stage(&events, |lake| {
+        let days = Days { first: date(2026, 11, 1), last: DAY };
+        let asked = |domain, unproven| runtime().block_on(lake.failures(domain, days, unproven)).expect("answered");
+        let plainly = |domain, unproven| plain::failures(&events, domain, (i64::MIN, i64::MAX), unproven);
+        for (domain, unproven) in
+            [("example.org", false), ("example.org", true), ("news.example.org", false), ("org", true)]
+        {
+            assert_eq!(asked(domain, unproven), plainly(domain, unproven), "{domain}");
+        }
+        assert_eq!(asked("example.org", false).iter().map(|row| row.mails).collect::<Vec<_>>(), [7, 1]);
+        assert_eq!(asked("example.org", true).iter().map(|row| row.mails).sum::<u64>(), 19);
+        assert_eq!(runtime().block_on(lake.failure("g.0")).expect("answered").as_ref(), Some(&rows[1]));
+        assert_eq!(runtime().block_on(lake.failure("k.0")).expect("answered"), None);
+        assert_eq!(runtime().block_on(lake.rows_of_report("g.0")).expect("answered"), 1);
     });
 }
 

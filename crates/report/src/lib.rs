@@ -11,6 +11,7 @@
 
 pub mod bounce;
 pub mod dmarc;
+mod domain;
 mod fields;
 pub mod mail;
 mod moment;

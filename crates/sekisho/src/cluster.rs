@@ -5,9 +5,9 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use jiff::civil::Date;
-use sekisho_core::event::{FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
 use sekisho_house::{Executing, Form, Keep, LakeError, LakePlace, LakeTable, LetGo, Scheduling};
 use sekisho_lake::Kind;
@@ -121,6 +121,14 @@ impl sekisho_house::Lake for Clustered {
         unproven: bool,
     ) -> Result<Vec<Reported>, LakeError> {
         self.here.reported_elsewhere(domain, first, last, unproven)
+    }
+
+    fn failures(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Failed>, LakeError> {
+        self.here.failures(domain, first, last, unproven)
+    }
+
+    fn failure(&self, report: &str) -> Result<Option<FailureEvent>, LakeError> {
+        self.here.failure(report)
     }
 
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {

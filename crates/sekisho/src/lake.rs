@@ -6,9 +6,9 @@ use std::sync::Arc;
 use futures_util::StreamExt;
 use jiff::Timestamp;
 use jiff::civil::Date;
-use sekisho_core::event::{FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
 use sekisho_house::{Form, Keep, LakeError, LakePlace, LakeTable, LetGo, OpenLake, Way, give_way};
 use sekisho_lake::questions::Days;
@@ -143,6 +143,7 @@ impl sekisho_house::Lake for Embedded {
             (Kind::Fact, keep.fact),
             (Kind::Aggregate, keep.aggregate),
             (Kind::Tls, keep.tls),
+            (Kind::Failure, keep.failure),
         ];
         let retention: Retention = days.into_iter().filter(|(_, days)| *days > 0).collect();
         let gone =
@@ -174,11 +175,7 @@ impl sekisho_house::Lake for Embedded {
     }
 
     fn rows_of_report(&self, report: &str) -> Result<u64, LakeError> {
-        self.wait(async {
-            let rows = self.lake.rows_of_report(report).await.map_err(|why| told(&why))?;
-            let tls = self.lake.rows_of_tls_report(report).await.map_err(|why| told(&why))?;
-            Ok(rows.saturating_add(tls))
-        })
+        self.wait(self.lake.rows_of_report(report)).map_err(|why| told(&why))
     }
 
     fn reported(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Reported>, LakeError> {
@@ -195,6 +192,14 @@ impl sekisho_house::Lake for Embedded {
     ) -> Result<Vec<Reported>, LakeError> {
         let asked = self.lake.reported_elsewhere(domain, Days { first, last }, unproven);
         self.wait(asked).map_err(|why| told(&why))
+    }
+
+    fn failures(&self, domain: &str, first: Date, last: Date, unproven: bool) -> Result<Vec<Failed>, LakeError> {
+        self.wait(self.lake.failures(domain, Days { first, last }, unproven)).map_err(|why| told(&why))
+    }
+
+    fn failure(&self, report: &str) -> Result<Option<FailureEvent>, LakeError> {
+        self.wait(self.lake.failure(report)).map_err(|why| told(&why))
     }
 
     fn judged(&self, domain: &str, first: Date, last: Date, or_mail_from: bool) -> Result<Vec<Reported>, LakeError> {

@@ -5,7 +5,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{AuthorDomain, MailRow, MailSearch, Volume, all_within, is_within};
-use crate::event::{Event, FactEvent, FactHash, MailEvent};
+use crate::event::{Event, FactEvent, FactHash, FailureEvent, MailEvent};
+use crate::sums::Failed;
 
 /// Returns the mails that are looked for, newest first.
 pub fn mails(events: &[Event], search: &MailSearch) -> Vec<MailRow> {
@@ -43,6 +44,45 @@ pub fn facts(events: &[Event], hashes: &[FactHash]) -> Vec<FactEvent> {
         }
     }
     found.into_values().cloned().collect()
+}
+
+/// Returns the mails that failed in the name of a domain or one below it, as failure reports tell, the latest first; with `unproven`, also
+/// those whose report proves no sender.
+pub fn failures(events: &[Event], domain: &str, (from_at, until_at): (i64, i64), unproven: bool) -> Vec<Failed> {
+    let mut found: Vec<Failed> = Vec::new();
+    for row in failed(events).filter(|row| (from_at..until_at).contains(&row.at)) {
+        if !is_within(&row.reported_domain, domain) || !unproven && row.submitter.is_none() {
+            continue;
+        }
+        let told = Failed {
+            submitter: row.submitter.clone(),
+            source_ip: row.source_ip.clone(),
+            reported_domain: row.reported_domain.clone(),
+            auth_failure: row.auth_failure.clone(),
+            delivery_result: row.delivery_result.clone(),
+            dkim_domain: row.dkim_domain.clone(),
+            envelope_from: row.envelope_from.clone(),
+            last_at: row.at,
+            mails: row.count,
+        };
+        match found.iter_mut().find(|one| Failed { last_at: told.last_at, mails: told.mails, ..(*one).clone() } == told)
+        {
+            Some(one) => (one.last_at, one.mails) = (one.last_at.max(row.at), one.mails.saturating_add(row.count)),
+            None => found.push(told),
+        }
+    }
+    found.sort_by_key(|one| std::cmp::Reverse((one.last_at, one.mails)));
+    found
+}
+
+/// Returns what a failure report tells.
+pub fn failure(events: &[Event], report: &str) -> Option<FailureEvent> {
+    failed(events).find(|row| row.report == report).cloned()
+}
+
+/// Returns the mails that failed, as failure reports tell.
+fn failed(events: &[Event]) -> impl Iterator<Item = &FailureEvent> {
+    events.iter().filter_map(|event| if let Event::Failure(row) = event { Some(&**row) } else { None })
 }
 
 /// Returns who sends, by author domain, the busiest first: of all mails, of those in the name of some domains, or of those to some.

@@ -1,5 +1,6 @@
 //! Domains: in whose name mail is sent, by whom, and what of it is aligned
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use axum::Extension;
@@ -22,6 +23,7 @@ use super::shape::{Domains, Refusals};
 use super::told::{self, told};
 use crate::names::Named;
 use crate::people::access::Need;
+use crate::reports::failed::FailedSource;
 use crate::reports::show::Source;
 use crate::simulate::forecast::Over;
 use crate::speech::Talk;
@@ -148,6 +150,8 @@ pub(super) struct DomainTold {
     sources: Vec<SourceTold>,
     /// How many sources there are.
     sources_total: usize,
+    /// Who sent mails that failed, as failure reports tell of single mails; not added to the sums. A viewer is told 100 of them.
+    failures: Vec<FailedTold>,
     /// What the domain publishes now; null where the DNS cannot be asked.
     #[schema(required = true)]
     published: Option<Published>,
@@ -268,6 +272,29 @@ struct SourceTold {
     domains: Vec<String>,
 }
 
+/// Who sent mails that failed, as failure reports tell (RFC 9991).
+#[derive(Serialize, ToSchema)]
+struct FailedTold {
+    /// The address; empty where the reports do not tell it.
+    source_ip: String,
+    /// What it is called; null where nobody knows.
+    #[schema(required = true)]
+    name: Option<String>,
+    /// How many mails.
+    messages: u64,
+    /// What failed: `dmarc`, `spf`, `signature`, `bodyhash`, `revoked`, `adsp`, `unknown`.
+    auth_failure: Vec<String>,
+    /// What became of them: `delivered`, `spam`, `policy`, `reject`, `other`, `unknown`.
+    delivery_result: Vec<String>,
+    /// The domains of the signatures that failed, and the MAIL FROM domains.
+    domains: Vec<String>,
+    /// Who told it.
+    reporters: Vec<String>,
+    /// When the last one arrived.
+    #[schema(format = DateTime)]
+    last_at: String,
+}
+
 /// Tells who sends in the name of a domain, as the page *Domain* does: what receivers told, and what this house saw.
 #[utoipa::path(get, path = "/api/v1/domains/{domain}", operation_id = "domain", tag = "domains", params(Domains, OfOne),
     responses((status = 200, description = "The domain.", body = DomainTold), Refusals))]
@@ -301,7 +328,7 @@ pub(super) fn over(desk: &Desk) -> Over {
 impl DomainTold {
     /// Tells what is known of a domain, with so many sources at most.
     fn of(known: &Known, published: Option<Published>, most: usize) -> DomainTold {
-        let Known { domain, told, sources } = known;
+        let Known { domain, told, sources, failed } = known;
         let day = |Day { day, pass, fail }: Day| DayTold { day: day.to_string(), aligned: pass, unaligned: fail };
         DomainTold {
             domain: domain.to_string(),
@@ -313,6 +340,7 @@ impl DomainTold {
             by_day: days(told).into_iter().map(day).collect(),
             sources: sources.iter().take(most).map(SourceTold::of).collect(),
             sources_total: sources.len(),
+            failures: failed.iter().take(most).map(FailedTold::of).collect(),
             published,
         }
     }
@@ -326,6 +354,23 @@ impl Aligned {
             aligned: self.aligned.saturating_add(source.pass),
             spf_aligned: self.spf_aligned.saturating_add(source.spf),
             dkim_aligned: self.dkim_aligned.saturating_add(source.dkim),
+        }
+    }
+}
+
+impl FailedTold {
+    /// Tells a source of what failed.
+    fn of(source: &FailedSource) -> FailedTold {
+        let list = |texts: &BTreeSet<String>| texts.iter().cloned().collect();
+        FailedTold {
+            source_ip: source.address.clone(),
+            name: source.named.label(Lang::En),
+            messages: source.mails,
+            auth_failure: list(&source.auth_failure),
+            delivery_result: list(&source.delivery_result),
+            domains: list(&source.domains),
+            reporters: list(&source.reporters),
+            last_at: told::moment(source.last_at),
         }
     }
 }

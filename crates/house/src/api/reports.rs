@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
-use sekisho_ledger::{AggregateRead, Cursor, Outgoing, Page, Report};
+use sekisho_core::event::FailureEvent;
+use sekisho_ledger::{AggregateRead, Cursor, Outgoing, Page, Report, ReportKind};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -186,8 +187,12 @@ pub(super) struct ReportTold {
     size_octets: u64,
     /// The SHA-256 of its evidence, in hexadecimal.
     sha256: String,
-    /// The documents in it that count.
+    /// The documents in it that count. A failure report calls itself nothing: its `report_id` is the SHA-256 of what it says.
     parts: Vec<Part>,
+    /// What a failure report says of the mail that failed, without the people in it; null for other reports, and where it is kept no
+    /// longer.
+    #[schema(required = true)]
+    failure: Option<FailureTold>,
 }
 
 /// A document of a report.
@@ -211,6 +216,65 @@ struct Part {
     messages: u64,
 }
 
+/// A mail that failed, as a failure report tells (RFC 6591, RFC 9991).
+#[derive(Serialize, ToSchema)]
+struct FailureTold {
+    /// When it arrived (`Arrival-Date`), or else when the report came.
+    #[schema(format = DateTime)]
+    at: String,
+    /// The address of the client; null where the report does not tell it.
+    #[schema(required = true)]
+    source_ip: Option<String>,
+    /// Whose name it bears.
+    reported_domain: String,
+    /// The author domain; null where its header is not there.
+    #[schema(required = true)]
+    header_from: Option<String>,
+    /// The MAIL FROM domain: empty for the null path, null where it is not told.
+    #[schema(required = true)]
+    envelope_from: Option<String>,
+    /// The recipient domains.
+    envelope_to: Vec<String>,
+    /// For how many mails the report stands.
+    messages: u64,
+    /// What failed.
+    auth_failure: Vec<String>,
+    /// What is aligned and failed: `dkim`, `spf`; or `none`.
+    identity_alignment: Vec<String>,
+    /// What became of the mail; null where it is not told.
+    #[schema(required = true)]
+    delivery_result: Option<String>,
+    /// The domain of the signature that failed; null where none did.
+    #[schema(required = true)]
+    dkim_domain: Option<String>,
+    /// Its selector.
+    #[schema(required = true)]
+    dkim_selector: Option<String>,
+    /// Who sent the report, as it says.
+    reporting_mta: String,
+}
+
+impl FailureTold {
+    /// Tells a mail that failed.
+    fn of(failure: FailureEvent) -> FailureTold {
+        FailureTold {
+            at: told::moment(failure.at),
+            source_ip: failure.source_ip,
+            reported_domain: failure.reported_domain,
+            header_from: failure.header_from,
+            envelope_from: failure.envelope_from,
+            envelope_to: failure.envelope_to,
+            messages: failure.count,
+            auth_failure: failure.auth_failure,
+            identity_alignment: failure.identity_alignment,
+            delivery_result: failure.delivery_result,
+            dkim_domain: failure.dkim_domain,
+            dkim_selector: failure.dkim_selector,
+            reporting_mta: failure.org,
+        }
+    }
+}
+
 /// Tells one report that came, as the page *Report* does, but for its evidence.
 #[utoipa::path(get, path = "/api/v1/reports/{id}", operation_id = "report", tag = "reports", params(Ids),
     responses((status = 200, description = "The report.", body = ReportTold), Missing, Refusals))]
@@ -224,7 +288,13 @@ pub(super) async fn tell(
     let report = find_for(&desk, &caller.viewer.scope, &id).await?;
     let ledger = desk.archive.ledger().await.map_err(|why| no_answer(&LakeError(why.to_string())))?;
     let read = ledger.aggregates_of(report.id).await.map_err(|why| no_answer(&LakeError(why.to_string())))?;
-    Ok(told(&ReportTold::of(report, &read)))
+    let failure = match report.read_as {
+        Some(ReportKind::DmarcFailure) => {
+            desk.failure_of(Arc::clone(&desk.lake), &read).await.map_err(|why| no_answer(&why))?
+        }
+        _ => None,
+    };
+    Ok(told(&ReportTold::of(report, &read, failure)))
 }
 
 /// Finds a report that somebody may read.
@@ -237,7 +307,7 @@ async fn find_for(desk: &Desk, scope: &Scope, id: &str) -> Result<Report, Proble
 
 impl ReportTold {
     /// Tells a report and its documents.
-    fn of(report: Report, read: &[AggregateRead]) -> ReportTold {
+    fn of(report: Report, read: &[AggregateRead], failure: Option<FailureEvent>) -> ReportTold {
         ReportTold {
             id: report.id.to_string(),
             received_at: told::moment(report.received_at),
@@ -251,6 +321,7 @@ impl ReportTold {
             size_octets: report.size,
             sha256: report.evidence.to_string(),
             parts: read.iter().map(Part::of).collect(),
+            failure: failure.map(FailureTold::of),
         }
     }
 }

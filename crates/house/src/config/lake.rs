@@ -8,7 +8,7 @@ use super::raw::number;
 use crate::lake::Keep;
 
 /// The options.
-pub(super) const OPTIONS: &[&str] = &["mail_days", "fact_days", "aggregate_days", "tls_days"];
+pub(super) const OPTIONS: &[&str] = &["mail_days", "fact_days", "aggregate_days", "tls_days", "failure_days"];
 
 /// The most days: a hundred years.
 const MOST: u64 = 36_525;
@@ -25,6 +25,8 @@ pub(super) struct RawLake {
     aggregate_days: Option<Spanned<i64>>,
     /// A number of days.
     tls_days: Option<Spanned<i64>>,
+    /// A number of days.
+    failure_days: Option<Spanned<i64>>,
 }
 
 impl Keep {
@@ -40,6 +42,7 @@ impl Keep {
             fact: days(raw.fact_days, "lake.fact_days", default.fact),
             aggregate: days(raw.aggregate_days, "lake.aggregate_days", default.aggregate),
             tls: days(raw.tls_days, "lake.tls_days", default.tls),
+            failure: days(raw.failure_days, "lake.failure_days", default.failure),
         }
     }
 }

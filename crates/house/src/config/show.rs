@@ -169,6 +169,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
         option("lake", "fact_days", lake.fact.into()),
         option("lake", "aggregate_days", lake.aggregate.into()),
         option("lake", "tls_days", lake.tls.into()),
+        option("lake", "failure_days", lake.failure.into()),
     ]);
     // The tables of a list stand below the options of their section: TOML wants it so.
     all.extend(tables("gate", "rules", &gate.rules, |rule| {

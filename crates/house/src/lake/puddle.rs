@@ -4,9 +4,9 @@ use std::io::Write;
 use std::sync::Mutex;
 
 use jiff::civil::Date;
-use sekisho_core::event::{Event, FactEvent, FactHash, MailEvent};
+use sekisho_core::event::{Event, FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
-use sekisho_core::sums::{PolicyDomain, ReportRow, Reported};
+use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
 
 use super::{Form, Keep, Lake, LakeError, LakeTable, LetGo};
@@ -77,6 +77,14 @@ impl Lake for Puddle {
 
     fn reported_elsewhere(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {
         Ok(Vec::new())
+    }
+
+    fn failures(&self, domain: &str, _: Date, _: Date, unproven: bool) -> Result<Vec<Failed>, LakeError> {
+        Ok(plain::failures(&self.kept.lock().unwrap(), domain, (i64::MIN, i64::MAX), unproven))
+    }
+
+    fn failure(&self, report: &str) -> Result<Option<FailureEvent>, LakeError> {
+        Ok(plain::failure(&self.kept.lock().unwrap(), report))
     }
 
     fn judged(&self, _: &str, _: Date, _: Date, _: bool) -> Result<Vec<Reported>, LakeError> {

@@ -9,7 +9,6 @@ use std::time::{Duration, Instant};
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use sekisho_ask::Source;
-use sekisho_core::name::DomainName;
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Id, Page, ProvenBy, Report, ReportFilter, ReportState};
 use serde_json::json;
@@ -21,9 +20,9 @@ use super::import::{Importer, Taken};
 use super::omissions;
 use super::reader::{QUEUE, Reader, Tally};
 use super::reason;
-use super::show;
+use super::senders::Senders;
 use super::submitter::Examiner;
-use super::told::{Seen, Told, name_sources, namer, reported, with_parents};
+use super::told::{Seen, all_told, name_sources, namer, reported, with_parents};
 use super::trouble::Trouble;
 use crate::check::read_zone;
 use crate::cli::{OmissionsArguments, ReportArguments, ReportCommand};
@@ -69,31 +68,22 @@ impl ReportArguments {
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Show { domain, days, unproven, no_names, dns } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-                let rows = reported(
-                    &folder,
-                    std::slice::from_ref(domain),
-                    (None, None),
-                    (*days, *unproven),
-                    &streams.setting,
-                )?;
-                let mut sources = show::sources(&rows.rows);
-                if !sources.is_empty() {
+                let told = all_told(&folder, domain, (*days, *unproven), &streams.setting)?;
+                let mut senders = Senders::of(&told);
+                if !senders.are_none() {
                     let namer = namer(&config, dns.as_deref(), !no_names, &runtime, talk, streams)?;
-                    let clues: Vec<_> = sources.iter().map(show::Source::clue).collect();
-                    let named = runtime.block_on(namer.name(&clues))?;
-                    drop(clues);
-                    sources.iter_mut().zip(named).for_each(|(source, named)| source.named = named);
+                    runtime.block_on(senders.name(&namer))?;
                 }
-                let exit = show_domain(domain, &rows, &sources, self.json, talk, streams)?;
-                if sources.is_empty() && !unproven {
-                    let all =
-                        reported(&folder, std::slice::from_ref(domain), (None, None), (*days, true), &streams.setting)?;
-                    let mails = all.rows.iter().fold(0_u64, |sum, row| sum.saturating_add(row.mails));
+                senders.show(domain, &told, self.json, talk, streams)?;
+                if senders.are_none() && !unproven {
+                    let all = all_told(&folder, domain, (*days, true), &streams.setting)?;
+                    let (rows, failed) = (all.rows.iter().map(|row| row.mails), all.failed.iter().map(|row| row.mails));
+                    let mails = rows.chain(failed).fold(0_u64, u64::saturating_add);
                     if mails > 0 {
                         streams.tell(&format!("sekisho: {}", talk.say("show-unproven", &[("mails", mails.into())])));
                     }
                 }
-                Ok(exit)
+                Ok(if senders.are_none() { Exit::Found } else { Exit::Clean })
             }
         }
     }
@@ -420,24 +410,4 @@ fn listed_json(report: &Report, sources: &[String]) -> String {
         "sources": sources,
     })
     .to_string()
-}
-
-/// Shows who sends in the name of a domain.
-fn show_domain(
-    domain: &DomainName,
-    told: &Told,
-    sources: &[show::Source],
-    json: bool,
-    talk: &Talk,
-    streams: &mut Streams<'_>,
-) -> anyhow::Result<Exit> {
-    let said = if json {
-        sources.iter().map(|source| show::json(source) + "\n").collect()
-    } else {
-        let paint = Paint { on: streams.setting.stdout_colour };
-        show::account(&domain.to_string(), told.days, sources, talk, paint)
-    };
-    streams.stdout.write_all(said.as_bytes())?;
-    streams.stdout.flush()?;
-    Ok(if sources.is_empty() { Exit::Found } else { Exit::Clean })
 }

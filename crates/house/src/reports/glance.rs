@@ -11,7 +11,7 @@ use std::net::IpAddr;
 use sekisho_report::bounce::Bounce;
 use sekisho_report::dmarc::aggregate::{self, Disposition, Evaluated, Row};
 use sekisho_report::dmarc::failure::{self, FailureReport};
-use sekisho_report::mail::{Kind, ReportMail};
+use sekisho_report::mail::ReportMail;
 use sekisho_report::tls::TlsReport;
 use sekisho_report::unreadable::{Fault, Unreadable};
 
@@ -95,29 +95,26 @@ pub(crate) fn look(bytes: &[u8]) -> Option<Glance> {
         return None;
     }
     let mut told: Vec<Told> = opened.found.iter().map(|found| tell(bytes, &opened, found)).collect();
-    let feedback = feedback(&opened);
+    let complaint = complaint(&opened);
     let Opened { notice, mut unreadable, .. } = opened;
     told.extend(notice.map(Told::Notice));
-    match feedback {
-        Some(Ok(report)) => told.push(Told::Failure(Box::new(report))),
-        Some(Err(why)) => unreadable.push(why),
-        None => {}
-    }
+    unreadable.extend(complaint);
     // What breaks a stream is told by who opened it and by who read it.
     unreadable.dedup_by(|why, before| (why.fault, &why.detail) == (before.fault, &before.detail));
     Some(Glance { is_mail, told, unreadable })
 }
 
-/// Reads the feedback that a mail brings, where it brings any.
-fn feedback(opened: &Opened) -> Option<Result<FailureReport, Unreadable>> {
-    let mail = opened.mail.as_ref().filter(|mail| matches!(mail.kind, Kind::Failure | Kind::Arf))?;
-    Some(failure::read(mail.feedback.as_deref()?, mail.original.clone()))
+/// Says why feedback of people is no report that is read here, where a mail brings any.
+fn complaint(opened: &Opened) -> Option<Unreadable> {
+    let mail = opened.mail.as_ref().filter(|_| opened.is_complaint())?;
+    failure::read(mail.feedback.as_deref()?, None).err()
 }
 
 /// Tells what a report says.
 fn tell(bytes: &[u8], opened: &Opened, found: &Found) -> Told {
     match &found.what {
         What::Tls(report) => Told::Tls(report.clone()),
+        What::Failure(report) => Told::Failure(report.clone()),
         What::Aggregate(report) => Told::Aggregate(report.clone(), Sources::of(bytes, opened, found)),
     }
 }

@@ -7,6 +7,7 @@ use std::io::BufRead;
 
 use sekisho_report::bounce::{self, Bounce};
 use sekisho_report::dmarc::aggregate::{self, Head, Reader as Rows, Row};
+use sekisho_report::dmarc::failure::{self, FailureReport};
 use sekisho_report::mail::{self, Kind, ReportMail};
 use sekisho_report::tls::{self, TlsReport};
 use sekisho_report::unpack::{self, Content, Document, unpack};
@@ -46,6 +47,7 @@ impl Found {
         match &self.what {
             What::Aggregate(report) => report.warnings.iter(),
             What::Tls(report) => report.warnings.iter(),
+            What::Failure(report) => report.warnings.iter(),
         }
     }
 }
@@ -56,6 +58,8 @@ pub(super) enum What {
     Aggregate(Box<aggregate::Report>),
     /// A TLS report.
     Tls(Box<TlsReport>),
+    /// A report of an authentication failure.
+    Failure(Box<FailureReport>),
 }
 
 /// Tells whether bytes look like a mail: a field, or the line of an mbox before one.
@@ -111,6 +115,16 @@ impl Opened {
                 }
                 opened.mail = Some(mail);
             }
+            Ok(mut mail) if mail.kind == Kind::Failure => {
+                match failure::read(mail.feedback.as_deref().unwrap_or_default(), mail.original.take()) {
+                    Ok(report) => {
+                        let what = What::Failure(Box::new(report));
+                        opened.found.push(Found { candidate: 0, document: 0, what });
+                    }
+                    Err(why) => opened.unreadable.push(why),
+                }
+                opened.mail = Some(mail);
+            }
             Ok(mail) => {
                 for (at, candidate) in mail.candidates.iter().enumerate() {
                     match &candidate.unreadable {
@@ -128,10 +142,9 @@ impl Opened {
         opened
     }
 
-    /// Returns the kind that a mail was found to be, where it is none that is read here.
-    pub(super) fn other_kind(&self) -> Option<Kind> {
-        let kind = self.mail.as_ref()?.kind;
-        matches!(kind, Kind::Failure | Kind::Arf).then_some(kind)
+    /// Tells whether it is feedback of people, which is not read here.
+    pub(super) fn is_complaint(&self) -> bool {
+        self.mail.as_ref().is_some_and(|mail| mail.kind == Kind::Arf)
     }
 
     /// Looks into one part.

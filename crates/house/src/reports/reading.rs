@@ -2,11 +2,10 @@
 
 use sekisho_core::event::Event;
 use sekisho_ledger::{
-    AggregateKey, Claim, Conclusion, Counted, Id, Lease, Mark, ProvenBy, Report, ReportKind, ReportState,
+    AggregateKey, Claim, Conclusion, Counted, Digest, Id, Lease, Mark, ProvenBy, Report, ReportKind, ReportState,
 };
 use sekisho_mail::policy::Service;
 use sekisho_report::bounce::Bounce;
-use sekisho_report::mail::Kind;
 
 use super::news;
 use super::opening::{self, Found, Opened, What};
@@ -86,7 +85,7 @@ impl Reading {
 
     /// Returns for what its mail has to be examined.
     pub(super) fn wanted_proofs(&self) -> Vec<Service> {
-        if self.opened.mail.is_none() || self.is_feedback() {
+        if self.opened.mail.is_none() || self.is_complaint() {
             return Vec::new();
         }
         let has = |is_tls| self.opened.found.iter().any(|found| matches!(found.what, What::Tls(_)) == is_tls);
@@ -116,10 +115,10 @@ impl Reading {
         self.returned = Some(returned);
     }
 
-    /// Tells whether it is a complaint, or what else the abuse desk will read.
-    fn is_feedback(&self) -> bool {
-        let is_complaint = matches!(self.report.kind, ReportKind::Abuse | ReportKind::Fbl);
-        self.opened.other_kind().is_some() || self.opened.found.is_empty() && is_complaint
+    /// Tells whether it is a complaint, which the abuse desk will read.
+    fn is_complaint(&self) -> bool {
+        let is_sent_there = matches!(self.report.kind, ReportKind::Abuse | ReportKind::Fbl);
+        self.opened.is_complaint() || self.opened.found.is_empty() && is_sent_there
     }
 
     /// Decides which parts may count; of the others it says why not.
@@ -130,13 +129,9 @@ impl Reading {
             self.mark.reason = Some(returned.to_string());
             return;
         }
-        if self.is_feedback() {
+        if self.is_complaint() {
             // Their rooms come with the abuse desk; the bytes are kept until then. People complain in words of their own.
-            self.mark.read_as = Some(match self.opened.other_kind() {
-                Some(Kind::Failure) => ReportKind::DmarcFailure,
-                Some(_) => ReportKind::Abuse,
-                None => self.report.kind,
-            });
+            self.mark.read_as = Some(if self.opened.is_complaint() { ReportKind::Abuse } else { self.report.kind });
             self.leave_out(ReportState::Ignored, reason::FEEDBACK.to_owned());
             return;
         }
@@ -147,7 +142,7 @@ impl Reading {
         for (at, found) in (0..).zip(&self.opened.found) {
             let is_tls = matches!(found.what, What::Tls(_));
             let submitter = if is_tls { &self.signer } else { &self.sender };
-            let key = key(found, submitter.clone(), self.report.received_at);
+            let key = key(found, &self.opened, submitter.clone(), self.report.received_at);
             self.mark.read_as = Some(key.kind);
             self.mark.domain = Some(key.domain.clone()).filter(|domain| !domain.is_empty());
             if is_tls && self.opened.mail.is_some() && submitter.is_none() {
@@ -288,6 +283,10 @@ fn tell_rows(
     };
     match &found.what {
         What::Tls(report) => rows::tls(origin, report).iter().try_for_each(|event| take(&|_| event.clone(), 0))?,
+        What::Failure(report) => {
+            let from = opened.mail.as_ref().and_then(|mail| mail.from_domain.as_deref());
+            take(&|_| rows::failure(origin, report, from), report.incidents.unwrap_or(1))?;
+        }
         What::Aggregate(_) => {
             opening::rows(bytes, opened, found, |head, row| {
                 take(&|at| rows::aggregate(origin, head, row, at), row.count)
@@ -298,7 +297,7 @@ fn tell_rows(
 }
 
 /// Returns what makes a report the same as another.
-fn key(found: &Found, submitter: Option<String>, received_at: i64) -> AggregateKey {
+fn key(found: &Found, opened: &Opened, submitter: Option<String>, received_at: i64) -> AggregateKey {
     match &found.what {
         What::Aggregate(report) => AggregateKey {
             kind: ReportKind::DmarcAggregate,
@@ -324,6 +323,21 @@ fn key(found: &Found, submitter: Option<String>, received_at: i64) -> AggregateK
             begin: report.begin.unwrap_or(received_at),
             end: report.end.unwrap_or(received_at),
         },
+        What::Failure(report) => {
+            let at = report.arrival_date.unwrap_or(received_at);
+            let feedback = opened.mail.as_ref().and_then(|mail| mail.feedback.as_deref()).unwrap_or_default();
+            let original = report.original.as_ref().map_or(&[][..], |original| &original.octets);
+            AggregateKey {
+                kind: ReportKind::DmarcFailure,
+                submitter,
+                org: report.reporting_mta.clone(),
+                // Such a report has no name, and its copies to several recipients say the same.
+                report_id: Digest::of(&[feedback, original].concat()).to_string(),
+                domain: report.about(),
+                begin: at,
+                end: at,
+            }
+        }
     }
 }
 

@@ -1,7 +1,8 @@
 //! Rows of reports as Events
 
-use sekisho_core::event::{AggregateEvent, Event, SignatureEvent, TlsEvent};
+use sekisho_core::event::{AggregateEvent, Event, FailureEvent, SignatureEvent, TlsEvent};
 use sekisho_report::dmarc::aggregate::{DkimResult, Head, Override, Row};
+use sekisho_report::dmarc::failure::{AuthFailure, Delivery, FailureReport};
 use sekisho_report::tls::{Failure, PolicyResult, TlsReport};
 
 /// Whose report it is.
@@ -79,7 +80,7 @@ pub(super) fn tls(origin: &Origin<'_>, report: &TlsReport) -> Vec<Event> {
             failed: 0,
             ..TlsEvent::default()
         };
-        events.extend(policy.failures.iter().map(|one| failure(&sums, one)));
+        events.extend(policy.failures.iter().map(|one| failed_sessions(&sums, one)));
         events.extend(untold(&sums, policy));
         events.push(sums);
     }
@@ -87,7 +88,7 @@ pub(super) fn tls(origin: &Origin<'_>, report: &TlsReport) -> Vec<Event> {
 }
 
 /// Makes the row of a kind of failure.
-fn failure(sums: &TlsEvent, failure: &Failure) -> TlsEvent {
+fn failed_sessions(sums: &TlsEvent, failure: &Failure) -> TlsEvent {
     TlsEvent {
         successful: 0,
         failed: failure.sessions,
@@ -105,6 +106,36 @@ fn untold(sums: &TlsEvent, policy: &PolicyResult) -> Option<TlsEvent> {
     let told = policy.failures.iter().fold(0_u64, |sum, failure| sum.saturating_add(failure.sessions));
     let failed = policy.failed.checked_sub(told).filter(|failed| *failed > 0)?;
     Some(TlsEvent { successful: 0, failed, ..sums.clone() })
+}
+
+/// Makes an Event of a failure report, without the people in it. `from` is the domain that its mail comes from.
+pub(super) fn failure(origin: &Origin<'_>, report: &FailureReport, from: Option<&str>) -> Event {
+    let says = Some(report.reporting_mta.as_str()).filter(|mta| !mta.is_empty());
+    Event::Failure(Box::new(FailureEvent {
+        at: report.arrival_date.unwrap_or(origin.received_at),
+        report: origin.report.to_owned(),
+        org: short(says.or(from).unwrap_or_default()),
+        submitter: origin.submitter.map(str::to_owned),
+        reported_domain: short(&report.about()),
+        header_from: report.author_domain(),
+        envelope_from: report.mail_from_domain().map(|domain| short(&domain)),
+        envelope_to: report.recipient_domains().iter().map(|domain| short(domain)).collect(),
+        source_ip: report.source_ip.map(|address| address.to_string()),
+        count: report.incidents.unwrap_or(1),
+        auth_failure: report.auth_failure.iter().copied().map(AuthFailure::word).map(str::to_owned).collect(),
+        identity_alignment: report.identity_alignment.iter().map(|word| short(word)).collect(),
+        delivery_result: report.delivery_result.map(Delivery::word).map(str::to_owned),
+        dkim_domain: some(&report.dkim_domain).map(|domain| short(&domain)),
+        dkim_selector: some(&report.dkim_selector).map(|selector| short(&selector)),
+        row: 0,
+    }))
+}
+
+/// Returns as much of a text as a name may have.
+fn short(text: &str) -> String {
+    /// The longest name (RFC 1035 §2.3.4), and a little more.
+    const LONGEST: usize = 255;
+    text.get(..text.floor_char_boundary(LONGEST)).unwrap_or_default().to_owned()
 }
 
 /// Returns a text that says something.

@@ -9,6 +9,7 @@ use sekisho_core::sums::Reported;
 use sekisho_core::visible::Visible;
 use serde_json::json;
 
+use super::failed::FailedSource;
 use crate::names::{By, Clue, Named};
 use crate::speech::Talk;
 use crate::terminal::{Paint, Tone, pad, width};
@@ -48,6 +49,11 @@ pub(crate) struct Source {
 }
 
 impl Source {
+    /// Returns one of which no mail was counted.
+    pub(super) fn unseen(address: &str, named: &Named) -> Source {
+        Source { address: address.to_owned(), named: named.clone(), ..Source::default() }
+    }
+
     /// Counts a row.
     fn add(&mut self, row: &Reported) {
         let add = |sum: &mut u64, holds: bool| *sum = sum.saturating_add(if holds { row.mails } else { 0 });
@@ -105,8 +111,8 @@ pub(crate) fn sources(rows: &[Reported]) -> Vec<Source> {
     sources
 }
 
-/// Writes a source as an object.
-pub(super) fn json(source: &Source) -> String {
+/// Writes a source as an object, with what failure reports tell of its mails.
+pub(super) fn json(source: &Source, failed: Option<&FailedSource>) -> String {
     let Named { sender, host, system, country } = &source.named;
     json!({
         "source_ip": source.address, "domains": source.domains, "messages": source.mails, "pass": source.pass,
@@ -117,6 +123,7 @@ pub(super) fn json(source: &Source) -> String {
         "as_number": system.as_ref().map(|system| system.number),
         "as_name": system.as_ref().map(|system| &system.organization),
         "country": country,
+        "failure_reports": failed.map(FailedSource::json),
     })
     .to_string()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use jiff::civil::Date;
 use jiff::{Timestamp, ToSpan, tz::TimeZone};
 use sekisho_core::name::DomainName;
-use sekisho_core::sums::Reported;
+use sekisho_core::sums::{Failed, Reported};
 use tokio::runtime::Runtime;
 
 use super::show;
@@ -26,6 +26,8 @@ pub(crate) struct Told {
     pub(crate) rows: Vec<Reported>,
     /// How many mails of them our own gate saw.
     pub(crate) seen: u64,
+    /// What failure reports told of single mails, where that was asked.
+    pub(crate) failed: Vec<Failed>,
 }
 
 /// What our own gate saw, which counts beside what receivers told.
@@ -75,7 +77,9 @@ pub(crate) fn told(
         }
         Ok(rows)
     };
-    let Some(seen) = seen else { return Ok(Told { days: (first, last), rows: reported()?, seen: 0 }) };
+    let Some(seen) = seen else {
+        return Ok(Told { days: (first, last), rows: reported()?, seen: 0, failed: Vec::new() });
+    };
     let (mut rows, judged) = side_by_side(reported, || judged(lake, seen, (first, last)))?;
     let is_ours = |row: &Reported| {
         let submitter = row.submitter.as_deref().and_then(|name| DomainName::parse(name).ok());
@@ -84,7 +88,32 @@ pub(crate) fn told(
     rows.retain(|row| !is_ours(row));
     let seen = judged.iter().fold(0_u64, |sum, row| sum.saturating_add(row.mails));
     rows.extend(judged);
-    Ok(Told { days: (first, last), rows, seen })
+    Ok(Told { days: (first, last), rows, seen, failed: Vec::new() })
+}
+
+/// Asks the lake what receivers told about a policy domain in the last days, failure reports among it.
+pub(super) fn all_told(
+    folder: &DataFolder,
+    domain: &DomainName,
+    (days, unproven): (u32, bool),
+    setting: &Setting,
+) -> anyhow::Result<Told> {
+    let open = setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
+    let lake = folder.lake_to_read(open)?;
+    let found = told(&*lake, std::slice::from_ref(domain), None, (days, unproven))
+        .and_then(|told| with_failures(&*lake, told, domain, unproven));
+    Ok(found.map_err(|why| lake::fault(&why))?)
+}
+
+/// Asks an open lake also what failure reports told of a domain and those below it.
+pub(crate) fn with_failures(
+    lake: &dyn Lake,
+    told: Told,
+    domain: &DomainName,
+    unproven: bool,
+) -> Result<Told, LakeError> {
+    let (first, last) = told.days;
+    Ok(Told { failed: lake.failures(&domain.to_string(), first, last, unproven)?, ..told })
 }
 
 /// Asks a lake what our own gate saw.

@@ -13,6 +13,8 @@ use sekisho_core::name::DomainName;
 use sekisho_ledger::{Channel, Envelope, Ledger, ReportKind, Vault};
 use sekisho_report::dmarc::aggregate::letter::Letter;
 use sekisho_report::dmarc::aggregate::write::gzip;
+use sekisho_report::dmarc::failure::write::{Covering, Redaction, write};
+use sekisho_report::dmarc::failure::{AuthFailure, Delivery, FailureReport, Original};
 use sekisho_report::tls::{self, Failure, PolicyKind, PolicyResult, ResultType, TlsReport};
 
 use super::day::Day;
@@ -97,6 +99,7 @@ impl Office<'_> {
         }
         self.receive(&MAILBOX, tls_mail(yesterday, self.now)?).await?;
         self.receive(&CARRIER, cut_off(self.now)?).await?;
+        self.receive(&CARRIER, failure_mail(yesterday, self.now)?).await?;
         read_all(self.ledger, self.vault, self.lake, self.examiner.clone()).await?;
         self.send(yesterday).await
     }
@@ -181,6 +184,37 @@ fn tls_report(day: Date) -> anyhow::Result<TlsReport> {
         policies: vec![policy],
         ..TlsReport::default()
     })
+}
+
+/// Writes a mail that tells of one in the bank's name which failed (RFC 9991).
+fn failure_mail(day: Date, now: Timestamp) -> anyhow::Result<Vec<u8>> {
+    let arrived = day.at(13, 42, 7, 0).to_zoned(TimeZone::UTC)?;
+    let header = format!(
+        "Date: {}\r\nFrom: \"Bank\" <service@bank.example>\r\nSubject: Your account is locked\r\nMessage-ID: <0042@203.0.113.77>\r\n",
+        rfc2822::to_string(&arrived)?
+    );
+    let report = FailureReport {
+        auth_failure: vec![AuthFailure::Dmarc],
+        identity_alignment: vec!["none".to_owned()],
+        delivery_result: Some(Delivery::Reject),
+        authentication_results: vec![
+            "mx.carrier.example; spf=fail smtp.mailfrom=bank.example; dmarc=fail header.from=bank.example".to_owned(),
+        ],
+        original_mail_from: "<service@bank.example>".to_owned(),
+        original_rcpt_to: vec!["<customer@carrier.example>".to_owned()],
+        arrival_date: Some(arrived.timestamp().as_microsecond()),
+        source_ip: "203.0.113.77".parse().ok(),
+        reported_domain: vec!["bank.example".to_owned()],
+        reporting_mta: "dns; mx.carrier.example".to_owned(),
+        original: Some(Original { is_whole: false, octets: header.into_bytes() }),
+        ..FailureReport::default()
+    };
+    let (date, message_id) =
+        (rfc2822::to_string(&now.to_zoned(TimeZone::UTC))?, format!("failure-{day}@carrier.example"));
+    let (from, to) = (CARRIER.colleague.from, "ruf@bank.example");
+    let covering = Covering { from, to, date: &date, message_id: &message_id, boundary: "of-the-sample" };
+    // People of the sample are nobody: a word stands for each of them.
+    Ok(write(&report, &covering, &Redaction { keyed_hash: &|_| b"nobody".to_vec() }).into_bytes())
 }
 
 /// Writes a mail with a report that nobody can read: it ends in the middle.

@@ -199,7 +199,7 @@ fn reports_come_in_by_the_usual_door() {
     let of = |state| reports.iter().filter(|report| report.state == state).collect::<Vec<&Report>>();
     assert_eq!(
         (of(ReportState::Read).len(), of(ReportState::Unreadable).len(), reports.len()),
-        (8, 1, 9),
+        (9, 1, 10),
         "{reports:?}"
     );
     let submitters: BTreeSet<_> = of(ReportState::Read).iter().map(|report| report.submitter.as_deref()).collect();
@@ -209,6 +209,8 @@ fn reports_come_in_by_the_usual_door() {
     let aggregates: u64 = rows.iter().map(|event| if let Event::Aggregate(row) = event { row.count } else { 0 }).sum();
     assert!(aggregates > 10_000, "{aggregates}");
     assert!(rows.iter().any(|event| matches!(event, Event::Tls(row) if row.failed == 14)));
+    let is_failure = |event: &Event| matches!(event, Event::Failure(row) if row.reported_domain == "bank.example");
+    assert!(rows.iter().any(is_failure));
 }
 
 #[test]

@@ -23,13 +23,14 @@ use super::answers::Question;
 use super::asked::{DAYS, Faults};
 use super::chart::{self, Bar};
 use super::frame::{Frame, Refusal, Shown};
-use super::shown;
+use super::shown::{self, Moment};
 use super::visitor::Visitor;
 use crate::lake::{self, LakeError};
 use crate::names::places::Places;
 use crate::names::{Named, Namer};
+use crate::reports::failed::{self, FailedSource};
 use crate::reports::show::{Source, sources};
-use crate::reports::told::{Seen, Told, told, with_parents};
+use crate::reports::told::{Seen, Told, told, with_failures, with_parents};
 use crate::sign::read_name;
 use crate::simulate::forecast::Over;
 
@@ -99,6 +100,10 @@ struct DomainPage<'a> {
     sources: Vec<Line>,
     /// How many sources there are.
     all: usize,
+    /// Who sent what failed, as failure reports tell.
+    failed: Vec<FailedLine>,
+    /// How many such sources there are.
+    all_failed: usize,
     /// What the domain publishes.
     published: Published,
 }
@@ -117,6 +122,26 @@ struct Line {
     domains: String,
 }
 
+/// A source of what failed, as it is shown.
+struct FailedLine {
+    /// What it is called.
+    label: String,
+    /// Its address.
+    address: String,
+    /// How many mails.
+    mails: String,
+    /// What failed.
+    auth_failure: String,
+    /// What became of them.
+    delivery_result: String,
+    /// The domains of the signatures that failed, and the MAIL FROM domains.
+    domains: String,
+    /// Who told it.
+    reporters: String,
+    /// When the last one arrived.
+    last: Moment,
+}
+
 /// Shows one.
 pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Path(domain): Path<String>) -> Shown {
     let mut asked = visitor.asked(&["days"]);
@@ -124,11 +149,12 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
     let (subject, policy) = (subject(&visitor, &domain)?, desk.config_of(&visitor).policy());
     let (source, of) = (desk.source_of(&visitor), subject.clone());
     let (known, published) = tokio::join!(desk.known(&visitor, subject, days), published(&source, &of, &policy, frame));
-    let Known { domain, told, sources } = known?;
+    let Known { domain, told, sources, failed } = known?;
     let (bars, reporters) = (bars(&told), reporters(&told.rows));
     let chart = chart::bars(&frame.say("desk-by-day"), &frame.say("desk-mails"), &bars);
     let sums = sources.iter().fold(Sums::default(), |sums, (source, _)| sums.and(Sums::of(source)));
     let lines = sources.iter().take(SOURCES).map(|(source, named)| Line::of(frame, source, named)).collect();
+    let failed_lines = failed.iter().take(SOURCES).map(|source| FailedLine::of(frame, source)).collect();
     let (domain, all) = (domain.to_string(), sources.len());
     let page = DomainPage {
         frame,
@@ -142,6 +168,8 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         bars,
         sources: lines,
         all,
+        failed: failed_lines,
+        all_failed: failed.len(),
         published,
     };
     Ok(frame.show_as(page.faults.status(), &page))
@@ -186,6 +214,8 @@ pub(crate) struct Known {
     pub(crate) told: Arc<Told>,
     /// Who sends, and what each is called.
     pub(crate) sources: Vec<(Source, Named)>,
+    /// Who sent what failed, as failure reports tell.
+    pub(crate) failed: Vec<FailedSource>,
 }
 
 /// Reads of which domain somebody asks, and refuses what is none, or not theirs to see.
@@ -222,16 +252,19 @@ impl Desk {
             let is_about =
                 |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(domain));
             told.rows.retain(is_about);
-            Ok(told)
+            with_failures(lake, told, domain, false)
         };
         let told: Arc<Told> = self.ask_lately(question, lake, find).await?;
         let (source, timeout, policy) = (Some(source), config.dns.timeout.min(PATIENCE), config.policy());
         let places = Places::open(&config.names).map_err(|why| LakeError(why.to_string()))?;
         let namer = Namer { source, timeout, policy, places };
         let sources = sources(&told.rows);
-        let clues: Vec<_> = sources.iter().map(Source::clue).collect();
-        let named = namer.name(&clues).await.map_err(|why| LakeError(format!("{why:#}")))?;
-        Ok(Known { domain, told, sources: sources.into_iter().zip(named).collect() })
+        let failed = failed::sources(&told.failed);
+        let clues: Vec<_> = sources.iter().map(Source::clue).chain(failed.iter().map(FailedSource::clue)).collect();
+        let mut named = namer.name(&clues).await.map_err(|why| LakeError(format!("{why:#}")))?.into_iter();
+        let sources = sources.into_iter().zip(named.by_ref()).collect();
+        let failed = failed.into_iter().zip(named).map(|(source, named)| FailedSource { named, ..source }).collect();
+        Ok(Known { domain, told, sources, failed })
     }
 }
 
@@ -325,6 +358,25 @@ impl Line {
             country: named.country.clone().map(|country| shown::text(&country.to_string())).unwrap_or_default(),
             sums: Sums::of(source),
             domains: domains.join(", "),
+        }
+    }
+}
+
+impl FailedLine {
+    /// Puts a source of what failed into words.
+    fn of(frame: &Frame, source: &FailedSource) -> FailedLine {
+        let joined =
+            |texts: &BTreeSet<String>| texts.iter().map(|text| shown::name(text)).collect::<Vec<_>>().join(", ");
+        let label = source.named.label(frame.talk.lang()).unwrap_or_else(|| source.address.clone());
+        FailedLine {
+            label: shown::text(&label),
+            address: shown::text(&source.address),
+            mails: shown::number(source.mails),
+            auth_failure: joined(&source.auth_failure),
+            delivery_result: joined(&source.delivery_result),
+            domains: joined(&source.domains),
+            reporters: joined(&source.reporters),
+            last: shown::moment(source.last_at),
         }
     }
 }

@@ -6,8 +6,9 @@ use askama::Template;
 use axum::extract::{Path, State};
 use axum::http::{HeaderValue, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Redirect, Response};
+use sekisho_core::event::FailureEvent;
 use sekisho_ledger::{
-    AggregateRead, Cursor, Id, Ledger, Outgoing, OutgoingFilter, Page, Report, ReportFilter, ReportState,
+    AggregateRead, Cursor, Id, Ledger, Outgoing, OutgoingFilter, Page, Report, ReportFilter, ReportKind, ReportState,
 };
 
 use super::Desk;
@@ -15,7 +16,7 @@ use super::asked::{Asked, Faults};
 use super::frame::{Frame, Refusal, Shown};
 use super::shown::{self, Moment};
 use super::visitor::Visitor;
-use crate::lake::LakeError;
+use crate::lake::{Lake, LakeError};
 use crate::people::Actor;
 use crate::people::access::{Need, Scope};
 use crate::reports::{reason, say_unsent};
@@ -257,6 +258,8 @@ struct ReportPage<'a> {
     facts: Vec<(String, String)>,
     /// What it says.
     parts: Vec<Part>,
+    /// What it says of a mail that failed: name and value, as RFC 6591 calls them.
+    failure: Vec<(&'static str, String)>,
     /// The first lines of its evidence; nothing where it is no text.
     text: Option<String>,
     /// Why its evidence cannot be had.
@@ -297,6 +300,10 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         rows: part.rows,
         mails: part.messages,
     };
+    let failure = match report.read_as {
+        Some(ReportKind::DmarcFailure) => desk.failure_of(desk.lake_of(&visitor), &read).await.map_err(failed)?,
+        _ => None,
+    };
     let looks = visitor.frame.is_sample || visitor.viewer().is_some_and(|viewer| viewer.may(Need::LookAtEvidence));
     let evidence = if looks { desk.look(visitor.actor(), &archive, &report).await.map_err(failed)? } else { None };
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
@@ -322,11 +329,36 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         id: report.id.to_string(),
         at: shown::moment(report.received_at),
         facts: facts.collect(),
-        parts: read.iter().map(part).collect(),
+        // A failure report is about one mail, and has neither a name nor a period.
+        parts: if failure.is_some() { Vec::new() } else { read.iter().map(part).collect() },
+        failure: failure.map(|failure| failure_facts(&failure)).unwrap_or_default(),
         is_gone: evidence.is_none(),
         text,
     };
     Ok(frame.show(&page))
+}
+
+/// Says what a failure report tells; its fields are called as RFC 6591 calls them. The lake has nothing of the people in it.
+fn failure_facts(failure: &FailureEvent) -> Vec<(&'static str, String)> {
+    let joined = |texts: &[String]| texts.iter().map(|text| shown::name(text)).collect::<Vec<_>>().join(", ");
+    let named = |name: &Option<String>| name.as_deref().map(shown::name).unwrap_or_default();
+    let null_path = |domain: String| if domain.is_empty() { "<>".to_owned() } else { domain };
+    let facts = [
+        ("Auth-Failure", joined(&failure.auth_failure)),
+        ("Identity-Alignment", joined(&failure.identity_alignment)),
+        ("Delivery-Result", named(&failure.delivery_result)),
+        ("Source-IP", named(&failure.source_ip)),
+        ("Reported-Domain", shown::name(&failure.reported_domain)),
+        ("From", named(&failure.header_from)),
+        ("Original-Mail-From", failure.envelope_from.as_deref().map(shown::name).map(null_path).unwrap_or_default()),
+        ("Original-Rcpt-To", joined(&failure.envelope_to)),
+        ("DKIM-Domain", named(&failure.dkim_domain)),
+        ("DKIM-Selector", named(&failure.dkim_selector)),
+        ("Arrival-Date", format!("{} UTC", shown::moment(failure.at).text)),
+        ("Incidents", shown::number(failure.count)),
+        ("Reporting-MTA", shown::text(&failure.org)),
+    ];
+    facts.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// Leads from where reports were once to where they are.
@@ -376,6 +408,17 @@ impl Desk {
         let noted = self.people.audit(actor, "evidence.look", &subject, &detail).await;
         noted.map_err(|why| LakeError(why.to_string()))?;
         Ok(evidence_of(archive, report).await)
+    }
+
+    /// Finds what a failure report tells; nothing where it was let go, or is a copy of one that was counted before.
+    pub(crate) async fn failure_of(
+        &self,
+        lake: Arc<dyn Lake>,
+        read: &[AggregateRead],
+    ) -> Result<Option<FailureEvent>, LakeError> {
+        let Some(part) = read.first() else { return Ok(None) };
+        let name = format!("{}.{}", part.report, part.part);
+        self.ask(lake, move |lake| lake.failure(&name)).await
     }
 
     /// Tells whether a visitor may read a report: those about a domain of theirs, and of the whole house all.

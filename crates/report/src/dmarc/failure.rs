@@ -5,8 +5,13 @@
 
 pub mod write;
 
+use std::collections::BTreeSet;
 use std::net::IpAddr;
 
+use sekisho_mail::author;
+use sekisho_mail::message::Message;
+
+use crate::domain;
 use crate::fields::fields;
 use crate::unreadable::{Fault, Unreadable};
 use crate::warning::{Mend, Warnings};
@@ -176,6 +181,34 @@ pub fn read(feedback: &[u8], original: Option<Original>) -> Result<FailureReport
 }
 
 impl FailureReport {
+    /// Returns the domain that it is about: the one that it says, or else the author domain; empty where there is neither.
+    pub fn about(&self) -> String {
+        let said = self.reported_domain.iter().find(|domain| !domain.is_empty()).cloned();
+        said.or_else(|| self.author_domain()).unwrap_or_default()
+    }
+
+    /// Returns the author domain, as the header of the mail says.
+    pub fn author_domain(&self) -> Option<String> {
+        let original = self.original.as_ref()?;
+        let (author, _) = author::judge(&Message::parse(&original.octets).header());
+        author.domain.map(|domain| domain.to_string())
+    }
+
+    /// Returns the domain of the return path: empty for the null path, nothing where it is not told.
+    pub fn mail_from_domain(&self) -> Option<String> {
+        if self.original_mail_from.trim() == "<>" {
+            Some(String::new())
+        } else {
+            domain::of_address(&self.original_mail_from)
+        }
+    }
+
+    /// Returns the domains of the recipients, each once, sorted.
+    pub fn recipient_domains(&self) -> Vec<String> {
+        let domains = self.original_rcpt_to.iter().flat_map(|line| line.split(',')).filter_map(domain::of_address);
+        domains.collect::<BTreeSet<_>>().into_iter().collect()
+    }
+
     /// Takes a field, whose name is in lower case; hands back the value of one that nobody defined.
     fn take(&mut self, name: &str, value: String) -> Result<(), String> {
         match name {
@@ -188,7 +221,7 @@ impl FailureReport {
             }
             "delivery-result" => self.delivery_result = Some(self.delivery(&value)),
             "authentication-results" => push(&mut self.authentication_results, value),
-            "dkim-domain" => self.dkim_domain = value.to_ascii_lowercase(),
+            "dkim-domain" => self.dkim_domain = domain::read(&value),
             "dkim-identity" => self.dkim_identity = value,
             "dkim-selector" => self.dkim_selector = value,
             "dkim-canonicalized-header" => self.dkim_canonicalized_header = value.replace(' ', ""),
@@ -201,10 +234,10 @@ impl FailureReport {
             "arrival-date" | "received-date" => self.arrival_date = self.date(&value),
             "source-ip" => self.source_ip = self.address(&value),
             "source-port" => self.source_port = value.parse().ok(),
-            "reported-domain" => push(&mut self.reported_domain, value.to_ascii_lowercase()),
+            "reported-domain" => push(&mut self.reported_domain, domain::read(&value)),
             "reported-uri" => push(&mut self.reported_uri, value),
             "reporting-mta" => self.reporting_mta = value,
-            "incidents" => self.incidents = value.parse().ok(),
+            "incidents" => self.incidents = self.count(&value),
             _ => return Err(value),
         }
         Ok(())
@@ -217,7 +250,10 @@ impl FailureReport {
             if known.is_none() {
                 self.warnings.note(Mend::UnknownWord, || format!("`Auth-Failure` is `{}`", word.escape_debug()));
             }
-            self.auth_failure.push(known.map_or(AuthFailure::Unknown, |(_, meaning)| *meaning));
+            let failure = known.map_or(AuthFailure::Unknown, |(_, meaning)| *meaning);
+            if !self.auth_failure.contains(&failure) {
+                self.auth_failure.push(failure);
+            }
         }
     }
 
@@ -228,6 +264,15 @@ impl FailureReport {
             self.warnings.note(Mend::UnknownWord, || format!("`Delivery-Result` is `{}`", value.escape_debug()));
         }
         known.map_or(Delivery::Unknown, |(_, meaning)| *meaning)
+    }
+
+    /// Reads for how many mails the report stands: 32 bits (RFC 5965 §3.2), and one at least.
+    fn count(&mut self, value: &str) -> Option<u64> {
+        let read = value.parse::<u32>().ok().filter(|count| *count > 0);
+        if read.is_none() {
+            self.warnings.note(Mend::BadCount, || format!("`Incidents` is `{}`", value.escape_debug()));
+        }
+        read.map(u64::from)
     }
 
     /// Reads a date as mails have it.

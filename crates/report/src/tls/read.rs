@@ -3,10 +3,10 @@
 use std::io::Read;
 use std::net::IpAddr;
 
-use sekisho_core::name::DomainName;
 use serde_json::{Map, Value};
 
 use super::{Failure, POLICY_KINDS, PolicyKind, PolicyResult, RESULT_TYPES, ResultType, TlsReport};
+use crate::domain;
 use crate::moment::moment;
 use crate::unpack::reason;
 use crate::unreadable::{Fault, Place, Unreadable};
@@ -120,7 +120,7 @@ impl Reading {
         PolicyResult {
             kind: known.map_or(PolicyKind::Unknown, |(_, kind)| *kind),
             strings: self.texts(policy, &["policy-string"]),
-            domain: domain(&self.text(policy, &["policy-domain"])),
+            domain: domain::read(&self.text(policy, &["policy-domain"])),
             mx_hosts: self.texts(policy, &["mx-host", "mx-host-pattern"]),
             successful: self.count(summary, &["total-successful-session-count", "successful-session-count"], 0),
             failed: self.count(summary, &["total-failure-session-count", "failure-session-count"], 0),
@@ -139,7 +139,7 @@ impl Reading {
             result: known.map_or(ResultType::Unknown, |(_, result)| *result),
             result_word: word,
             sending_mta_ip: self.address(failure, "sending-mta-ip"),
-            receiving_mx_hostname: domain(&self.text(failure, &["receiving-mx-hostname"])),
+            receiving_mx_hostname: domain::read(&self.text(failure, &["receiving-mx-hostname"])),
             receiving_mx_helo: self.text(failure, &["receiving-mx-helo"]),
             receiving_ip: self.address(failure, "receiving-ip"),
             sessions: self.count(failure, &["failed-session-count", "session-count"], 1),
@@ -219,10 +219,4 @@ fn one_or_more(value: Option<&Value>) -> std::slice::Iter<'_, Value> {
         Some(value) => std::slice::from_ref(value).iter(),
         None => [].iter(),
     }
-}
-
-/// Returns a domain in lower case, as A-labels and without its last dot.
-fn domain(text: &str) -> String {
-    let plain = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-    if plain.is_ascii() { plain } else { DomainName::parse_unicode(&plain).map_or(plain, |name| name.to_string()) }
 }

@@ -98,7 +98,7 @@ pub(in crate::web) async fn show(
 ) -> Shown {
     let mut asked = visitor.asked(&["days", "own"]);
     let (frame, wanted) = (&visitor.frame, Wanted::asked(&mut asked));
-    let Known { domain, told, sources } = desk.known(&visitor, subject(&visitor, &domain)?, wanted.days).await?;
+    let Known { domain, told, sources, .. } = desk.known(&visitor, subject(&visitor, &domain)?, wanted.days).await?;
     let mut confirmed = Vec::new();
     for text in &wanted.own {
         let own = OwnSource::read(text)

@@ -2,11 +2,10 @@
 
 use std::net::IpAddr;
 
-use sekisho_core::name::DomainName;
-
 use super::super::element::{Element, Value};
 use super::super::word::{Flag, Word};
 use super::super::{DkimResult, Head, Limits, Override, Row, SpfResult};
+use crate::domain;
 use crate::moment::moment;
 use crate::warning::{Mend, Warnings};
 
@@ -166,9 +165,9 @@ impl Content {
             Value::Disposition => row.disposition = word(text, "disposition", warnings),
             Value::DkimEvaluated => row.dkim = word(text, "dkim", warnings),
             Value::SpfEvaluated => row.spf = word(text, "spf", warnings),
-            Value::HeaderFrom => set_domain(&mut row.header_from, text),
-            Value::EnvelopeFrom => set_domain(&mut row.envelope_from, text),
-            Value::EnvelopeTo => set_domain(&mut row.envelope_to, text),
+            Value::HeaderFrom => domain::set(&mut row.header_from, text),
+            Value::EnvelopeFrom => domain::set(&mut row.envelope_from, text),
+            Value::EnvelopeTo => domain::set(&mut row.envelope_to, text),
             Value::ReasonType | Value::ReasonComment => {
                 if let Some(reason) = row.reasons.last_mut() {
                     match value {
@@ -180,7 +179,7 @@ impl Content {
             Value::DkimDomain | Value::DkimSelector | Value::DkimOutcome | Value::DkimHuman => {
                 if let Some(result) = row.dkim_results.last_mut() {
                     match value {
-                        Value::DkimDomain => set_domain(&mut result.domain, text),
+                        Value::DkimDomain => domain::set(&mut result.domain, text),
                         Value::DkimSelector => set(&mut result.selector, text),
                         Value::DkimOutcome => result.result = word(text, "result", warnings),
                         _ => set(&mut result.human_result, text),
@@ -190,7 +189,7 @@ impl Content {
             Value::SpfDomain | Value::SpfScope | Value::SpfOutcome | Value::SpfHuman => {
                 if let Some(result) = row.spf_results.last_mut() {
                     match value {
-                        Value::SpfDomain => set_domain(&mut result.domain, text),
+                        Value::SpfDomain => domain::set(&mut result.domain, text),
                         Value::SpfScope => set(&mut result.scope, text),
                         Value::SpfOutcome => result.result = word(text, "result", warnings),
                         _ => set(&mut result.human_result, text),
@@ -217,7 +216,7 @@ impl Content {
             Value::Generator => set(&mut head.generator, text),
             Value::Begin => head.begin = date(text, warnings),
             Value::End => head.end = date(text, warnings),
-            Value::PolicyDomain => set_domain(&mut policy.domain, text),
+            Value::PolicyDomain => domain::set(&mut policy.domain, text),
             Value::Adkim => policy.adkim = word(text, "adkim", warnings),
             Value::Aspf => policy.aspf = word(text, "aspf", warnings),
             Value::P => policy.p = word(text, "p", warnings),
@@ -241,18 +240,6 @@ impl Content {
 fn set(place: &mut String, text: &str) {
     place.clear();
     place.push_str(text);
-}
-
-/// Sets a domain: in lower case, as A-labels and without the last dot, so that one domain is not two.
-#[inline]
-fn set_domain(place: &mut String, text: &str) {
-    set(place, text.strip_suffix('.').unwrap_or(text));
-    place.make_ascii_lowercase();
-    if !place.is_ascii()
-        && let Ok(name) = DomainName::parse_unicode(place.as_str())
-    {
-        *place = name.to_string();
-    }
 }
 
 /// Reads an address as SMTP writes it: `[192.0.2.1]`, `[IPv6:2001:db8::1]`, also without the brackets.
