@@ -450,6 +450,7 @@ desk-report-to = To
 desk-report-evidence = Evidence
 desk-report-download = Download as it came
 desk-report-parts = What it says
+desk-failure-people = Of addresses the domains alone: people stand in the evidence.
 desk-report-rows = rows
 desk-report-period = Period
 desk-report-id = Report id

@@ -110,7 +110,9 @@ fn untold(sums: &TlsEvent, policy: &PolicyResult) -> Option<TlsEvent> {
 
 /// Makes an Event of a failure report, without the people in it. `from` is the domain that its mail comes from.
 pub(super) fn failure(origin: &Origin<'_>, report: &FailureReport, from: Option<&str>) -> Event {
-    let says = Some(report.reporting_mta.as_str()).filter(|mta| !mta.is_empty());
+    // RFC 3464 §2.2.2: before the name stands what kind of name it is.
+    let mta = report.reporting_mta.split_once(';').map_or(report.reporting_mta.as_str(), |(_, name)| name.trim());
+    let says = Some(mta).filter(|mta| !mta.is_empty());
     Event::Failure(Box::new(FailureEvent {
         at: report.arrival_date.unwrap_or(origin.received_at),
         report: origin.report.to_owned(),

@@ -190,7 +190,7 @@ fn tls_report(day: Date) -> anyhow::Result<TlsReport> {
 fn failure_mail(day: Date, now: Timestamp) -> anyhow::Result<Vec<u8>> {
     let arrived = day.at(13, 42, 7, 0).to_zoned(TimeZone::UTC)?;
     let header = format!(
-        "Date: {}\r\nFrom: \"Bank\" <service@bank.example>\r\nSubject: Your account is locked\r\nMessage-ID: <0042@203.0.113.77>\r\n",
+        "Date: {}\r\nFrom: \"Bank\" <service@bank.example>\r\nSubject: Your account is locked\r\nMessage-ID: <0042@203.0.113.88>\r\n",
         rfc2822::to_string(&arrived)?
     );
     let report = FailureReport {
@@ -203,7 +203,7 @@ fn failure_mail(day: Date, now: Timestamp) -> anyhow::Result<Vec<u8>> {
         original_mail_from: "<service@bank.example>".to_owned(),
         original_rcpt_to: vec!["<customer@carrier.example>".to_owned()],
         arrival_date: Some(arrived.timestamp().as_microsecond()),
-        source_ip: "203.0.113.77".parse().ok(),
+        source_ip: "203.0.113.88".parse().ok(),
         reported_domain: vec!["bank.example".to_owned()],
         reporting_mta: "dns; mx.carrier.example".to_owned(),
         original: Some(Original { is_whole: false, octets: header.into_bytes() }),

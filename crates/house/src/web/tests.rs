@@ -7,6 +7,7 @@ mod identity;
 mod idp;
 mod japanese;
 mod pages;
+mod sampled;
 
 use std::sync::{Arc, Mutex, mpsc};
 

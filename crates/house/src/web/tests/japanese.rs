@@ -1,47 +1,12 @@
 //! Every page of the sample day in Japanese: field words stay as the RFCs write them, sentences do not stay English
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::PathBuf;
-use std::sync::{LazyLock, Mutex};
+use std::collections::BTreeSet;
 
+use super::sampled::{places, with_sample};
 use super::*;
-use crate::sample::Sample;
 
-/// The lakes of the sample, by their folders.
-static LAKES: LazyLock<Mutex<HashMap<PathBuf, Arc<Puddle>>>> = LazyLock::new(Mutex::default);
 /// How many mails of a list are opened.
 const MAILS: usize = 40;
-
-/// Opens a lake in memory: the same while the day is made and afterwards.
-fn open(place: &LakePlace) -> Result<Arc<dyn Lake>, LakeError> {
-    let name = PathBuf::from(place.folder.to_string_lossy().replace("sample.draft", "sample"));
-    let new = || Arc::new(Puddle { policy_domain: Some("shop.example"), ..Puddle::default() });
-    Ok(Arc::clone(LAKES.lock().unwrap().entry(name).or_insert_with(new)) as Arc<dyn Lake>)
-}
-
-/// Opens a desk that has a sample day.
-async fn with_sample() -> House {
-    let mut house = House::open().await;
-    let folder = house.desk.folder.clone();
-    let books = DeskBooks {
-        archive: house.desk.archive.clone(),
-        lake: Arc::clone(&house.desk.lake),
-        open: OpenLake { write: open, read: open },
-        secret: folder.secret().unwrap(),
-        announcer: Announcer::default(),
-    };
-    house.desk = Arc::new(Desk::new(Arc::clone(&house.desk.front), books));
-    house.router = router(&house.desk);
-    Sample::make(&folder, house.desk.open, Timestamp::now()).await.unwrap();
-    house
-}
-
-/// Returns the places that a page leads to below a path.
-fn places(page: &str, below: &str, most: usize) -> Vec<String> {
-    let places = page.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next());
-    let places: BTreeSet<&str> = places.filter(|place| place.starts_with(below) && place.len() > below.len()).collect();
-    places.into_iter().take(most).map(str::to_owned).collect()
-}
 
 /// Returns the texts of a page that are for reading: no code, no records, no names, nothing that is typed or chosen.
 fn texts(page: &str) -> Vec<String> {
