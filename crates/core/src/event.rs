@@ -1,7 +1,8 @@
 //! Events: what happened, one row each, as the lake keeps them
 //!
-//! Plain values. The lake derives its columns from these structs in one place; fields are added at the end, never changed.
-//! What an older build wrote lacks the newer fields: they read as their defaults.
+//! Plain values. The lake derives its columns from these structs in one place, and its segments have their fields in this order without
+//! names ([`crate::written`]): fields are added at the end, never changed, and never moved. What an older build wrote lacks the newer
+//! fields: they read as their defaults.
 //! Times are microseconds since 1970. Words are the stable words of the verdict (RFC 8601) and of the reports (RFC 9990).
 //! A local part is never here in the clear unless the house was told to keep it.
 
@@ -9,6 +10,8 @@ use std::fmt;
 
 use serde::de::{Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::known;
 
 /// One row of what happened. Complete by definition: whoever keeps Events must know every kind.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -90,6 +93,7 @@ pub struct MailEvent {
     /// SPF of the HELO identity.
     pub spf_helo_result: Option<String>,
     /// The signatures that were examined, in the order of the header.
+    #[serde(deserialize_with = "known::each")]
     pub dkim: Vec<SignatureEvent>,
     /// The ARC chain: `none`, `pass`, `fail`.
     pub arc_result: String,
@@ -241,6 +245,7 @@ pub struct AggregateEvent {
     /// The recipient domain.
     pub envelope_to: Option<String>,
     /// The signatures.
+    #[serde(deserialize_with = "known::each")]
     pub dkim: Vec<SignatureEvent>,
     /// The domain that SPF judged.
     pub spf_domain: Option<String>,

@@ -18,6 +18,7 @@
 pub mod event;
 pub mod facts;
 pub mod finding;
+mod known;
 pub mod name;
 pub mod presentation;
 pub mod search;

@@ -1,12 +1,13 @@
 //! Events as octets, one behind the other: how they go from a thread to another one, and how they stand in the lake's segments
 //!
 //! An Event has some thirty texts. Whoever gives them to another thread lets it free what this one allocated, and that was half
-//! of what keeping Events cost the gate; written, they are one run of octets. Fields have names, so that each build reads what
-//! it knows.
+//! of what keeping Events cost the gate; written, they are one run of octets. Fields have no names, which were half of these octets:
+//! they stand in their order, what a newer build added at the end is passed over, and what an older one lacks is its default. Events
+//! with names, as builds wrote them until November 2026, are read, too.
 //!
 //! ```text
 //! kind    length u8, text
-//! event   length u32 (little-endian), MessagePack map
+//! event   length u32 (little-endian), MessagePack array
 //! ```
 
 use std::fmt;
@@ -14,6 +15,7 @@ use std::fmt;
 use serde::Deserialize;
 
 use crate::event::Event;
+use crate::known::Known;
 
 /// The longest Event. The house cuts what comes from outside long before.
 pub const LONGEST: usize = 1 << 20;
@@ -113,11 +115,11 @@ fn write(event: &Event, into: &mut Vec<u8>) -> Result<(), Unwritable> {
     let length_at = into.len();
     into.extend_from_slice(&[0; 4]);
     match event {
-        Event::Mail(mail) => rmp_serde::encode::write_named(into, mail),
-        Event::Fact(fact) => rmp_serde::encode::write_named(into, fact),
-        Event::Aggregate(row) => rmp_serde::encode::write_named(into, row),
-        Event::Tls(row) => rmp_serde::encode::write_named(into, row),
-        Event::Failure(row) => rmp_serde::encode::write_named(into, row),
+        Event::Mail(mail) => rmp_serde::encode::write(into, mail),
+        Event::Fact(fact) => rmp_serde::encode::write(into, fact),
+        Event::Aggregate(row) => rmp_serde::encode::write(into, row),
+        Event::Tls(row) => rmp_serde::encode::write(into, row),
+        Event::Failure(row) => rmp_serde::encode::write(into, row),
     }
     .map_err(Unwritable::Broken)?;
     let octets = into.len() - length_at - 4;
@@ -246,13 +248,15 @@ impl Iterator for Events<'_> {
 
 /// Reads the fields of an Event.
 fn read<'a, T: Deserialize<'a>>(octets: &'a [u8]) -> Result<T, Unreadable> {
-    rmp_serde::from_slice(octets).map_err(|error| Unreadable(format!("an Event cannot be read: {error}")))
+    rmp_serde::from_slice(octets)
+        .map(|Known(event)| event)
+        .map_err(|error| Unreadable(format!("an Event cannot be read: {error}")))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::event::{AggregateEvent, FactEvent, FailureEvent, MailEvent, TlsEvent};
+    use crate::event::{AggregateEvent, FactEvent, FailureEvent, MailEvent, SignatureEvent, TlsEvent};
 
     /// Makes a fact.
     fn fact(name: &str) -> Event {
@@ -278,6 +282,102 @@ mod tests {
         }
         written.clear(0);
         assert_eq!((written.len(), written.octets(), written.events().count()), (0, &b""[..], 0));
+    }
+
+    /// Puts octets between the head of an Event and its end, and mends its length.
+    fn framed(kind: &str, event: &[u8]) -> Vec<u8> {
+        let length = u32::try_from(event.len()).unwrap().to_le_bytes();
+        [&[u8::try_from(kind.len()).unwrap()][..], kind.as_bytes(), &length, event].concat()
+    }
+
+    #[test]
+    fn what_other_builds_wrote_is_read_as_far_as_this_one_knows_it() {
+        let signature = SignatureEvent { result: "pass".to_owned(), ..SignatureEvent::default() };
+        let mail = MailEvent { id: "m".to_owned(), dkim: vec![signature], waited: 7, ..MailEvent::default() };
+        let read = |event: &[u8]| Events::of(&framed("mail", event), None).next().unwrap().unwrap().unwrap();
+        let expected = Event::Mail(Box::new(mail.clone()));
+        assert_eq!(read(&rmp_serde::to_vec_named(&mail).unwrap()), expected, "with names");
+
+        let plain = rmp_serde::to_vec(&mail).unwrap();
+        let [0xdc, high, low, fields @ ..] = &plain[..] else { panic!("{plain:x?}") };
+        let count = u16::from_be_bytes([*high, *low]);
+        let with = |count: u16, fields: &[u8]| [&[0xdc][..], &count.to_be_bytes(), fields].concat();
+        // A newer build has a field more, and its signatures, too: a map here, and a text.
+        let at = fields.windows(6).position(|octets| octets == b"\x95\xa4pass").unwrap();
+        let (before, signature) = fields.split_at(at);
+        let (signature, behind) = signature.split_at(1 + 5 + 4);
+        let newer = [before, b"\x96", &signature[1..], b"\xa3new", behind, b"\x81\x01\x02"].concat();
+        assert_eq!(read(&with(count + 1, &newer)), expected, "with more fields");
+        // An older one did not have the last field yet, which is a list without anything here.
+        assert_eq!(fields.last(), Some(&0x90));
+        assert_eq!(read(&with(count - 1, &fields[..fields.len() - 1])), expected, "with fewer fields");
+    }
+
+    #[test]
+    fn fields_stand_where_they_always_stood() {
+        /// The fields of each kind that have been written. Whoever adds one adds it at the end, here and there.
+        const FIELDS: [(&str, &str); 6] = [
+            (
+                "mail",
+                "at id node queue_id client_ip helo mail_from_domain mail_from_local recipient_domains recipients size \
+                author_result author_domain author_reason author_flags spf_result spf_domain spf_helo_result dkim arc_result \
+                arc_sealers dmarc_result organizational_domain policy_domain policy policy_testing spf_aligned dkim_aligned \
+                disposition verdict grounds decision override_type override_comment unjudged copies waited facts",
+            ),
+            ("fact", "at hash kind name outcome records"),
+            (
+                "aggregate",
+                "at until report org submitter policy_domain policy source_ip count disposition dkim_aligned \
+                spf_aligned reasons header_from envelope_from envelope_to dkim spf_domain spf_result row",
+            ),
+            (
+                "tls",
+                "at until report org submitter policy_domain policy_type successful failed result_type sending_ip \
+                receiving_host receiving_ip reason_code row",
+            ),
+            (
+                "failure",
+                "at report org submitter reported_domain header_from envelope_from envelope_to source_ip count \
+                auth_failure identity_alignment delivery_result dkim_domain dkim_selector row",
+            ),
+            ("signature", "result domain selector algorithm reason"),
+        ];
+        let named = [
+            rmp_serde::to_vec_named(&MailEvent::default()),
+            rmp_serde::to_vec_named(&FactEvent::default()),
+            rmp_serde::to_vec_named(&AggregateEvent::default()),
+            rmp_serde::to_vec_named(&TlsEvent::default()),
+            rmp_serde::to_vec_named(&FailureEvent::default()),
+            rmp_serde::to_vec_named(&SignatureEvent::default()),
+        ];
+        for ((kind, fields), named) in FIELDS.into_iter().zip(named) {
+            let Names(names) = rmp_serde::from_slice(&named.unwrap()).unwrap();
+            assert_eq!(names, fields.split_whitespace().collect::<Vec<_>>(), "{kind}");
+        }
+    }
+
+    /// The names of the fields of a struct, in their order.
+    struct Names(Vec<String>);
+
+    impl<'de> Deserialize<'de> for Names {
+        fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+            /// Reads them.
+            struct Each;
+            impl<'de> serde::de::Visitor<'de> for Each {
+                type Value = Names;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("a map")
+                }
+                fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<Names, A::Error> {
+                    let mut names = Vec::new();
+                    while let Some((name, serde::de::IgnoredAny)) = map.next_entry()? {
+                        names.push(name);
+                    }
+                    Ok(Names(names))
+                }
+            }
+            deserializer.deserialize_map(Each)
+        }
     }
 
     #[test]

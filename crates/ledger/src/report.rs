@@ -24,7 +24,7 @@ impl Ledger {
     /// Notes a report together with its first job, in one transaction; both are on the disk when this returns.
     ///
     /// The same Evidence for the same kind of recipient is one row, however often it comes: a sender that did not hear our `250`
-    /// sends again. An aggregate report that proved nothing so far is another row where it comes by another way, which may prove its
+    /// sends again. A DMARC report that proved nothing so far is another row where it comes by another way, which may prove its
     /// sender: a copy that somebody sent ahead does not displace the real one. See [`Receipt`] for what became of it.
     pub async fn receive(&self, intake: &Intake) -> Result<Receipt, Fault> {
         let receipts = self.receive_all(std::slice::from_ref(intake)).await?;
@@ -461,10 +461,11 @@ async fn known(connection: &mut AnyConnection, report: &NewReport, way: &str) ->
         "SELECT id, way, submitter FROM reports WHERE evidence = $1 AND kind = $2 ORDER BY received_at, id";
     let rows =
         sqlx::query(KNOWN).bind(report.evidence.to_string()).bind(report.kind.word()).fetch_all(connection).await?;
-    // Only who sends aggregate reports is known by the way they come, too: TLS reports are signed, and complaints need no proof.
+    // Only who sends DMARC reports is known by the way they come, too: TLS reports are signed, and complaints need no proof.
     let Envelope { client, mail_from, told_spf, .. } = &report.envelope;
     let has_way = told_spf.is_some() || !client.is_empty() && mail_from.is_some();
-    let may_prove = has_way && report.kind == ReportKind::DmarcAggregate;
+    let is_dmarc = matches!(report.kind, ReportKind::DmarcAggregate | ReportKind::DmarcFailure);
+    let may_prove = has_way && is_dmarc;
     for row in &rows {
         let is_proven = get::<Option<String>>(row, "submitter")?.is_some();
         if !may_prove || is_proven || get::<String>(row, "way")? == way {

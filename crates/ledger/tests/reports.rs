@@ -108,11 +108,17 @@ fn a_copy_that_proves_nothing_does_not_displace_the_real_one() {
         let mut posted = by("192.0.2.3");
         posted.report.envelope.mail_from = None;
         assert_eq!(ledger.receive(&posted).await.unwrap(), Receipt::Known(copy.report.id));
-        let [complaint, same] = ["192.0.2.4", "192.0.2.5"].map(|client| {
-            let mut complaint = by(client);
-            complaint.report.kind = ReportKind::Abuse;
-            complaint
-        });
+        let both = |kind: ReportKind| {
+            ["192.0.2.4", "192.0.2.5"].map(|client| {
+                let mut new = by(client);
+                new.report.kind = kind;
+                new
+            })
+        };
+        let [failure, other] = both(ReportKind::DmarcFailure);
+        assert_eq!(ledger.receive(&failure).await.unwrap(), Receipt::New);
+        assert_eq!(ledger.receive(&other).await.unwrap(), Receipt::New);
+        let [complaint, same] = both(ReportKind::Abuse);
         assert_eq!(ledger.receive(&complaint).await.unwrap(), Receipt::New);
         assert_eq!(ledger.receive(&same).await.unwrap(), Receipt::Known(complaint.report.id));
 

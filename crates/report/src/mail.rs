@@ -283,9 +283,10 @@ impl Opening<'_> {
                 has_feedback = true;
             } else if has_feedback
                 && self.original.is_none()
-                && (is("text", "rfc822-headers") || is("text", "rfc822-header"))
+                && (is("text", "rfc822-headers") || is("text", "rfc822-header") || is("text", "rfc822"))
             {
-                self.original = Some(Original { is_whole: false, octets: part.contents().to_vec() });
+                let is_whole = is("text", "rfc822");
+                self.original = Some(Original { is_whole, octets: part.contents().to_vec() });
             } else if let PartType::Message(inner) = &part.body {
                 if has_feedback && self.original.is_none() {
                     self.original = Some(Original { is_whole: true, octets: whole(inner).to_vec() });

@@ -65,6 +65,10 @@ fn fields_of_all_kinds_are_read() {
     assert_eq!(report.other, [("X-Own".to_owned(), "kept".to_owned())]);
     assert!(report.warnings.get(Mend::BadDate).is_some());
     assert_eq!(report.warnings.get(Mend::Missing).unwrap().detail, "the report has no `original mail`");
+    let odd = fields.replace("nonsense", "2024-01-01T00:00:00Z").replace("Incidents: 12", "Incidents: 4294967296");
+    let report = failure::read(odd.as_bytes(), None).unwrap();
+    assert_eq!((report.incidents, report.arrival_date), (None, Some(1_704_067_200_000_000)));
+    assert!(report.warnings.get(Mend::BadCount).is_some() && report.warnings.get(Mend::BadDate).is_none());
     assert_eq!(failure::read(b"Feedback-Type: abuse\r\n", None).unwrap_err().fault, Fault::NotAReport);
     assert_eq!(failure::read(b"Version: 1\r\n", None).unwrap_err().fault, Fault::Missing);
 }
@@ -73,6 +77,31 @@ fn fields_of_all_kinds_are_read() {
 fn hash(private: &[u8]) -> Vec<u8> {
     let fold = |hash: u64, octet: &u8| (hash ^ u64::from(*octet)).wrapping_mul(0x100_0000_01b3);
     private.iter().fold(0xcbf2_9ce4_8422_2325, fold).to_be_bytes().to_vec()
+}
+
+#[test]
+fn whom_it_is_about_is_what_it_says_or_else_the_author() {
+    let original = |is_whole| {
+        let octets = b"From: A <a@News.Example.org>\r\nSubject: x\r\n".to_vec();
+        Some(Original { is_whole, octets })
+    };
+    let read = |fields: &str, original| {
+        failure::read(format!("Feedback-Type: auth-failure\r\n{fields}").as_bytes(), original).unwrap()
+    };
+    let said = read("Reported-Domain: \u{95a2}\u{6240}.Example.\r\nAuth-Failure: spf, SPF dmarc\r\n", original(true));
+    assert_eq!(
+        (said.about().as_str(), said.author_domain().as_deref()),
+        ("xn--8ous75i.example", Some("news.example.org"))
+    );
+    assert_eq!(said.auth_failure, [AuthFailure::Spf, AuthFailure::Dmarc]);
+    assert_eq!(read("Reported-Domain: \r\n", original(false)).about(), "news.example.org");
+    assert_eq!(read("", None).about(), "");
+    let paths = |line: &str| read(line, None).mail_from_domain();
+    assert_eq!(paths("Original-Mail-From: <>\r\n").as_deref(), Some(""));
+    assert_eq!(paths("Original-Mail-From: <\"a@b\"@C.example>\r\n").as_deref(), Some("c.example"));
+    assert_eq!(paths(""), None);
+    let to = read("Original-Rcpt-To: <b@b.example>, a@a.example\r\nOriginal-Rcpt-To: c@B.example\r\n", None);
+    assert_eq!(to.recipient_domains(), ["a.example", "b.example"]);
 }
 
 #[test]

@@ -13,6 +13,7 @@ use sekisho_mail::message::Message;
 
 use crate::domain;
 use crate::fields::fields;
+use crate::moment::moment;
 use crate::unreadable::{Fault, Unreadable};
 use crate::warning::{Mend, Warnings};
 
@@ -183,7 +184,8 @@ pub fn read(feedback: &[u8], original: Option<Original>) -> Result<FailureReport
 impl FailureReport {
     /// Returns the domain that it is about: the one that it says, or else the author domain; empty where there is neither.
     pub fn about(&self) -> String {
-        let said = self.reported_domain.iter().find(|domain| !domain.is_empty()).cloned();
+        // No domain is longer (RFC 1035 §2.3.4).
+        let said = self.reported_domain.iter().find(|domain| (1..=255).contains(&domain.len())).cloned();
         said.or_else(|| self.author_domain()).unwrap_or_default()
     }
 
@@ -278,7 +280,8 @@ impl FailureReport {
     /// Reads a date as mails have it.
     fn date(&mut self, value: &str) -> Option<i64> {
         let parser = jiff::fmt::rfc2822::DateTimeParser::new().relaxed_weekday(true);
-        let read = parser.parse_timestamp(value).ok();
+        // Some write it as other reports do.
+        let read = parser.parse_timestamp(value).ok().or_else(|| moment(value));
         if read.is_none() {
             self.warnings.note(Mend::BadDate, || format!("`{}` is no date", value.escape_debug()));
         }
