@@ -450,6 +450,7 @@ desk-report-to = To
 desk-report-evidence = Evidence
 desk-report-download = Download as it came
 desk-report-parts = What it says
+desk-failure-let-go = What it says of the mail is older than the lake keeps it (lake.failure_days).
 desk-failure-people = Of addresses the domains alone: people stand in the evidence.
 desk-report-rows = rows
 desk-report-period = Period

@@ -440,6 +440,7 @@ desk-report-to = 宛先
 desk-report-evidence = 証拠
 desk-report-download = 受け取ったまま保存
 desk-report-parts = 内容
+desk-failure-let-go = そのメールについての内容は保存期間（lake.failure_days）を過ぎました。
 desk-failure-people = アドレスはドメインだけを示します。個人に関わる部分は証拠にのみあります。
 desk-report-rows = 行
 desk-report-period = 期間

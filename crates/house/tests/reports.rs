@@ -336,6 +336,72 @@ fn mails_that_failed_are_told_beside_the_sums_and_without_the_people_in_them() {
 }
 
 #[test]
+fn who_sent_a_mail_vouches_for_no_report_in_a_mail_within_it() {
+    let folder = Folder::new();
+    let dns = DnsServer::start(Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap());
+    let border = "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=r@receiver.example\r\n\
+        Received: from x (x [192.0.2.1]) by mx.example.org with ESMTP; date\r\n";
+    // A bounce has what anybody wrote to somebody who was not there.
+    let bounce = |inner: &str| {
+        format!(
+            "{border}From: mailer-daemon@receiver.example\r\nSubject: undelivered\r\nMIME-Version: 1.0\r\n\
+             Content-Type: multipart/mixed; boundary=outer\r\n\r\n--outer\r\n\r\nNobody is there.\r\n\
+             --outer\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--outer--\r\n"
+        )
+    };
+    let fields = "Auth-Failure: dmarc\r\nSource-IP: 192.0.2.7\r\nReported-Domain: example.org\r\n";
+    folder.write("Maildir/new/1", bounce(&failure_mail("ruf@example.org", fields)));
+    let aggregate = format!("From: a@attack.example\r\nSubject: x\r\nContent-Type: text/xml\r\n\r\n{REPORT}");
+    folder.write("Maildir/new/2", bounce(&aggregate));
+    let config = folder.write("sekisho.toml", "[intake]\ntrusted_authserv_ids = [\"mx.example.org\"]\n");
+    let maildir = folder.path("Maildir").to_str().unwrap().to_owned();
+    let server = dns.address().to_string();
+    let (_, told, talk) =
+        said(&folder, &["report", "import", &maildir, "--config", &config, "--dns", &server, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    assert_eq!((&told["read"]["reports"], &told["read"]["unproven"]), (&2.into(), &2.into()), "{told}");
+    let (_, listed, _) = said(&folder, &["report", "list", "--json"]);
+    assert!(!listed.contains("\"submitter\":\""), "{listed}");
+    let (exit, _, talk) = said(&folder, &["report", "show", "example.org", "--no-names", "--days", "3660"]);
+    assert!(exit == 1 && talk.contains("--unproven"), "{talk}");
+}
+
+#[test]
+fn what_stands_in_the_place_of_names_goes_nowhere_and_reports_as_people_write_them_are_read() {
+    let folder = Folder::new();
+    let dns = DnsServer::start(Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap());
+    let server = dns.address().to_string();
+    let hostile = "Auth-Failure:\r\n\tdkim (by (us))\r\nSource-IP: secret@example.org\r\nIncidents: secret@example.org\r\n\
+        Arrival-Date: secret@example.org\r\nReporting-MTA: x; secret@example.org\r\nDKIM-Domain: secret@example.org\r\n\
+        DKIM-Selector: secret@example.org\r\nReported-Domain: secret@example.org\r\nReported-Domain: =cmd.example.org\r\n\
+        Identity-Alignment: secret@example.org, dkim\r\nOriginal-Mail-From: <secret@<b>.example.org>\r\n";
+    folder.write("new/1", failure_mail("ruf@example.org", hostile));
+    let plain = "Auth-Failure: spf\r\nSource-IP: 192.0.2.9:2525\r\nArrival-Date: Fri, 1 Jan 2500 00:00:00 +0000\r\n\
+        Reported-Domain: example.org\r\n";
+    folder.write("new/2", failure_mail("ruf@example.org", plain).replace("Feedback-Type: auth-failure\r\n", "\r\n"));
+    folder
+        .write("new/3", failure_mail("ruf@example.org", plain).replace("Type: auth-failure", "Type: Auth-Failure (x)"));
+    let second = "--b\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: auth-failure\r\n\r\n--b--\r\n";
+    folder.write("new/4", failure_mail("ruf@example.org", "Auth-Failure: spf\r\n").replace("--b--\r\n", second));
+    let path = folder.path("new").to_str().unwrap().to_owned();
+    let (exit, told, talk) = said(&folder, &["report", "import", &path, "--dns", &server, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    assert_eq!((exit, &told["read"]["reports"]), (0, &4.into()), "{told}");
+    let (_, listed, _) = said(&folder, &["report", "list"]);
+    assert!(!listed.contains("secret") && listed.contains("bad-address"), "{listed}");
+    assert!(listed.contains("entries: more than one failure report"), "{listed}");
+    let events = Notebook::read(&folder.path("data"));
+    let rows: Vec<_> =
+        events.iter().filter_map(|e| if let Event::Failure(row) = e { Some(row) } else { None }).collect();
+    assert!(!format!("{rows:?}").contains("secret") && !format!("{rows:?}").contains("cmd"), "{rows:?}");
+    let of = |failure: &str| rows.iter().filter(|row| row.auth_failure == [failure]).collect::<Vec<_>>();
+    assert_eq!((of("signature").len(), of("spf").len()), (1, 3), "{rows:?}");
+    assert_eq!(of("signature")[0].reported_domain, "news.example.org", "the author's");
+    assert!(of("spf").iter().filter(|row| row.source_ip.as_deref() == Some("192.0.2.9")).count() == 2, "{rows:?}");
+    assert!(rows.iter().all(|row| row.at < Timestamp::now().as_microsecond()), "nothing arrived in the year 2500");
+}
+
+#[test]
 fn before_anything_is_kept_each_command_says_what_to_do() {
     let folder = Folder::new();
     fs::create_dir(folder.path("data")).unwrap();

@@ -44,7 +44,7 @@ fn fills_a_small_disk() {
             Ok(()) => round += 1,
             Err(error) => break error,
         }
-        assert!(round < 100, "the disk has 2 MB");
+        assert!(round < 200, "the disk has 2 MB");
     };
     assert!(matches!(error, AppendError::Full(_)), "{error:?}");
     let acknowledged = i64::try_from(round).expect("small") * 50;

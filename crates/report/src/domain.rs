@@ -26,7 +26,18 @@ pub(crate) fn read(text: &str) -> String {
 pub(crate) fn of_address(address: &str) -> Option<String> {
     let bare = address.trim().trim_start_matches('<').trim_end_matches('>');
     let (_, domain) = bare.rsplit_once('@')?;
-    Some(read(domain.trim())).filter(|domain| !domain.is_empty())
+    name(domain.trim())
+}
+
+/// Returns a domain, where a text is one that hosts have: letters, digits, hyphens and underscores. Whatever else stands there may
+/// be anything, and is nobody's name.
+pub(crate) fn name(text: &str) -> Option<String> {
+    let domain = read(text);
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(|octet| octet.is_ascii_alphanumeric() || b"-_".contains(&octet))
+    };
+    Some(domain).filter(|domain| domain.len() <= 253 && domain.split('.').all(is_label))
 }
 
 #[cfg(test)]
@@ -46,7 +57,17 @@ mod tests {
         for address in ["<a@Example.org>", "a@example.org", " <\"a@b\"@example.org.> "] {
             assert_eq!(of_address(address).as_deref(), Some("example.org"), "{address}");
         }
-        for none in ["<>", "", "postmaster", "a@", "<a@>"] {
+        for none in [
+            "<>",
+            "",
+            "postmaster",
+            "a@",
+            "<a@>",
+            "a@=cmd.example",
+            "a@b..example",
+            "a@<b>.example",
+            "a@b.example\u{1b}",
+        ] {
             assert_eq!(of_address(none), None, "{none}");
         }
     }

@@ -7,10 +7,12 @@ const OCTETS: usize = 256 * 1024;
 /// How many fields are looked at.
 const FIELDS: usize = 1000;
 
-/// Returns the fields up to the first empty line, each with the name as written and the value on one line; what is no
+/// Returns the fields up to the first empty line behind one, each with the name as written and the value on one line; what is no
 /// field is passed over.
 pub(crate) fn fields(text: &[u8]) -> impl Iterator<Item = (String, String)> {
-    raw_fields(text).filter_map(|raw| {
+    let text = text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text);
+    let begins = text.iter().position(|octet| !matches!(octet, b'\r' | b'\n')).unwrap_or(text.len());
+    raw_fields(&text[begins..]).filter_map(|raw| {
         let colon = memchr(b':', raw)?;
         let name = str::from_utf8(raw[..colon].trim_ascii_end()).ok()?;
         let is_name = !name.is_empty() && name.bytes().all(|b| b.is_ascii_graphic());
@@ -61,6 +63,20 @@ fn field_length(text: &[u8]) -> Option<usize> {
     }
 }
 
+/// Returns a value without its comments (RFC 5322 §3.2.2), of which each may hold others.
+pub(crate) fn without_comments(value: &str) -> String {
+    let (mut kept, mut depth) = (String::with_capacity(value.len()), 0_u32);
+    for character in value.chars() {
+        match character {
+            '(' => depth += 1,
+            ')' if depth > 0 => depth -= 1,
+            _ if depth == 0 => kept.push(character),
+            _ => {}
+        }
+    }
+    kept.trim().to_owned()
+}
+
 /// Returns a value on one line; octets that are no UTF-8 are replaced.
 fn unfold(value: &[u8]) -> String {
     let text = String::from_utf8_lossy(value);
@@ -77,6 +93,13 @@ mod tests {
         let read: Vec<_> = fields(b"A: one\r\n two\r\nnothing here\r\nb : \xff\r\n\r\nC: not this\r\n").collect();
         let expected = [("A", "one two"), ("b", "\u{fffd}")].map(|(name, value)| (name.to_owned(), value.to_owned()));
         assert_eq!(read, expected);
+    }
+
+    #[test]
+    fn what_stands_before_the_first_field_is_passed_over_and_comments_are_taken_out() {
+        let read: Vec<_> = fields("\u{feff}\r\n\nA: 1\r\n".as_bytes()).collect();
+        assert_eq!(read, [("A".to_owned(), "1".to_owned())]);
+        assert_eq!(without_comments("dmarc (a (b) c), spf (x"), "dmarc , spf");
     }
 
     #[test]

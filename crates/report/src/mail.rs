@@ -13,6 +13,7 @@ use sekisho_mail::prescan::{self, Excess, PreScan};
 
 use crate::bounce;
 use crate::dmarc::failure::Original;
+use crate::fields::{fields, without_comments};
 use crate::unpack::{self, Content, unpack};
 use crate::unreadable::{Fault, Unreadable};
 
@@ -72,6 +73,10 @@ pub struct ReportMail {
     pub candidates: Vec<Candidate>,
     /// The fields of the feedback report.
     pub feedback: Option<Vec<u8>>,
+    /// Whether that report stands in a mail within this one: who sent the one vouches for nothing in the other.
+    pub is_feedback_inner: bool,
+    /// Whether there are more such reports, which are not read.
+    pub has_more_feedback: bool,
     /// The fields of the notice of what became of a mail.
     pub notice: Option<Vec<u8>>,
     /// The mail that the feedback or the notice is about.
@@ -98,6 +103,8 @@ pub struct Candidate {
     pub content_type: String,
     /// What it holds by its looks.
     pub kind: Kind,
+    /// Whether it stands in a mail within the mail: a bounce or a forward brings what others wrote.
+    pub is_inner: bool,
     /// Why it could not be looked into.
     pub unreadable: Option<Unreadable>,
     /// Its octets, decoded from what the mail wraps them in: for [`crate::unpack`].
@@ -123,17 +130,16 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         .parse(mail)
         .filter(|message| !message.parts.is_empty())
         .ok_or_else(|| Unreadable::new(Fault::NotAReport, "this is no mail"))?;
-    let mut opening =
-        Opening { limits, candidates: Vec::new(), feedback: None, notice: None, original: None, is_full: false };
+    let mut opening = Opening::new(limits);
     // A notice speaks for itself: one that somebody forwards is a mail like any other.
     if is_notice(&message) {
         opening.look_for_notice(&message);
     }
     if opening.notice.is_none() {
-        opening.look(&message);
+        opening.look(&message, false);
     }
-    let Opening { mut candidates, feedback, notice, original, .. } = opening;
-    candidates.sort_by_key(|candidate| candidate.kind == Kind::None);
+    let Opening { mut candidates, feedback, is_feedback_inner, has_more_feedback, notice, original, .. } = opening;
+    candidates.sort_by_key(|candidate| (candidate.kind == Kind::None, candidate.is_inner));
     let kind = match (&notice, &feedback, candidates.first()) {
         (Some(_), ..) => Kind::Bounce,
         (None, Some(feedback), _) => feedback_kind(feedback),
@@ -149,6 +155,8 @@ pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         tls_submitter: text("TLS-Report-Submitter"),
         candidates,
         feedback,
+        is_feedback_inner,
+        has_more_feedback,
         notice,
         original,
     })
@@ -245,6 +253,10 @@ struct Opening<'l> {
     candidates: Vec<Candidate>,
     /// The feedback report.
     feedback: Option<Vec<u8>>,
+    /// Whether that stands in a mail within the mail.
+    is_feedback_inner: bool,
+    /// Whether there is more feedback.
+    has_more_feedback: bool,
     /// The notice of what became of a mail.
     notice: Option<Vec<u8>>,
     /// The mail that one of these is about.
@@ -253,7 +265,21 @@ struct Opening<'l> {
     is_full: bool,
 }
 
-impl Opening<'_> {
+impl<'l> Opening<'l> {
+    /// Begins.
+    fn new(limits: &'l Limits) -> Opening<'l> {
+        Opening {
+            limits,
+            candidates: Vec::new(),
+            feedback: None,
+            is_feedback_inner: false,
+            has_more_feedback: false,
+            notice: None,
+            original: None,
+            is_full: false,
+        }
+    }
+
     /// Looks for a notice among the parts of a mail, and for the mail behind it that came back.
     fn look_for_notice(&mut self, message: &Message<'_>) {
         for part in &message.parts {
@@ -274,13 +300,17 @@ impl Opening<'_> {
     }
 
     /// Looks at a mail, and at mails in it: reports get forwarded. The pre-scan bounds how deep this goes.
-    fn look(&mut self, message: &Message<'_>) {
+    fn look(&mut self, message: &Message<'_>, is_inner: bool) {
         let mut has_feedback = false;
         for part in &message.parts {
             let is = |main, sub| part.content_type().is_some_and(|declared| is_type(declared, main, sub));
-            if is("message", "feedback-report") && self.feedback.is_none() {
-                self.feedback = Some(part.contents().to_vec());
-                has_feedback = true;
+            if is("message", "feedback-report") {
+                if self.feedback.is_none() {
+                    (self.feedback, self.is_feedback_inner) = (Some(part.contents().to_vec()), is_inner);
+                    has_feedback = true;
+                } else {
+                    self.has_more_feedback = true;
+                }
             } else if has_feedback
                 && self.original.is_none()
                 && (is("text", "rfc822-headers") || is("text", "rfc822-header") || is("text", "rfc822"))
@@ -291,10 +321,11 @@ impl Opening<'_> {
                 if has_feedback && self.original.is_none() {
                     self.original = Some(Original { is_whole: true, octets: whole(inner).to_vec() });
                 } else {
-                    self.look(inner);
+                    self.look(inner, true);
                 }
             } else if self.candidates.len() < CANDIDATES {
-                self.candidates.extend(self.candidate(message, part));
+                let found = self.candidate(message, part);
+                self.candidates.extend(found.map(|candidate| Candidate { is_inner, ..candidate }));
             } else if !self.is_full {
                 // What is left out is told, where it may be a report.
                 let mut left_out = described(part);
@@ -338,7 +369,7 @@ fn described(part: &MessagePart<'_>) -> Candidate {
         let subtype = declared.subtype().unwrap_or_default();
         Visible(format!("{}/{subtype}", declared.ctype()).as_bytes()).to_string()
     });
-    Candidate { name, content_type, kind: Kind::None, unreadable: None, octets: Vec::new() }
+    Candidate { name, content_type, kind: Kind::None, is_inner: false, unreadable: None, octets: Vec::new() }
 }
 
 /// Returns the octets of a part that is declared to be text and is gzip or zip, before anybody took them for letters.
@@ -385,11 +416,13 @@ fn is_notice(message: &Message<'_>) -> bool {
     })
 }
 
-/// Tells what type of feedback the fields are.
+/// Tells what type of feedback the fields are. Some forget to say it.
 fn feedback_kind(feedback: &[u8]) -> Kind {
-    let kind = crate::fields::fields(feedback).find(|(name, _)| name.eq_ignore_ascii_case("feedback-type"));
-    match kind {
-        Some((_, kind)) if kind.eq_ignore_ascii_case("auth-failure") => Kind::Failure,
+    let value =
+        |wanted: &str| fields(feedback).find(|(name, _)| name.eq_ignore_ascii_case(wanted)).map(|(_, value)| value);
+    match value("feedback-type") {
+        Some(kind) if without_comments(&kind).eq_ignore_ascii_case("auth-failure") => Kind::Failure,
+        None if value("auth-failure").is_some() => Kind::Failure,
         _ => Kind::Arf,
     }
 }

@@ -88,7 +88,10 @@ fn whom_it_is_about_is_what_it_says_or_else_the_author() {
     let read = |fields: &str, original| {
         failure::read(format!("Feedback-Type: auth-failure\r\n{fields}").as_bytes(), original).unwrap()
     };
-    let said = read("Reported-Domain: \u{95a2}\u{6240}.Example.\r\nAuth-Failure: spf, SPF dmarc\r\n", original(true));
+    let said = read(
+        "Reported-Domain: a@b.example\r\nReported-Domain: \u{95a2}\u{6240}.Example.\r\nAuth-Failure:\r\n spf, SPF dmarc (x, y)\r\n",
+        original(true),
+    );
     assert_eq!(
         (said.about().as_str(), said.author_domain().as_deref()),
         ("xn--8ous75i.example", Some("news.example.org"))

@@ -152,6 +152,8 @@ pub(super) struct DomainTold {
     sources_total: usize,
     /// Who sent mails that failed, as failure reports tell of single mails; not added to the sums. A viewer is told 100 of them.
     failures: Vec<FailedTold>,
+    /// How many such sources there are.
+    failures_total: usize,
     /// What the domain publishes now; null where the DNS cannot be asked.
     #[schema(required = true)]
     published: Option<Published>,
@@ -341,6 +343,7 @@ impl DomainTold {
             sources: sources.iter().take(most).map(SourceTold::of).collect(),
             sources_total: sources.len(),
             failures: failed.iter().take(most).map(FailedTold::of).collect(),
+            failures_total: failed.len(),
             published,
         }
     }

@@ -37,6 +37,8 @@ pub(super) struct Found {
     candidate: usize,
     /// The how manieth document of it.
     document: usize,
+    /// Whether it stands in a mail within the mail, for which nobody vouches.
+    pub(super) is_inner: bool,
     /// What it says.
     pub(super) what: What,
 }
@@ -102,7 +104,7 @@ impl Opened {
         let (found, unreadable) = (Vec::new(), Vec::new());
         let mut opened = Opened { mail: None, found, notice: None, unreadable, strangers: Vec::new() };
         if !is_mail(bytes) {
-            opened.look_into(0, bytes);
+            opened.look_into((0, false), bytes);
             opened.welcome_strangers();
             return opened;
         }
@@ -118,10 +120,18 @@ impl Opened {
             Ok(mut mail) if mail.kind == Kind::Failure => {
                 match failure::read(mail.feedback.as_deref().unwrap_or_default(), mail.original.take()) {
                     Ok(report) => {
-                        let what = What::Failure(Box::new(report));
-                        opened.found.push(Found { candidate: 0, document: 0, what });
+                        let (what, is_inner) = (What::Failure(Box::new(report)), mail.is_feedback_inner);
+                        opened.found.push(Found { candidate: 0, document: 0, is_inner, what });
                     }
                     Err(why) => opened.unreadable.push(why),
+                }
+                // Whatever else comes with it is no such report, but where it looks like one.
+                for (at, candidate) in mail.candidates.iter().enumerate().filter(|(_, one)| one.kind != Kind::None) {
+                    opened.look_into((at, candidate.is_inner), &candidate.octets);
+                }
+                if mail.has_more_feedback {
+                    let why = "more than one failure report came together; the rest is not read";
+                    note(&mut opened.unreadable, Unreadable::new(Fault::Entries, why));
                 }
                 opened.mail = Some(mail);
             }
@@ -129,7 +139,7 @@ impl Opened {
                 for (at, candidate) in mail.candidates.iter().enumerate() {
                     match &candidate.unreadable {
                         Some(why) => opened.unreadable.push(why.clone()),
-                        None => opened.look_into(at, &candidate.octets),
+                        None => opened.look_into((at, candidate.is_inner), &candidate.octets),
                     }
                 }
                 opened.welcome_strangers();
@@ -148,7 +158,7 @@ impl Opened {
     }
 
     /// Looks into one part.
-    fn look_into(&mut self, candidate: usize, bytes: &[u8]) {
+    fn look_into(&mut self, (candidate, is_inner): (usize, bool), bytes: &[u8]) {
         let mut document = 0;
         let mut take = |one: Document<'_>| {
             let at = document;
@@ -160,7 +170,7 @@ impl Opened {
             }
             let is_unlike = one.content == Content::Other;
             match read(one) {
-                Ok(what) => self.found.push(Found { candidate, document: at, what }),
+                Ok(what) => self.found.push(Found { candidate, document: at, is_inner, what }),
                 Err(why) if is_unlike && why.fault == Fault::NotAReport => self.strangers.push(why),
                 Err(why) => note(&mut self.unreadable, why),
             }

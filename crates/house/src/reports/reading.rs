@@ -88,7 +88,8 @@ impl Reading {
         if self.opened.mail.is_none() || self.is_complaint() {
             return Vec::new();
         }
-        let has = |is_tls| self.opened.found.iter().any(|found| matches!(found.what, What::Tls(_)) == is_tls);
+        let may_prove = || self.opened.found.iter().filter(|found| !found.is_inner);
+        let has = |is_tls| may_prove().any(|found| matches!(found.what, What::Tls(_)) == is_tls);
         let wanted = [(false, Service::Email), (true, Service::TlsReport)];
         wanted.into_iter().filter(|(is_tls, _)| has(*is_tls)).map(|(_, service)| service).collect()
     }
@@ -142,7 +143,9 @@ impl Reading {
         for (at, found) in (0..).zip(&self.opened.found) {
             let is_tls = matches!(found.what, What::Tls(_));
             let submitter = if is_tls { &self.signer } else { &self.sender };
-            let key = key(found, &self.opened, submitter.clone(), self.report.received_at);
+            // Who sent a mail did not write the mail in it: a bounce brings what anybody wrote.
+            let submitter = submitter.as_ref().filter(|_| !found.is_inner);
+            let key = key(found, &self.opened, submitter.cloned(), self.report.received_at);
             self.mark.read_as = Some(key.kind);
             self.mark.domain = Some(key.domain.clone()).filter(|domain| !domain.is_empty());
             if is_tls && self.opened.mail.is_some() && submitter.is_none() {
@@ -324,13 +327,13 @@ fn key(found: &Found, opened: &Opened, submitter: Option<String>, received_at: i
             end: report.end.unwrap_or(received_at),
         },
         What::Failure(report) => {
-            let at = report.arrival_date.unwrap_or(received_at);
+            let at = rows::arrived(report, received_at);
             let feedback = opened.mail.as_ref().and_then(|mail| mail.feedback.as_deref()).unwrap_or_default();
             let original = report.original.as_ref().map_or(&[][..], |original| &original.octets);
             AggregateKey {
                 kind: ReportKind::DmarcFailure,
                 submitter,
-                org: report.reporting_mta.clone(),
+                org: report.reporting_host().unwrap_or_default(),
                 // Such a report has no name, and its copies to several recipients say the same.
                 report_id: Digest::of(&[feedback, original].concat()).to_string(),
                 domain: report.about(),

@@ -110,13 +110,10 @@ fn untold(sums: &TlsEvent, policy: &PolicyResult) -> Option<TlsEvent> {
 
 /// Makes an Event of a failure report, without the people in it. `from` is the domain that its mail comes from.
 pub(super) fn failure(origin: &Origin<'_>, report: &FailureReport, from: Option<&str>) -> Event {
-    // RFC 3464 §2.2.2: before the name stands what kind of name it is.
-    let mta = report.reporting_mta.split_once(';').map_or(report.reporting_mta.as_str(), |(_, name)| name.trim());
-    let says = Some(mta).filter(|mta| !mta.is_empty());
     Event::Failure(Box::new(FailureEvent {
-        at: report.arrival_date.unwrap_or(origin.received_at),
+        at: arrived(report, origin.received_at),
         report: origin.report.to_owned(),
-        org: short(says.or(from).unwrap_or_default()),
+        org: report.reporting_host().unwrap_or_else(|| short(from.unwrap_or_default())),
         submitter: origin.submitter.map(str::to_owned),
         reported_domain: short(&report.about()),
         header_from: report.author_domain(),
@@ -131,6 +128,14 @@ pub(super) fn failure(origin: &Origin<'_>, report: &FailureReport, from: Option<
         dkim_selector: some(&report.dkim_selector).map(|selector| short(&selector)),
         row: 0,
     }))
+}
+
+/// Returns when a mail that failed arrived: as the report says, or when it came to us, where that is nothing or cannot be.
+pub(super) fn arrived(report: &FailureReport, received_at: i64) -> i64 {
+    /// How far clocks may differ.
+    const AHEAD: i64 = 2 * 86_400_000_000;
+    let can_be = 0..=received_at.saturating_add(AHEAD);
+    report.arrival_date.filter(|at| can_be.contains(at)).unwrap_or(received_at)
 }
 
 /// Returns as much of a text as a name may have.

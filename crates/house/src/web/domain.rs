@@ -367,10 +367,11 @@ impl FailedLine {
     fn of(frame: &Frame, source: &FailedSource) -> FailedLine {
         let joined =
             |texts: &BTreeSet<String>| texts.iter().map(|text| shown::name(text)).collect::<Vec<_>>().join(", ");
-        let label = source.named.label(frame.talk.lang()).unwrap_or_else(|| source.address.clone());
+        let address = if source.address.is_empty() { "–" } else { &*source.address };
+        let label = source.named.label(frame.talk.lang()).unwrap_or_else(|| address.to_owned());
         FailedLine {
             label: shown::text(&label),
-            address: shown::text(&source.address),
+            address: shown::text(address),
             mails: shown::number(source.mails),
             auth_failure: joined(&source.auth_failure),
             delivery_result: joined(&source.delivery_result),

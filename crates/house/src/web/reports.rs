@@ -260,6 +260,8 @@ struct ReportPage<'a> {
     parts: Vec<Part>,
     /// What it says of a mail that failed: name and value, as RFC 6591 calls them.
     failure: Vec<(&'static str, String)>,
+    /// Whether what a failure report says is not kept any more.
+    is_let_go: bool,
     /// The first lines of its evidence; nothing where it is no text.
     text: Option<String>,
     /// Why its evidence cannot be had.
@@ -300,9 +302,10 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         rows: part.rows,
         mails: part.messages,
     };
-    let failure = match report.read_as {
-        Some(ReportKind::DmarcFailure) => desk.failure_of(desk.lake_of(&visitor), &read).await.map_err(failed)?,
-        _ => None,
+    let is_failure = report.read_as == Some(ReportKind::DmarcFailure);
+    let failure = match is_failure {
+        true => desk.failure_of(desk.lake_of(&visitor), &read).await.map_err(failed)?,
+        false => None,
     };
     let looks = visitor.frame.is_sample || visitor.viewer().is_some_and(|viewer| viewer.may(Need::LookAtEvidence));
     let evidence = if looks { desk.look(visitor.actor(), &archive, &report).await.map_err(failed)? } else { None };
@@ -330,7 +333,8 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         at: shown::moment(report.received_at),
         facts: facts.collect(),
         // A failure report is about one mail, and has neither a name nor a period.
-        parts: if failure.is_some() { Vec::new() } else { read.iter().map(part).collect() },
+        parts: if is_failure { Vec::new() } else { read.iter().map(part).collect() },
+        is_let_go: is_failure && failure.is_none() && !read.is_empty(),
         failure: failure.map(|failure| failure_facts(&failure)).unwrap_or_default(),
         is_gone: evidence.is_none(),
         text,
@@ -455,7 +459,8 @@ pub(super) fn excerpt(octets: &[u8]) -> Option<String> {
     if odd * 20 > text.len() {
         return None;
     }
-    let mut lines: Vec<String> = text.lines().map(shown::long).collect();
+    // A tab is no harm: folded fields begin with one.
+    let mut lines: Vec<String> = text.lines().map(|line| shown::long(&line.replace('\t', "    "))).collect();
     if octets.len() > TEXT {
         lines.push("…".to_owned());
     }

@@ -6,13 +6,13 @@
 pub mod write;
 
 use std::collections::BTreeSet;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 
 use sekisho_mail::author;
 use sekisho_mail::message::Message;
 
 use crate::domain;
-use crate::fields::fields;
+use crate::fields::{fields, without_comments};
 use crate::moment::moment;
 use crate::unreadable::{Fault, Unreadable};
 use crate::warning::{Mend, Warnings};
@@ -123,13 +123,15 @@ pub enum Delivery {
 }
 
 /// The words of [`AuthFailure`].
-const AUTH_FAILURES: [(&str, AuthFailure); 6] = [
+const AUTH_FAILURES: [(&str, AuthFailure); 7] = [
     ("adsp", AuthFailure::Adsp),
     ("bodyhash", AuthFailure::BodyHash),
     ("revoked", AuthFailure::Revoked),
     ("signature", AuthFailure::Signature),
     ("spf", AuthFailure::Spf),
     ("dmarc", AuthFailure::Dmarc),
+    // What some write.
+    ("dkim", AuthFailure::Signature),
 ];
 
 /// The words of [`Delivery`].
@@ -162,7 +164,7 @@ pub fn read(feedback: &[u8], original: Option<Original>) -> Result<FailureReport
     for (name, value) in fields(feedback) {
         let name_low = name.to_ascii_lowercase();
         if name_low == "feedback-type" {
-            kind = Some(value.to_ascii_lowercase());
+            kind = Some(without_comments(&value).to_ascii_lowercase());
         } else if let Err(value) = report.take(&name_low, value)
             && report.other.len() < VALUES
         {
@@ -175,6 +177,10 @@ pub fn read(feedback: &[u8], original: Option<Original>) -> Result<FailureReport
             let why = format!("the feedback is of type `{}`, not `auth-failure`", kind.escape_debug());
             return Err(Unreadable::new(Fault::NotAReport, why));
         }
+        // Some forget to say it.
+        None if !report.auth_failure.is_empty() => {
+            report.warnings.note(Mend::Missing, || "the report has no `Feedback-Type`".to_owned());
+        }
         None => return Err(Unreadable::new(Fault::Missing, "the feedback report has no `Feedback-Type`")),
     }
     report.note_missing();
@@ -184,16 +190,21 @@ pub fn read(feedback: &[u8], original: Option<Original>) -> Result<FailureReport
 impl FailureReport {
     /// Returns the domain that it is about: the one that it says, or else the author domain; empty where there is neither.
     pub fn about(&self) -> String {
-        // No domain is longer (RFC 1035 §2.3.4).
-        let said = self.reported_domain.iter().find(|domain| (1..=255).contains(&domain.len())).cloned();
-        said.or_else(|| self.author_domain()).unwrap_or_default()
+        self.reported_domain.first().cloned().or_else(|| self.author_domain()).unwrap_or_default()
     }
 
     /// Returns the author domain, as the header of the mail says.
     pub fn author_domain(&self) -> Option<String> {
         let original = self.original.as_ref()?;
         let (author, _) = author::judge(&Message::parse(&original.octets).header());
-        author.domain.map(|domain| domain.to_string())
+        author.domain.and_then(|domain| domain::name(&domain.to_string()))
+    }
+
+    /// Returns the host that wrote the report, as it says; nothing where what it says is no name.
+    pub fn reporting_host(&self) -> Option<String> {
+        // RFC 3464 §2.2.2: before the name stands what kind of name it is.
+        let said = self.reporting_mta.split_once(';').map_or(self.reporting_mta.as_str(), |(_, name)| name);
+        domain::name(without_comments(said).as_str())
     }
 
     /// Returns the domain of the return path: empty for the null path, nothing where it is not told.
@@ -218,14 +229,15 @@ impl FailureReport {
             "user-agent" => self.user_agent = value,
             "auth-failure" => self.take_auth_failure(&value),
             "identity-alignment" => {
-                let words = value.split(',').map(|word| word.trim().to_ascii_lowercase());
-                self.identity_alignment = words.filter(|word| !word.is_empty()).take(VALUES).collect();
+                let value = without_comments(&value).to_ascii_lowercase();
+                let words = value.split([',', ' ']).filter(|word| ["dkim", "spf", "none"].contains(word));
+                self.identity_alignment = words.take(VALUES).map(str::to_owned).collect();
             }
             "delivery-result" => self.delivery_result = Some(self.delivery(&value)),
             "authentication-results" => push(&mut self.authentication_results, value),
-            "dkim-domain" => self.dkim_domain = domain::read(&value),
+            "dkim-domain" => self.dkim_domain = domain::name(&value).unwrap_or_default(),
             "dkim-identity" => self.dkim_identity = value,
-            "dkim-selector" => self.dkim_selector = value,
+            "dkim-selector" => self.dkim_selector = domain::name(&value).unwrap_or_default(),
             "dkim-canonicalized-header" => self.dkim_canonicalized_header = value.replace(' ', ""),
             "dkim-canonicalized-body" => self.dkim_canonicalized_body = value.replace(' ', ""),
             "spf-dns" => push(&mut self.spf_dns, value),
@@ -236,7 +248,7 @@ impl FailureReport {
             "arrival-date" | "received-date" => self.arrival_date = self.date(&value),
             "source-ip" => self.source_ip = self.address(&value),
             "source-port" => self.source_port = value.parse().ok(),
-            "reported-domain" => push(&mut self.reported_domain, domain::read(&value)),
+            "reported-domain" => self.reported_domain.extend(domain::name(&value)),
             "reported-uri" => push(&mut self.reported_uri, value),
             "reporting-mta" => self.reporting_mta = value,
             "incidents" => self.incidents = self.count(&value),
@@ -247,10 +259,10 @@ impl FailureReport {
 
     /// Reads what failed: one word, or several.
     fn take_auth_failure(&mut self, value: &str) {
-        for word in value.split([',', ' ']).filter(|word| !word.is_empty()).take(VALUES) {
+        for word in without_comments(value).split([',', ' ']).filter(|word| !word.is_empty()).take(VALUES) {
             let known = AUTH_FAILURES.iter().find(|(name, _)| name.eq_ignore_ascii_case(word));
             if known.is_none() {
-                self.warnings.note(Mend::UnknownWord, || format!("`Auth-Failure` is `{}`", word.escape_debug()));
+                self.warnings.note(Mend::UnknownWord, || "`Auth-Failure` is none of its words".to_owned());
             }
             let failure = known.map_or(AuthFailure::Unknown, |(_, meaning)| *meaning);
             if !self.auth_failure.contains(&failure) {
@@ -263,7 +275,7 @@ impl FailureReport {
     fn delivery(&mut self, value: &str) -> Delivery {
         let known = DELIVERIES.iter().find(|(name, _)| name.eq_ignore_ascii_case(value));
         if known.is_none() {
-            self.warnings.note(Mend::UnknownWord, || format!("`Delivery-Result` is `{}`", value.escape_debug()));
+            self.warnings.note(Mend::UnknownWord, || "`Delivery-Result` is none of its words".to_owned());
         }
         known.map_or(Delivery::Unknown, |(_, meaning)| *meaning)
     }
@@ -272,7 +284,7 @@ impl FailureReport {
     fn count(&mut self, value: &str) -> Option<u64> {
         let read = value.parse::<u32>().ok().filter(|count| *count > 0);
         if read.is_none() {
-            self.warnings.note(Mend::BadCount, || format!("`Incidents` is `{}`", value.escape_debug()));
+            self.warnings.note(Mend::BadCount, || "`Incidents` is no number".to_owned());
         }
         read.map(u64::from)
     }
@@ -283,18 +295,21 @@ impl FailureReport {
         // Some write it as other reports do.
         let read = parser.parse_timestamp(value).ok().or_else(|| moment(value));
         if read.is_none() {
-            self.warnings.note(Mend::BadDate, || format!("`{}` is no date", value.escape_debug()));
+            self.warnings.note(Mend::BadDate, || "`Arrival-Date` is no date".to_owned());
         }
         read.map(jiff::Timestamp::as_microsecond)
     }
 
     /// Reads an address; some write it in brackets.
     fn address(&mut self, value: &str) -> Option<IpAddr> {
+        let value = without_comments(value);
         let bare = value.trim_start_matches('[').trim_end_matches(']');
         let bare = bare.strip_prefix("IPv6:").unwrap_or(bare);
-        let read = bare.parse().ok().map(|address: IpAddr| address.to_canonical());
+        // Some write the port behind it.
+        let with_port = || value.parse().ok().map(|socket: SocketAddr| socket.ip());
+        let read = bare.parse().ok().or_else(with_port).map(|address: IpAddr| address.to_canonical());
         if read.is_none() {
-            self.warnings.note(Mend::BadAddress, || format!("`{}` is no address", value.escape_debug()));
+            self.warnings.note(Mend::BadAddress, || "`Source-IP` is no address".to_owned());
         }
         read
     }
