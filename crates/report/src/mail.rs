@@ -123,9 +123,58 @@ impl Candidate {
     }
 }
 
-/// Opens a mail.
+/// Opens a mail. Where a feedback report brings a mail whose structure is too much, as much of that is left out.
 pub fn open(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
-    check_structure(mail, limits)?;
+    let why = match check_structure(mail, limits) {
+        Ok(()) => return open_sound(mail, limits),
+        Err(why) => why,
+    };
+    // Who forges a mail shall not make the report on it unreadable.
+    let short = Some(&why).filter(|why| why.fault == Fault::MailStructure).and_then(|_| without_returned(mail));
+    match short {
+        Some(short) if check_structure(&short, limits).is_ok() => open_sound(&short, limits),
+        _ => Err(why),
+    }
+}
+
+/// Returns a feedback report with no more than the header of the mail that it is about (RFC 5965 §2); nothing where it is none.
+fn without_returned(mail: &[u8]) -> Option<Vec<u8>> {
+    /// How many octets of that header are kept.
+    const HEADER: usize = 64 * 1024;
+    let (_, value) = fields(mail).find(|(name, _)| name.eq_ignore_ascii_case("content-type"))?;
+    let declared = value.to_ascii_lowercase();
+    let at = declared
+        .find("boundary=")
+        .filter(|_| declared.starts_with("multipart/report") && declared.contains("feedback-report"))?;
+    let said = value.get(at + "boundary=".len()..)?;
+    let boundary = match said.strip_prefix('"') {
+        Some(quoted) => quoted.split('"').next()?,
+        None => said.split([';', ' ']).next()?,
+    };
+    let delimiter = format!("\n--{boundary}");
+    // The third part is the mail: behind its own fields stand those of the mail.
+    let third = memchr::memmem::find_iter(mail, delimiter.as_bytes()).nth(2).filter(|_| !boundary.is_empty())?;
+    let behind = third + header_length(mail.get(third + 1..)?)? + 1;
+    let returned = mail.get(behind..)?;
+    let kept = header_length(returned).unwrap_or(returned.len()).min(HEADER);
+    let line = memchr::memrchr(b'\n', returned.get(..kept)?).map_or(0, |at| at + 1);
+    let begin = format!("--{boundary}\r\nContent-Type: text/rfc822-headers\r\n\r\n");
+    let end = format!("\r\n--{boundary}--\r\n");
+    Some([mail.get(..=third)?, begin.as_bytes(), returned.get(..line)?, end.as_bytes()].concat())
+}
+
+/// Returns how many octets a header has with the empty line behind it; nothing where there is none.
+fn header_length(octets: &[u8]) -> Option<usize> {
+    let ends = memchr::memchr_iter(b'\n', octets);
+    ends.map(|at| at + 1).find_map(|next| match octets.get(next..)? {
+        [b'\n', ..] => Some(next + 1),
+        [b'\r', b'\n', ..] => Some(next + 2),
+        _ => None,
+    })
+}
+
+/// Opens a mail whose structure is within bounds.
+fn open_sound(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
     let message = MessageParser::default()
         .parse(mail)
         .filter(|message| !message.parts.is_empty())

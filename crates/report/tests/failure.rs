@@ -108,6 +108,38 @@ fn whom_it_is_about_is_what_it_says_or_else_the_author() {
 }
 
 #[test]
+fn who_forges_a_mail_cannot_make_the_report_on_it_unreadable() {
+    let report = |boundary: &str, returned: &str| {
+        format!(
+            "From: r@receiver.example\r\nContent-Type: multipart/report; report-type=feedback-report;\r\n\tboundary={boundary}\r\n\r\n\
+             --b x\r\n\r\nA mail failed.\r\n--b x\r\nContent-Type: message/feedback-report\r\n\r\nFeedback-Type: auth-failure\r\n\
+             Auth-Failure: dmarc\r\n\r\n--b x\r\nContent-Type: message/rfc822\r\n\r\n{returned}\r\n--b x--\r\n"
+        )
+    };
+    let nested = |depth: usize| {
+        let each = (0..depth).map(|at| format!("Content-Type: multipart/mixed; boundary=n{at}\r\n\r\n--n{at}\r\n"));
+        "From: a@example.org\r\n".to_owned() + &each.collect::<String>()
+    };
+    let many = "From: a@example.org\r\nContent-Type: multipart/mixed; boundary=m\r\n\r\n".to_owned()
+        + &"--m\r\n\r\nx\r\n".repeat(5_000);
+    let wide =
+        "From: a@example.org\r\nX: y\r\n".to_owned() + &format!("X: {}\r\n", "y".repeat(900)).repeat(600) + "\r\nbody";
+    for returned in [nested(1), nested(200), many, wide, "Content-Type: message/rfc822\r\n\r\n".repeat(20_000)] {
+        let read = read(report("\"b x\"", &returned).as_bytes());
+        assert_eq!(read.auth_failure, [AuthFailure::Dmarc]);
+        let is_told = returned.starts_with("From: ");
+        assert_eq!(read.about(), if is_told { "example.org" } else { "" });
+    }
+    // What is no feedback report is refused as ever, and nonsense for a boundary is none.
+    for boundary in ["\"", "", "\"\"", ";"] {
+        let opened = mail::open(report(boundary, &nested(200)).as_bytes(), &Limits::default());
+        assert!(!opened.is_ok_and(|opened| opened.kind == Kind::Failure), "{boundary}");
+    }
+    let other = report("\"b x\"", &nested(200)).replace("feedback-report;", "other;");
+    assert_eq!(mail::open(other.as_bytes(), &Limits::default()).unwrap_err().fault, Fault::MailStructure);
+}
+
+#[test]
 fn people_are_taken_out_of_what_is_written() {
     let original = "Received: from h.example by mx.example for <alice.secret@receiver.example>;\r\n\tMon, 1 Jan 2024 00:00:00 +0000\r\n\
         From: Alice Secret <alice.secret@example.com>\r\nTo: \"alice secret\"@receiver.example, bob.secret@receiver.example\r\n\
