@@ -254,6 +254,15 @@ fn an_imported_mail_is_its_senders_where_the_border_says_that_spf_passes() {
     assert_eq!(proven[0]["submitter"], "receiver.example");
 }
 
+/// What an MTA of ours writes above a mail of the receiver, whose SPF passes.
+const BORDER: &str = "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=r@receiver.example\r\n\
+    Received: from x (x [192.0.2.1]) by mx.example.org with ESMTP; date\r\n";
+
+/// Starts the DNS of the receiver, who publishes a policy.
+fn receivers_dns() -> DnsServer {
+    DnsServer::start(Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap())
+}
+
 /// Writes the mail of a failure report about example.org, to somebody, with more fields of feedback.
 fn failure_mail(to: &str, more: &str) -> String {
     format!(
@@ -269,25 +278,23 @@ fn failure_mail(to: &str, more: &str) -> String {
 #[test]
 fn mails_that_failed_are_told_beside_the_sums_and_without_the_people_in_them() {
     let folder = Folder::new();
-    let dns = DnsServer::start(Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap());
-    let border = "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=r@receiver.example\r\n\
-        Received: from x (x [192.0.2.1]) by mx.example.org with ESMTP; date\r\n";
+    let dns = receivers_dns();
     let fields = "Auth-Failure: dmarc\r\nAuth-Failure: signature\r\nSource-IP: 192.0.2.7\r\nReported-Domain: Example.ORG.\r\n\
         Original-Mail-From: <secret@bounce.example.org>\r\nOriginal-Rcpt-To: <secret@receiver.example>\r\n\
         DKIM-Domain: example.org\r\nDelivery-Result: reject\r\nIdentity-Alignment: dkim\r\n\
         Arrival-Date: Thu, 1 Jan 2026 12:00:00 +0000\r\n";
     let of_nobody =
         fields.replace("Reported-Domain: Example.ORG.\r\n", "Incidents: 3\r\n").replace("192.0.2.7", "192.0.2.8");
-    folder.write("Maildir/new/1", border.to_owned() + &failure_mail("ruf@example.org", fields));
+    folder.write("Maildir/new/1", BORDER.to_owned() + &failure_mail("ruf@example.org", fields));
     // The same told to another mailbox counts once.
-    folder.write("Maildir/new/2", border.to_owned() + &failure_mail("second@example.org", fields));
+    folder.write("Maildir/new/2", BORDER.to_owned() + &failure_mail("second@example.org", fields));
     // Without a domain of its own it is about the author's; beyond 32 bits there are no incidents.
-    folder.write("Maildir/new/3", border.to_owned() + &failure_mail("ruf@example.org", &of_nobody));
+    folder.write("Maildir/new/3", BORDER.to_owned() + &failure_mail("ruf@example.org", &of_nobody));
     let absurd = fields.to_owned() + "Incidents: 99999999999\r\n";
     folder.write("Maildir/new/4", failure_mail("ruf@example.org", &absurd));
     folder.write(
         "Maildir/new/5",
-        border.to_owned() + &failure_mail("ruf@example.org", "").replace("auth-failure", "abuse"),
+        BORDER.to_owned() + &failure_mail("ruf@example.org", "").replace("auth-failure", "abuse"),
     );
     let config = folder.write("sekisho.toml", "[intake]\ntrusted_authserv_ids = [\"mx.example.org\"]\n");
     let maildir = folder.path("Maildir").to_str().unwrap().to_owned();
@@ -338,13 +345,11 @@ fn mails_that_failed_are_told_beside_the_sums_and_without_the_people_in_them() {
 #[test]
 fn who_sent_a_mail_vouches_for_no_report_in_a_mail_within_it() {
     let folder = Folder::new();
-    let dns = DnsServer::start(Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap());
-    let border = "Authentication-Results: mx.example.org; spf=pass smtp.mailfrom=r@receiver.example\r\n\
-        Received: from x (x [192.0.2.1]) by mx.example.org with ESMTP; date\r\n";
+    let dns = receivers_dns();
     // A bounce has what anybody wrote to somebody who was not there.
     let bounce = |inner: &str| {
         format!(
-            "{border}From: mailer-daemon@receiver.example\r\nSubject: undelivered\r\nMIME-Version: 1.0\r\n\
+            "{BORDER}From: mailer-daemon@receiver.example\r\nSubject: undelivered\r\nMIME-Version: 1.0\r\n\
              Content-Type: multipart/mixed; boundary=outer\r\n\r\n--outer\r\n\r\nNobody is there.\r\n\
              --outer\r\nContent-Type: message/rfc822\r\n\r\n{inner}\r\n--outer--\r\n"
         )
@@ -369,7 +374,7 @@ fn who_sent_a_mail_vouches_for_no_report_in_a_mail_within_it() {
 #[test]
 fn what_stands_in_the_place_of_names_goes_nowhere_and_reports_as_people_write_them_are_read() {
     let folder = Folder::new();
-    let dns = DnsServer::start(Zone::parse("_dmarc.receiver.example TXT \"v=DMARC1; p=none\"\n").unwrap());
+    let dns = receivers_dns();
     let server = dns.address().to_string();
     let hostile = "Auth-Failure:\r\n\tdkim (by (us))\r\nSource-IP: secret@example.org\r\nIncidents: secret@example.org\r\n\
         Arrival-Date: secret@example.org\r\nReporting-MTA: x; secret@example.org\r\nDKIM-Domain: secret@example.org\r\n\

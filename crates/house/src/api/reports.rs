@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Extension;
 use axum::extract::{Path, RawQuery, State};
 use sekisho_core::event::FailureEvent;
-use sekisho_ledger::{AggregateRead, Cursor, Outgoing, Page, Report, ReportKind};
+use sekisho_ledger::{AggregateRead, Cursor, Outgoing, Page, Report};
 use serde::Serialize;
 use utoipa::ToSchema;
 use utoipa::openapi::path::{Parameter, ParameterIn};
@@ -288,12 +288,7 @@ pub(super) async fn tell(
     let report = find_for(&desk, &caller.viewer.scope, &id).await?;
     let ledger = desk.archive.ledger().await.map_err(|why| no_answer(&LakeError(why.to_string())))?;
     let read = ledger.aggregates_of(report.id).await.map_err(|why| no_answer(&LakeError(why.to_string())))?;
-    let failure = match report.read_as {
-        Some(ReportKind::DmarcFailure) => {
-            desk.failure_of(Arc::clone(&desk.lake), &read).await.map_err(|why| no_answer(&why))?
-        }
-        _ => None,
-    };
+    let failure = desk.failure_of(Arc::clone(&desk.lake), &read).await.map_err(|why| no_answer(&why))?;
     Ok(told(&ReportTold::of(report, &read, failure)))
 }
 

@@ -10,7 +10,7 @@ use sekisho_core::sums::Failed;
 use sekisho_core::visible::Visible;
 use serde_json::{Value, json};
 
-use super::show::cut;
+use super::show::{cut, right};
 use crate::names::{Clue, Named};
 use crate::speech::Talk;
 use crate::terminal::{Paint, Tone, pad, width};
@@ -123,11 +123,6 @@ fn cells(source: &FailedSource, talk: &Talk) -> [String; 4] {
     let called = source.named.label(talk.lang()).or(address).unwrap_or_else(|| "-".to_owned());
     [called, joined(&source.domains), joined(&source.auth_failure), joined(&source.reporters)]
         .map(|text| cut(&Visible(text.as_bytes()).to_string(), COLUMNS))
-}
-
-/// Returns a text with spaces before it up to some columns.
-fn right(text: &str, columns: usize) -> String {
-    format!("{}{text}", " ".repeat(columns.saturating_sub(width(text))))
 }
 
 #[cfg(test)]

@@ -269,7 +269,7 @@ pub(super) fn account(
 }
 
 /// Returns a text with spaces before it up to some columns.
-fn right(text: &str, columns: usize) -> String {
+pub(super) fn right(text: &str, columns: usize) -> String {
     format!("{}{text}", " ".repeat(columns.saturating_sub(width(text))))
 }
 

@@ -302,11 +302,9 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         rows: part.rows,
         mails: part.messages,
     };
-    let is_failure = report.read_as == Some(ReportKind::DmarcFailure);
-    let failure = match is_failure {
-        true => desk.failure_of(desk.lake_of(&visitor), &read).await.map_err(failed)?,
-        false => None,
-    };
+    // A failure report is about one mail, and has neither a name nor a period.
+    let (about_mails, about_days): (Vec<_>, Vec<_>) = read.iter().partition(|part| is_failure(part));
+    let failure = desk.failure_of(desk.lake_of(&visitor), &read).await.map_err(failed)?;
     let looks = visitor.frame.is_sample || visitor.viewer().is_some_and(|viewer| viewer.may(Need::LookAtEvidence));
     let evidence = if looks { desk.look(visitor.actor(), &archive, &report).await.map_err(failed)? } else { None };
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
@@ -332,14 +330,18 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
         id: report.id.to_string(),
         at: shown::moment(report.received_at),
         facts: facts.collect(),
-        // A failure report is about one mail, and has neither a name nor a period.
-        parts: if is_failure { Vec::new() } else { read.iter().map(part).collect() },
-        is_let_go: is_failure && failure.is_none() && !read.is_empty(),
+        parts: about_days.into_iter().map(part).collect(),
+        is_let_go: failure.is_none() && !about_mails.is_empty(),
         failure: failure.map(|failure| failure_facts(&failure)).unwrap_or_default(),
         is_gone: evidence.is_none(),
         text,
     };
     Ok(frame.show(&page))
+}
+
+/// Tells whether a document is a failure report.
+fn is_failure(part: &AggregateRead) -> bool {
+    part.key.kind == ReportKind::DmarcFailure
 }
 
 /// Says what a failure report tells; its fields are called as RFC 6591 calls them. The lake has nothing of the people in it.
@@ -414,13 +416,13 @@ impl Desk {
         Ok(evidence_of(archive, report).await)
     }
 
-    /// Finds what a failure report tells; nothing where it was let go, or is a copy of one that was counted before.
+    /// Finds what a failure report tells; nothing where none of the documents that count is one, or it was let go.
     pub(crate) async fn failure_of(
         &self,
         lake: Arc<dyn Lake>,
         read: &[AggregateRead],
     ) -> Result<Option<FailureEvent>, LakeError> {
-        let Some(part) = read.first() else { return Ok(None) };
+        let Some(part) = read.iter().find(|part| is_failure(part)) else { return Ok(None) };
         let name = format!("{}.{}", part.report, part.part);
         self.ask(lake, move |lake| lake.failure(&name)).await
     }
