@@ -9,6 +9,7 @@
 use std::cell::Cell;
 use std::ffi::OsString;
 use std::io::{self, IsTerminal, Read, Write};
+use std::iter;
 use std::path::PathBuf;
 
 use clap::FromArgMatches;
@@ -251,20 +252,27 @@ impl Setting {
     }
 }
 
-/// Returns the runtime folder that systemd made, else the usual one of the system, else the user's own.
+/// Returns the runtime folder that systemd made and no other, else the usual one of the system and the user's own.
 fn runtime_places() -> Vec<PathBuf> {
-    let named = std::env::var_os("RUNTIME_DIRECTORY").map(PathBuf::from);
     let user = std::env::var_os("XDG_RUNTIME_DIR").map(|folder| PathBuf::from(folder).join("sekisho"));
-    named.into_iter().chain([PathBuf::from("/run/sekisho")]).chain(user).collect()
+    named_or_usual(std::env::var_os("RUNTIME_DIRECTORY"), "/run/sekisho", user)
 }
 
-/// Returns the data folder that systemd made, else the usual one of the system, else the user's own.
+/// Returns the data folder that systemd made and no other, else the usual one of the system and the user's own.
 fn data_places() -> Vec<PathBuf> {
-    let named = std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
     let share = std::env::var_os("XDG_DATA_HOME").map(PathBuf::from);
     let home = || std::env::var_os("HOME").map(|home| PathBuf::from(home).join(".local/share"));
     let user = share.or_else(home).map(|folder| folder.join("sekisho"));
-    named.into_iter().chain([PathBuf::from("/var/lib/sekisho")]).chain(user).collect()
+    named_or_usual(std::env::var_os("STATE_DIRECTORY"), "/var/lib/sekisho", user)
+}
+
+/// Returns what the environment names; only where it names nothing are there others. Whoever names a folder that is not there
+/// yet never meets somebody else's books.
+fn named_or_usual(named: Option<OsString>, system: &str, user: Option<PathBuf>) -> Vec<PathBuf> {
+    match named {
+        Some(named) => vec![named.into()],
+        None => iter::once(system.into()).chain(user).collect(),
+    }
 }
 
 /// How a command ended.

@@ -142,6 +142,14 @@ fn what_is_copied_while_the_daemon_works_can_be_put_back() {
 }
 
 #[test]
+fn whoever_names_a_folder_that_is_not_there_gets_no_other_books() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::create_dir_all(folder.path().join(".local/share/sekisho/lake")).unwrap();
+    let output = sekisho(folder.path(), &["lake", "tables"]);
+    assert!(output.status.code() == Some(2) && String::from_utf8_lossy(&output.stderr).contains("/data"), "{output:?}");
+}
+
+#[test]
 fn only_questions_are_answered() {
     let folder = tempfile::tempdir().unwrap();
     assert_eq!(sekisho(folder.path(), &["lake", "tables"]).status.code(), Some(2));
