@@ -16,7 +16,7 @@ use parquet::arrow::{ArrowWriter, AsyncArrowWriter};
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{KeyValue, ParquetMetaData, ParquetMetaDataReader};
-use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterVersion};
+use parquet::file::properties::{EnabledStatistics, WriterProperties, WriterPropertiesBuilder, WriterVersion};
 use parquet::schema::types::ColumnPath;
 
 use crate::days;
@@ -27,6 +27,8 @@ use crate::{columns, random};
 const HOLDS: &str = "sekisho.holds";
 /// How many octets of the end of a file are read in the hope that its footer is in them.
 const FOOTER: u64 = 64 << 10;
+/// How many rows are in a group. Whoever asks for a few rows reads the dictionaries of their group: sorted rows of few have small ones.
+const GROUP: usize = 64 << 10;
 
 /// Parquet files by kind and day.
 #[derive(Debug)]
@@ -210,9 +212,13 @@ impl Shelf {
         holds: &BTreeSet<String>,
     ) -> Result<FileWriter, ShelfError> {
         let compression = Compression::ZSTD(ZstdLevel::try_new(3).expect("a level of zstd"));
+        let mut properties = properties(kind, holds).set_compression(compression);
+        for name in kind.unique() {
+            properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
+        }
         let path = path(kind, day, name);
         let file = object_store::buffered::BufWriter::new(Arc::clone(&self.store), path.clone());
-        let writer = AsyncArrowWriter::try_new(file, columns::of(kind), Some(properties(kind, holds, compression)))?;
+        let writer = AsyncArrowWriter::try_new(file, columns::of(kind), Some(properties.build()))?;
         Ok(FileWriter { writer })
     }
 }
@@ -241,11 +247,12 @@ impl FileWriter {
     }
 }
 
-/// Returns the octets of a file with these rows. They are not compressed, since they soon become part of a large file: the
-/// state of zstd, of which Parquet keeps one for each column, would take several times the memory of the rows.
+/// Returns the octets of a file with these rows, which soon become part of a large file: what it costs to write is all that
+/// counts. They are not compressed, since the state of zstd, of which Parquet keeps one for each column, would take several times
+/// the memory of the rows; and of a few thousand rows dictionaries are more work than they save room.
 pub(crate) fn whole(kind: Kind, name: &str, rows: &RecordBatch) -> Result<Vec<u8>, ShelfError> {
-    let properties = properties(kind, &BTreeSet::from([name.to_owned()]), Compression::UNCOMPRESSED);
-    let mut writer = ArrowWriter::try_new(Vec::new(), columns::of(kind), Some(properties))?;
+    let properties = properties(kind, &BTreeSet::from([name.to_owned()])).set_dictionary_enabled(false);
+    let mut writer = ArrowWriter::try_new(Vec::new(), columns::of(kind), Some(properties.build()))?;
     writer.write(rows)?;
     Ok(writer.into_inner()?)
 }
@@ -273,25 +280,22 @@ fn shelved(kind: Kind, meta: object_store::ObjectMeta) -> Option<Shelved> {
     Some(Shelved { day, name, octets: meta.size, written, path: meta.location.clone(), meta })
 }
 
-/// Returns how the files of a kind are written.
-fn properties(kind: Kind, holds: &BTreeSet<String>, compression: Compression) -> WriterProperties {
+/// Returns how all files of a kind are written.
+fn properties(kind: Kind, holds: &BTreeSet<String>) -> WriterPropertiesBuilder {
     let holds: Vec<_> = holds.iter().map(String::as_str).collect();
     let mut properties = WriterProperties::builder()
         .set_writer_version(WriterVersion::PARQUET_2_0)
-        .set_compression(compression)
         .set_statistics_enabled(EnabledStatistics::Page)
-        // Whoever asks for a few rows reads the dictionaries of their group: sorted rows of few have small ones.
-        .set_max_row_group_row_count(Some(64 << 10))
+        .set_max_row_group_row_count(Some(GROUP))
         .set_data_page_row_count_limit(8 << 10)
         .set_created_by("sekisho".into())
         .set_key_value_metadata(Some(vec![KeyValue::new(HOLDS.into(), holds.join(","))]));
-    for name in kind.unique() {
-        properties = properties.set_column_dictionary_enabled(ColumnPath::from(*name), false);
-    }
     for name in kind.looked_up() {
-        properties = properties.set_column_bloom_filter_enabled(ColumnPath::from(*name), true);
+        let column = ColumnPath::from(*name);
+        properties = properties.set_column_bloom_filter_enabled(column.clone(), true);
+        properties = properties.set_column_bloom_filter_max_ndv(column, GROUP as u64);
     }
-    properties.build()
+    properties
 }
 
 /// Why files cannot be read or written.
