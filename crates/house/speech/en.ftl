@@ -528,7 +528,11 @@ note-no-names = the sources keep their addresses, since nobody can be asked: { $
 show-mails = mails
 show-pass = pass
 show-more = … and { $number } more sources (--json shows all)
-show-failed = Failure reports tell of { $mails ->
+show-failed = Failure reports of { $reporters ->
+    [0] reporters that prove nothing
+    [one] 1 reporter
+   *[other] { $reporters } reporters
+} tell of { $mails ->
     [one] 1 mail
    *[other] { $mails } mails
 } that failed (not added to the sums above)

@@ -454,7 +454,10 @@ note-no-names = 問い合わせ先がないため、送信元はアドレスの�
 show-mails = 通数
 show-pass = 合格
 show-more = … ほか { $number } 件（--json ですべて表示）
-show-failed = 失敗レポートが伝える不合格のメール: { $mails } 通（上の集計には加えない）
+show-failed = 失敗レポートが伝える不合格のメール: { $mails } 通（{ $reporters ->
+    [0] 報告者は証明なし
+   *[other] 報告者 { $reporters } 件
+}。上の集計には加えない）
 show-what-failed = 失敗したもの
 show-told-by = 報告した受信側
 show-last = 最終

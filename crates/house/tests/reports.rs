@@ -327,7 +327,7 @@ fn mails_that_failed_are_told_beside_the_sums_and_without_the_people_in_them() {
 
     let show = ["report", "show", "example.org", "--days", "3660", "--no-names"];
     let (exit, told, _) = said(&folder, &show);
-    assert!(exit == 0 && told.starts_with("Failure reports tell of 4 mails that failed"), "{told}");
+    assert!(exit == 0 && told.starts_with("Failure reports of 1 reporter tell of 4 mails that failed"), "{told}");
     assert!(told.contains("\n192.0.2.8 ") && told.contains("dmarc signature") && told.contains("2026-01-01"), "{told}");
     let (_, told, _) = said(&folder, &[&show[..], &["--json"]].concat());
     let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

@@ -123,7 +123,8 @@ fn mails_that_failed_are_told_as_failure_reports_tell_them() {
     let below = FailureEvent { reported_domain: "news.example.org".into(), source_ip: None, ..failure("h.0", 1) };
     let others = FailureEvent { reported_domain: "notexample.org".into(), ..failure("i.0", 7) };
     let unproven = FailureEvent { submitter: None, ..failure("j.0", 11) };
-    let rows = [first, later, below, others, unproven];
+    let other = FailureEvent { submitter: Some("quiet.example".into()), at: NOON - 60_000_000, ..failure("l.0", 1) };
+    let rows = [first, later, below, others, unproven, other];
     let events: Vec<Event> = rows.iter().cloned().map(|row| Event::Failure(Box::new(row))).collect();
     at_every_stage(&events, |lake| {
         let days = Days { first: date(2026, 11, 1), last: DAY };
@@ -134,8 +135,11 @@ fn mails_that_failed_are_told_as_failure_reports_tell_them() {
         {
             assert_eq!(asked(domain, unproven), plainly(domain, unproven), "{domain}");
         }
-        assert_eq!(asked("example.org", false).iter().map(|row| row.mails).collect::<Vec<_>>(), [7, 1]);
-        assert_eq!(asked("example.org", true).iter().map(|row| row.mails).sum::<u64>(), 19);
+        // Each reporter is heard before the first one is heard again.
+        let told = asked("example.org", false);
+        let told: Vec<_> = told.iter().map(|row| (row.submitter.as_deref(), row.mails)).collect();
+        assert_eq!(told, [(Some("receiver.example"), 7), (Some("quiet.example"), 1), (Some("receiver.example"), 1)]);
+        assert_eq!(asked("example.org", true).iter().map(|row| row.mails).sum::<u64>(), 20);
         assert_eq!(runtime().block_on(lake.failure("g.0")).expect("answered").as_ref(), Some(&rows[1]));
         assert_eq!(runtime().block_on(lake.failure("k.0")).expect("answered"), None);
         assert_eq!(runtime().block_on(lake.rows_of_report("g.0")).expect("answered"), 1);

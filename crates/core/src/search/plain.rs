@@ -46,8 +46,8 @@ pub fn facts(events: &[Event], hashes: &[FactHash]) -> Vec<FactEvent> {
     found.into_values().cloned().collect()
 }
 
-/// Returns the mails that failed in the name of a domain or one below it, as failure reports tell, the latest first; with `unproven`, also
-/// those whose report proves no sender.
+/// Returns the mails that failed in the name of a domain or one below it, as failure reports tell, the latest of each reporter first, then
+/// the next; with `unproven`, also those whose report proves no sender.
 pub fn failures(events: &[Event], domain: &str, (from_at, until_at): (i64, i64), unproven: bool) -> Vec<Failed> {
     let mut found: Vec<Failed> = Vec::new();
     for row in failed(events).filter(|row| (from_at..until_at).contains(&row.at)) {
@@ -72,7 +72,15 @@ pub fn failures(events: &[Event], domain: &str, (from_at, until_at): (i64, i64),
         }
     }
     found.sort_by_key(|one| std::cmp::Reverse((one.last_at, one.mails)));
-    found
+    let mut of_reporter: BTreeMap<Option<String>, usize> = BTreeMap::new();
+    let mut ranked = Vec::new();
+    for one in found {
+        let rank = of_reporter.entry(one.submitter.clone()).or_default();
+        ranked.push((*rank, one));
+        *rank += 1;
+    }
+    ranked.sort_by_key(|(rank, _)| *rank);
+    ranked.into_iter().map(|(_, one)| one).collect()
 }
 
 /// Returns what a failure report tells.

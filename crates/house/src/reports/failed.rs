@@ -68,7 +68,8 @@ impl FailedSource {
     }
 }
 
-/// Adds rows up by source, the busiest first.
+/// Adds rows up by source: first what most reporters tell of, and of that the busiest. How many mails there were is only what a
+/// reporter says, and anybody can be one.
 pub(crate) fn sources(rows: &[Failed]) -> Vec<FailedSource> {
     let mut sources: BTreeMap<&str, FailedSource> = BTreeMap::new();
     for row in rows {
@@ -81,7 +82,7 @@ pub(crate) fn sources(rows: &[Failed]) -> Vec<FailedSource> {
         source.add(row);
     }
     let mut sources: Vec<FailedSource> = sources.into_values().collect();
-    sources.sort_by_key(|source| (Reverse(source.mails), Reverse(source.last_at)));
+    sources.sort_by_key(|source| Reverse((source.reporters.len(), source.mails, source.last_at)));
     sources
 }
 
@@ -91,6 +92,7 @@ pub(super) fn account(sources: &[FailedSource], talk: &Talk, paint: Paint) -> St
         return String::new();
     }
     let mails = sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.mails));
+    let reporters: BTreeSet<_> = sources.iter().flat_map(|source| &source.reporters).collect();
     let heads = ["show-source", "show-domains", "show-what-failed", "show-told-by"].map(|word| talk.word(word));
     let shown = sources.get(..SHOWN).unwrap_or(sources);
     let lines: Vec<[String; 4]> = shown.iter().map(|source| cells(source, talk)).collect();
@@ -103,7 +105,7 @@ pub(super) fn account(sources: &[FailedSource], talk: &Talk, paint: Paint) -> St
     };
     let (by_mails, last) = (talk.word("show-mails"), talk.word("show-last"));
     let head = format!("{}  {}  {last}", padded(&heads), right(&by_mails, 10));
-    let title = talk.say("show-failed", &[("mails", mails.into())]);
+    let title = talk.say("show-failed", &[("reporters", reporters.len().into()), ("mails", mails.into())]);
     let mut said = format!("\n{title}\n\n{}\n", paint.tone(Tone::Dim, &head));
     for (source, cells) in shown.iter().zip(&lines) {
         let last = Timestamp::from_microsecond(source.last_at).unwrap_or_default().strftime("%Y-%m-%d").to_string();
