@@ -94,6 +94,30 @@ fn a_report_is_taken_in_once_and_told_by_source() {
 }
 
 #[test]
+fn many_files_are_taken_in_together_and_what_cannot_be_read_keeps_none_of_them_back() {
+    let folder = Folder::new();
+    let count = 150;
+    for at in 0..count {
+        folder.write(&format!("reports/{at:03}.xml"), REPORT.replace("<report_id>1", &format!("<report_id>{at}")));
+    }
+    fs::File::create(folder.path("reports/100-too-large.xml")).unwrap().set_len(40_000_001).unwrap();
+    let twice = folder.path("reports/149.xml").to_str().unwrap().to_owned();
+    let reports = folder.path("reports").to_str().unwrap().to_owned();
+    let import = ["report", "import", &reports, &twice, "--dns", "127.0.0.1:9", "--json"];
+    let taken = |(new, known, passed): (u64, u64, u64)| {
+        let (exit, told, talk) = said(&folder, &import);
+        let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+        assert!(exit == 1 && talk.contains("100-too-large.xml"), "{talk}");
+        let counts = ["new", "known", "passed"].map(|word| told["taken"][word].as_u64().unwrap());
+        assert_eq!(counts, [new, known, passed], "{told}");
+    };
+    taken((count, 1, 0));
+    taken((0, 0, count + 1));
+    let rows = Notebook::read(&folder.path("data")).iter().filter(|event| matches!(event, Event::Aggregate(_))).count();
+    assert_eq!(rows as u64, 2 * count);
+}
+
+#[test]
 fn what_an_import_that_was_broken_off_had_in_hand_is_waited_for_and_read() {
     let folder = Folder::new();
     let report = folder.write("report.xml", REPORT);

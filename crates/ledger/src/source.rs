@@ -32,16 +32,6 @@ impl Source {
 const WHOLE: &str = "";
 
 impl Ledger {
-    /// Tells whether all of a source was imported.
-    pub async fn is_imported(&self, source: &Source) -> Result<bool, Fault> {
-        in_time(async {
-            let mut turn = self.reading().await?;
-            let is_noted = is_noted(turn.on(), source).await?;
-            turn.end(is_noted).await
-        })
-        .await
-    }
-
     /// Tells of each of some sources whether all of it was imported.
     pub async fn are_imported(&self, sources: &[Source]) -> Result<Vec<bool>, Fault> {
         in_time(async {
@@ -67,11 +57,13 @@ impl Ledger {
         .await
     }
 
-    /// Notes that all of a source was imported.
-    pub async fn note_imported(&self, source: &Source, at: i64) -> Result<(), Fault> {
+    /// Notes that all of some sources was imported.
+    pub async fn note_imported(&self, sources: &[Source], at: i64) -> Result<(), Fault> {
         in_time(async {
             let mut turn = self.writing().await?;
-            note(turn.on(), source, None, at).await?;
+            for source in sources {
+                note(turn.on(), source, None, at).await?;
+            }
             turn.end(()).await
         })
         .await

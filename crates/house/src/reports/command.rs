@@ -179,7 +179,7 @@ async fn import(
 ) -> anyhow::Result<Exit> {
     let (ledger, vault) = (folder.ledger().await?, folder.vault().await?);
     let bar = spinner(streams.setting.stderr_terminal);
-    let mut importer = Importer { ledger: &ledger, vault: &vault, trusted, taken: Taken::default() };
+    let mut importer = Importer::new(&ledger, &vault, trusted);
     let show = |path: &Path| {
         bar.set_message(path.display().to_string());
         bar.tick();

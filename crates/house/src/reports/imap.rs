@@ -33,7 +33,6 @@ use self::fence::Fence;
 pub(crate) use self::place::Place;
 use super::import::{Importer, LARGEST};
 use super::opening::is_ordinary;
-use super::reader::now;
 use crate::fault::{Fault, shown};
 
 /// How many octets a server may say in answer to a small command.
@@ -308,7 +307,9 @@ impl Importer<'_> {
         let (mut progress, mut tries) = (Progress::default(), 0);
         loop {
             let before = progress.done;
-            let trouble = match self.visit(place, entry, &mut progress, &mut tell).await {
+            let visited = self.visit(place, entry, &mut progress, &mut tell).await;
+            self.put_down().await?;
+            let trouble = match visited {
                 Ok(()) => return Ok(()),
                 Err(Stop::Ours(why)) => return Err(why),
                 Err(Stop::Theirs(trouble)) => trouble,
@@ -364,7 +365,7 @@ impl Importer<'_> {
                 let mail = entry.fetch(&mut session, *uid, *size).await?;
                 progress.fetching = None;
                 if let Some(mail) = mail {
-                    self.take_mail(mail, &source).await.map_err(Stop::Ours)?;
+                    self.take_mail(mail, source).await.map_err(Stop::Ours)?;
                 }
                 progress.done += 1;
             }
@@ -378,14 +379,13 @@ impl Importer<'_> {
     }
 
     /// Takes in a mail, and notes that it was.
-    async fn take_mail(&mut self, mail: Vec<u8>, source: &Source) -> anyhow::Result<()> {
+    async fn take_mail(&mut self, mail: Vec<u8>, source: Source) -> anyhow::Result<()> {
         if is_ordinary(&mail) {
             self.taken.ordinary += 1;
         } else {
-            let intake = self.keep(mail, Channel::Imap, None).await?;
-            self.note(&[intake]).await?;
+            self.hold(mail, Channel::Imap, None).await?;
         }
-        Ok(self.ledger.note_imported(source, now()).await?)
+        self.pass(source).await
     }
 }
 

@@ -1,7 +1,8 @@
 //! `sekisho report import`: reports out of files, folders, mbox files and Maildir folders, each once
 //!
 //! First everything is kept and noted, then it is read. What was broken off goes on where it was: a file that is noted is
-//! not opened again, and a report that waits is read by whoever has time, this command or the daemon.
+//! not opened again, and a report that waits is read by whoever has time, this command or the daemon. Many files are kept
+//! together, so that the disk is waited for once and not for each of them.
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -9,6 +10,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use futures_util::{StreamExt, TryStreamExt, stream};
 use sekisho_ledger::{
     Channel, Digest, Envelope, FirstJob, Intake, Ledger, NewReport, Receipt, ReportKind, Source, Vault,
 };
@@ -22,8 +24,12 @@ use crate::fault::{Fault, shown};
 
 /// The most octets of one report.
 pub(super) const LARGEST: u64 = 40_000_000;
-/// How many reports are noted in one transaction.
+/// How many reports, or files that are done with, are noted in one transaction.
 const AT_A_TIME: usize = 64;
+/// How many octets in hand are enough to be kept and noted.
+const OCTETS: usize = 16 * 1024 * 1024;
+/// How many reports are kept at once: a disk syncs what several want in one go.
+const AT_ONCE: usize = 16;
 /// How often a job is tried.
 pub(crate) const ATTEMPTS: u32 = 12;
 
@@ -45,13 +51,38 @@ pub(crate) struct Taken {
 /// Takes reports in.
 pub(crate) struct Importer<'a> {
     /// The book.
-    pub(crate) ledger: &'a Ledger,
+    pub(super) ledger: &'a Ledger,
     /// Where the bytes go.
-    pub(crate) vault: &'a Vault,
+    vault: &'a Vault,
     /// The servers that are believed what they wrote of SPF on top of a mail.
-    pub(crate) trusted: &'a [String],
+    trusted: &'a [String],
     /// What was taken in so far.
-    pub(crate) taken: Taken,
+    pub(super) taken: Taken,
+    /// What is in hand, and not yet kept.
+    hand: Hand,
+}
+
+/// Reports that are in hand until they are kept and noted together.
+#[derive(Default)]
+struct Hand {
+    /// The reports, and what is to be noted of them.
+    reports: Vec<(Vec<u8>, Held)>,
+    /// How long they are.
+    octets: usize,
+    /// The sources that are done with, once these reports are noted.
+    done: Vec<Source>,
+}
+
+/// What is to be noted of a report once it is kept.
+struct Held {
+    /// How long it is.
+    size: u64,
+    /// How it came.
+    channel: Channel,
+    /// What is known of how it was sent.
+    envelope: Envelope,
+    /// Where it lay, if it is known again by that.
+    source: Option<Source>,
 }
 
 /// Something to be taken in: a file, and how reports lie in it.
@@ -62,39 +93,60 @@ struct Place {
     channel: Channel,
 }
 
-impl Importer<'_> {
+impl<'a> Importer<'a> {
+    /// Begins.
+    pub(super) fn new(ledger: &'a Ledger, vault: &'a Vault, trusted: &'a [String]) -> Importer<'a> {
+        Importer { ledger, vault, trusted, taken: Taken::default(), hand: Hand::default() }
+    }
+
     /// Takes in every report below some paths. `tell` hears of each file before it is opened.
     pub(crate) async fn import(&mut self, paths: &[PathBuf], mut tell: impl FnMut(&Path)) -> anyhow::Result<()> {
         let mut places = Vec::new();
         for path in paths {
             find(path, &mut places).map_err(|why| Fault::io("fault-read", path, &why))?;
         }
-        for place in places {
-            tell(&place.path);
-            if let Err(why) = self.take(&place).await {
-                match why.downcast::<io::Error>() {
-                    Ok(why) => self.taken.faults.push(format!("{}: {why}", shown(&place.path))),
-                    Err(why) => return Err(why),
+        for places in places.chunks(AT_A_TIME) {
+            let (mut there, mut sources) = (Vec::new(), Vec::new());
+            for place in places {
+                match source(&place.path) {
+                    Ok(source) => {
+                        there.push(place);
+                        sources.push(source);
+                    }
+                    Err(why) => self.cannot_read(&place.path, &why),
+                }
+            }
+            let known = self.ledger.are_imported(&sources).await?;
+            for ((place, source), is_known) in there.into_iter().zip(sources).zip(known) {
+                if is_known {
+                    self.taken.passed += 1;
+                    continue;
+                }
+                tell(&place.path);
+                if let Err(why) = self.take(place, source).await {
+                    match why.downcast::<io::Error>() {
+                        Ok(why) => self.cannot_read(&place.path, &why),
+                        Err(why) => return Err(why),
+                    }
                 }
             }
         }
-        Ok(())
+        self.put_down().await
     }
 
-    /// Takes in a file, unless it was taken in as it is.
-    async fn take(&mut self, place: &Place) -> anyhow::Result<()> {
-        let source = source(&place.path)?;
-        if self.ledger.is_imported(&source).await? {
-            self.taken.passed += 1;
-            return Ok(());
-        }
+    /// Takes down that a file cannot be read.
+    fn cannot_read(&mut self, path: &Path, why: &io::Error) {
+        self.taken.faults.push(format!("{}: {why}", shown(path)));
+    }
+
+    /// Takes in a file.
+    async fn take(&mut self, place: &Place, source: Source) -> anyhow::Result<()> {
         let mut start = Vec::new();
         File::open(&place.path)?.take(5).read_to_end(&mut start)?;
         // Some mailboxes lie in gzip; a report in gzip is opened where it is read.
         let mails = if is_gzip(&start) { mails_in(&whole(&place.path)?) } else { None };
         if mails.as_deref().unwrap_or(&start).starts_with(b"From ") {
             let known = self.ledger.imported_of(&source).await?;
-            let mut intakes = Vec::new();
             let mut mbox = Mbox::new(match mails {
                 Some(mails) => Box::new(io::Cursor::new(mails)) as Box<dyn Read + Send>,
                 None => Box::new(File::open(&place.path)?),
@@ -107,13 +159,9 @@ impl Importer<'_> {
                 if is_ordinary(&mail) {
                     self.taken.ordinary += 1;
                 } else if !known.contains(&Digest::of(&mail)) {
-                    intakes.push(self.keep(mail, Channel::Mbox, Some(source.clone())).await?);
-                }
-                if intakes.len() >= AT_A_TIME {
-                    self.note(&std::mem::take(&mut intakes)).await?;
+                    self.hold(mail, Channel::Mbox, Some(source.clone())).await?;
                 }
             }
-            self.note(&intakes).await?;
         } else {
             let bytes = match mails {
                 Some(mail) => mail,
@@ -122,35 +170,53 @@ impl Importer<'_> {
             if is_ordinary(&bytes) {
                 self.taken.ordinary += 1;
             } else {
-                let intake = self.keep(bytes, place.channel, Some(source.clone())).await?;
-                self.note(&[intake]).await?;
+                self.hold(bytes, place.channel, Some(source.clone())).await?;
             }
         }
-        self.ledger.note_imported(&source, now()).await?;
-        Ok(())
+        self.pass(source).await
     }
 
-    /// Keeps bytes, and returns what is to be noted of them.
-    pub(super) async fn keep(
-        &self,
+    /// Takes a report in hand.
+    pub(super) async fn hold(
+        &mut self,
         bytes: Vec<u8>,
         channel: Channel,
         source: Option<Source>,
-    ) -> anyhow::Result<Intake> {
-        let size = bytes.len() as u64;
+    ) -> anyhow::Result<()> {
         let told_spf = border::spf_pass(&bytes, self.trusted).filter(|_| is_mail(&bytes));
         let envelope = Envelope { told_spf: told_spf.map(|domain| domain.to_string()), ..Envelope::default() };
-        let evidence = self.vault.put(bytes).await?;
-        Ok(intake(evidence, size, channel, ReportKind::Unknown, envelope, source)?)
+        self.hand.octets += bytes.len();
+        let held = Held { size: bytes.len() as u64, channel, envelope, source };
+        self.hand.reports.push((bytes, held));
+        let is_full = self.hand.reports.len() >= AT_A_TIME || self.hand.octets >= OCTETS;
+        if is_full { self.put_down().await } else { Ok(()) }
     }
 
-    /// Notes what was kept.
-    pub(super) async fn note(&mut self, intakes: &[Intake]) -> anyhow::Result<()> {
-        for receipt in self.ledger.receive_all(intakes).await? {
-            match receipt {
-                Receipt::New => self.taken.new += 1,
-                Receipt::Known(_) => self.taken.known += 1,
+    /// Says that all of a source is in hand, or kept.
+    pub(super) async fn pass(&mut self, source: Source) -> anyhow::Result<()> {
+        self.hand.done.push(source);
+        if self.hand.done.len() >= AT_A_TIME { self.put_down().await } else { Ok(()) }
+    }
+
+    /// Keeps and notes what is in hand.
+    pub(super) async fn put_down(&mut self) -> anyhow::Result<()> {
+        let Hand { reports, done, .. } = std::mem::take(&mut self.hand);
+        if !reports.is_empty() {
+            let (bytes, held): (Vec<_>, Vec<_>) = reports.into_iter().unzip();
+            let keeping = stream::iter(bytes).map(|bytes| self.vault.put(bytes)).buffered(AT_ONCE);
+            let evidence: Vec<Digest> = keeping.try_collect().await?;
+            let noted = evidence.into_iter().zip(held).map(|(evidence, Held { size, channel, envelope, source })| {
+                intake(evidence, size, channel, ReportKind::Unknown, envelope, source)
+            });
+            for receipt in self.ledger.receive_all(&noted.collect::<io::Result<Vec<_>>>()?).await? {
+                match receipt {
+                    Receipt::New => self.taken.new += 1,
+                    Receipt::Known(_) => self.taken.known += 1,
+                }
             }
+        }
+        if !done.is_empty() {
+            self.ledger.note_imported(&done, now()).await?;
         }
         Ok(())
     }

@@ -83,7 +83,7 @@ async fn import(server: SocketAddr, folder: &Path) -> (Taken, usize) {
         again: Duration::from_millis(1),
     };
     let entry = Entry { password: "se\"cret".to_owned(), connector: connector(None).unwrap(), patience };
-    let mut importer = Importer { ledger: &ledger, vault: &vault, trusted: &[], taken: Taken::default() };
+    let mut importer = Importer::new(&ledger, &vault, &[]);
     importer.import_mailbox(&place, &entry, |_| {}).await.unwrap();
     let taken = importer.taken;
     let count = ledger.reports(&ReportFilter::default(), None, 100).await.unwrap().rows.len();
