@@ -70,7 +70,7 @@ pub(crate) fn zone_with(lines: &str) -> Zone {
 }
 
 /// Text that stands for a domain name.
-trait ParseName {
+pub(crate) trait ParseName {
     /// Reads it.
     fn parse_name(&self) -> sekisho_core::name::DomainName;
 }

@@ -14,6 +14,8 @@ use sekisho_testkit::dns::DnsServer;
 use serde_json::Value;
 
 use crate::command::Folder;
+use crate::dmarc_worlds::signer;
+use crate::hostile::{ParseName, signed_by};
 use crate::notebook::{NOTEBOOK, Notebook};
 
 /// Calls a command of a house with books in `data`, and returns its exit code, its data and its talk.
@@ -393,6 +395,53 @@ fn who_sent_a_mail_vouches_for_no_report_in_a_mail_within_it() {
     assert!(!listed.contains("\"submitter\":\""), "{listed}");
     let (exit, _, talk) = said(&folder, &["report", "show", "example.org", "--no-names", "--days", "3660"]);
     assert!(exit == 1 && talk.contains("--unproven"), "{talk}");
+}
+
+#[test]
+fn a_report_that_somebody_forwards_is_its_signers_and_nobody_elses() {
+    let folder = Folder::new();
+    let key = |domain: &str| format!("s._domainkey.{domain} TXT {}\n", signer(&"x".parse_name(), "s").key.record());
+    let zone = ["receiver.example", "attack.example", "colleague.example"].map(key).concat();
+    let dns = DnsServer::start(Zone::parse(&zone).unwrap());
+    let mail = |id: &str| {
+        let report = REPORT.replace("<report_id>1", &format!("<report_id>{id}")).replace('\n', "\r\n");
+        format!("From: r@receiver.example\r\nSubject: x\r\nContent-Type: text/xml\r\n\r\n{report}\r\n")
+    };
+    let forwarded = |inner: &[u8]| {
+        let head = "From: me@colleague.example\r\nSubject: Fwd: x\r\nMIME-Version: 1.0\r\n\
+            Content-Type: multipart/mixed; boundary=outer\r\n\r\n--outer\r\n\r\nPlease have a look.\r\n\
+            --outer\r\nContent-Type: message/rfc822\r\n\r\n";
+        signed_by("colleague.example", &[head.as_bytes(), inner, b"\r\n--outer--\r\n"].concat())
+    };
+    let honest = signed_by("receiver.example", mail("honest").as_bytes());
+    let changed = String::from_utf8(signed_by("receiver.example", mail("changed").as_bytes())).unwrap();
+    folder.write("new/honest", forwarded(&honest));
+    folder.write("new/twice", forwarded(&forwarded(&signed_by("receiver.example", mail("twice").as_bytes()))));
+    folder.write("new/changed", forwarded(changed.replace("<count>7", "<count>8").as_bytes()));
+    folder.write("new/others", forwarded(&signed_by("attack.example", mail("others").as_bytes())));
+    folder.write("new/nobodys", forwarded(mail("nobodys").as_bytes()));
+    let (path, server) = (folder.path("new").to_str().unwrap().to_owned(), dns.address().to_string());
+    let (_, told, talk) = said(&folder, &["report", "import", &path, "--dns", &server, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
+    assert_eq!((&told["read"]["reports"], &told["read"]["unproven"]), (&5.into(), &3.into()), "{told}");
+    let (_, listed, _) = said(&folder, &["report", "list", "--json"]);
+    let listed: Vec<Value> = listed.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mut proven: Vec<_> = listed
+        .iter()
+        .filter(|report| !report["submitter"].is_null())
+        .map(|report| {
+            let source = report["sources"][0].as_str().unwrap().rsplit('/').next().unwrap();
+            (source, report["submitter"].as_str().unwrap(), report["proven_by"].as_str().unwrap())
+        })
+        .collect();
+    proven.sort_unstable();
+    assert_eq!(proven, [("honest", "receiver.example", "dkim"), ("twice", "receiver.example", "dkim")]);
+    // The same report comes once more from its reporter: it is counted already.
+    folder.write("again", &honest);
+    let (_, told, _) =
+        said(&folder, &["report", "import", &folder.path("again").display().to_string(), "--dns", &server, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["read"]["reports"], &told["read"]["duplicates"]), (&0.into(), &1.into()), "{told}");
 }
 
 #[test]

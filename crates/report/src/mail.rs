@@ -73,14 +73,17 @@ pub struct ReportMail {
     pub candidates: Vec<Candidate>,
     /// The fields of the feedback report.
     pub feedback: Option<Vec<u8>>,
-    /// Whether that report stands in a mail within this one: who sent the one vouches for nothing in the other.
-    pub is_feedback_inner: bool,
+    /// In which of the inner mails that report stands, if in one.
+    pub feedback_within: Option<usize>,
     /// Whether there are more such reports, which are not read.
     pub has_more_feedback: bool,
     /// The fields of the notice of what became of a mail.
     pub notice: Option<Vec<u8>>,
     /// The mail that the feedback or the notice is about.
     pub original: Option<Original>,
+    /// Mails within the mail, as they were sent: a bounce or a forward brings what others wrote. Who sent the one vouches for
+    /// nothing in the other, which has to prove itself whose it is; one that is empty was too much to keep.
+    pub inner: Vec<Vec<u8>>,
 }
 
 /// What a Subject says: `Report Domain: … Submitter: … Report-ID: <…>` (RFC 9990, RFC 8460 §5.3).
@@ -103,8 +106,8 @@ pub struct Candidate {
     pub content_type: String,
     /// What it holds by its looks.
     pub kind: Kind,
-    /// Whether it stands in a mail within the mail: a bounce or a forward brings what others wrote.
-    pub is_inner: bool,
+    /// In which of the inner mails it stands, if in one.
+    pub within: Option<usize>,
     /// Why it could not be looked into.
     pub unreadable: Option<Unreadable>,
     /// Its octets, decoded from what the mail wraps them in: for [`crate::unpack`].
@@ -185,10 +188,10 @@ fn open_sound(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         opening.look_for_notice(&message);
     }
     if opening.notice.is_none() {
-        opening.look(&message, false);
+        opening.look(&message, None);
     }
-    let Opening { mut candidates, feedback, is_feedback_inner, has_more_feedback, notice, original, .. } = opening;
-    candidates.sort_by_key(|candidate| (candidate.kind == Kind::None, candidate.is_inner));
+    let Opening { mut candidates, feedback, feedback_within, has_more_feedback, notice, original, inner, .. } = opening;
+    candidates.sort_by_key(|candidate| (candidate.kind == Kind::None, candidate.within.is_some()));
     let kind = match (&notice, &feedback, candidates.first()) {
         (Some(_), ..) => Kind::Bounce,
         (None, Some(feedback), _) => feedback_kind(feedback),
@@ -204,10 +207,11 @@ fn open_sound(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         tls_submitter: text("TLS-Report-Submitter"),
         candidates,
         feedback,
-        is_feedback_inner,
+        feedback_within,
         has_more_feedback,
         notice,
         original,
+        inner,
     })
 }
 
@@ -302,14 +306,18 @@ struct Opening<'l> {
     candidates: Vec<Candidate>,
     /// The feedback report.
     feedback: Option<Vec<u8>>,
-    /// Whether that stands in a mail within the mail.
-    is_feedback_inner: bool,
+    /// In which inner mail that stands.
+    feedback_within: Option<usize>,
     /// Whether there is more feedback.
     has_more_feedback: bool,
     /// The notice of what became of a mail.
     notice: Option<Vec<u8>>,
     /// The mail that one of these is about.
     original: Option<Original>,
+    /// The inner mails.
+    inner: Vec<Vec<u8>>,
+    /// How long these are together.
+    inner_octets: usize,
     /// Whether parts were left out.
     is_full: bool,
 }
@@ -321,10 +329,12 @@ impl<'l> Opening<'l> {
             limits,
             candidates: Vec::new(),
             feedback: None,
-            is_feedback_inner: false,
+            feedback_within: None,
             has_more_feedback: false,
             notice: None,
             original: None,
+            inner: Vec::new(),
+            inner_octets: 0,
             is_full: false,
         }
     }
@@ -349,13 +359,13 @@ impl<'l> Opening<'l> {
     }
 
     /// Looks at a mail, and at mails in it: reports get forwarded. The pre-scan bounds how deep this goes.
-    fn look(&mut self, message: &Message<'_>, is_inner: bool) {
+    fn look(&mut self, message: &Message<'_>, within: Option<usize>) {
         let mut has_feedback = false;
         for part in &message.parts {
             let is = |main, sub| part.content_type().is_some_and(|declared| is_type(declared, main, sub));
             if is("message", "feedback-report") {
                 if self.feedback.is_none() {
-                    (self.feedback, self.is_feedback_inner) = (Some(part.contents().to_vec()), is_inner);
+                    (self.feedback, self.feedback_within) = (Some(part.contents().to_vec()), within);
                     has_feedback = true;
                 } else {
                     self.has_more_feedback = true;
@@ -370,11 +380,12 @@ impl<'l> Opening<'l> {
                 if has_feedback && self.original.is_none() {
                     self.original = Some(Original { is_whole: true, octets: whole(inner).to_vec() });
                 } else {
-                    self.look(inner, true);
+                    let at = self.keep(whole(inner));
+                    self.look(inner, Some(at));
                 }
             } else if self.candidates.len() < CANDIDATES {
                 let found = self.candidate(message, part);
-                self.candidates.extend(found.map(|candidate| Candidate { is_inner, ..candidate }));
+                self.candidates.extend(found.map(|candidate| Candidate { within, ..candidate }));
             } else if !self.is_full {
                 // What is left out is told, where it may be a report.
                 let mut left_out = described(part);
@@ -387,6 +398,15 @@ impl<'l> Opening<'l> {
                 }
             }
         }
+    }
+
+    /// Keeps an inner mail, and returns which it is. Those that lie in each other have the same octets again and again: what they
+    /// may be together is what the whole mail may be.
+    fn keep(&mut self, mail: &[u8]) -> usize {
+        let is_kept = self.inner_octets + mail.len() <= self.limits.octets;
+        self.inner_octets += if is_kept { mail.len() } else { 0 };
+        self.inner.push(if is_kept { mail.to_vec() } else { Vec::new() });
+        self.inner.len() - 1
     }
 
     /// Returns a part that may hold a report: text that is one, or anything else than text.
@@ -418,7 +438,7 @@ fn described(part: &MessagePart<'_>) -> Candidate {
         let subtype = declared.subtype().unwrap_or_default();
         Visible(format!("{}/{subtype}", declared.ctype()).as_bytes()).to_string()
     });
-    Candidate { name, content_type, kind: Kind::None, is_inner: false, unreadable: None, octets: Vec::new() }
+    Candidate { name, content_type, kind: Kind::None, within: None, unreadable: None, octets: Vec::new() }
 }
 
 /// Returns the octets of a part that is declared to be text and is gzip or zip, before anybody took them for letters.

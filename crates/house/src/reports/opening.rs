@@ -37,8 +37,8 @@ pub(super) struct Found {
     candidate: usize,
     /// The how manieth document of it.
     document: usize,
-    /// Whether it stands in a mail within the mail, for which nobody vouches.
-    pub(super) is_inner: bool,
+    /// In which of the mails within the mail it stands, if in one.
+    pub(super) within: Option<usize>,
     /// What it says.
     pub(super) what: What,
 }
@@ -104,7 +104,7 @@ impl Opened {
         let (found, unreadable) = (Vec::new(), Vec::new());
         let mut opened = Opened { mail: None, found, notice: None, unreadable, strangers: Vec::new() };
         if !is_mail(bytes) {
-            opened.look_into((0, false), bytes);
+            opened.look_into((0, None), bytes);
             opened.welcome_strangers();
             return opened;
         }
@@ -120,14 +120,14 @@ impl Opened {
             Ok(mut mail) if mail.kind == Kind::Failure => {
                 match failure::read(mail.feedback.as_deref().unwrap_or_default(), mail.original.take()) {
                     Ok(report) => {
-                        let (what, is_inner) = (What::Failure(Box::new(report)), mail.is_feedback_inner);
-                        opened.found.push(Found { candidate: 0, document: 0, is_inner, what });
+                        let (what, within) = (What::Failure(Box::new(report)), mail.feedback_within);
+                        opened.found.push(Found { candidate: 0, document: 0, within, what });
                     }
                     Err(why) => opened.unreadable.push(why),
                 }
                 // Whatever else comes with it is no such report, but where it looks like one.
                 for (at, candidate) in mail.candidates.iter().enumerate().filter(|(_, one)| one.kind != Kind::None) {
-                    opened.look_into((at, candidate.is_inner), &candidate.octets);
+                    opened.look_into((at, candidate.within), &candidate.octets);
                 }
                 if mail.has_more_feedback {
                     let why = "more than one failure report came together; the rest is not read";
@@ -139,7 +139,7 @@ impl Opened {
                 for (at, candidate) in mail.candidates.iter().enumerate() {
                     match &candidate.unreadable {
                         Some(why) => opened.unreadable.push(why.clone()),
-                        None => opened.look_into((at, candidate.is_inner), &candidate.octets),
+                        None => opened.look_into((at, candidate.within), &candidate.octets),
                     }
                 }
                 opened.welcome_strangers();
@@ -152,13 +152,23 @@ impl Opened {
         opened
     }
 
+    /// Returns a mail within the mail, as it was sent.
+    pub(super) fn inner(&self, at: usize) -> &[u8] {
+        self.mail.as_ref().and_then(|mail| mail.inner.get(at)).map_or(&[], Vec::as_slice)
+    }
+
+    /// Returns how many octets such mails have.
+    pub(super) fn inner_octets(&self) -> usize {
+        self.mail.iter().flat_map(|mail| &mail.inner).map(Vec::len).sum()
+    }
+
     /// Tells whether it is feedback of people, which is not read here.
     pub(super) fn is_complaint(&self) -> bool {
         self.mail.as_ref().is_some_and(|mail| mail.kind == Kind::Arf)
     }
 
     /// Looks into one part.
-    fn look_into(&mut self, (candidate, is_inner): (usize, bool), bytes: &[u8]) {
+    fn look_into(&mut self, (candidate, within): (usize, Option<usize>), bytes: &[u8]) {
         let mut document = 0;
         let mut take = |one: Document<'_>| {
             let at = document;
@@ -170,7 +180,7 @@ impl Opened {
             }
             let is_unlike = one.content == Content::Other;
             match read(one) {
-                Ok(what) => self.found.push(Found { candidate, document: at, is_inner, what }),
+                Ok(what) => self.found.push(Found { candidate, document: at, within, what }),
                 Err(why) if is_unlike && why.fault == Fault::NotAReport => self.strangers.push(why),
                 Err(why) => note(&mut self.unreadable, why),
             }

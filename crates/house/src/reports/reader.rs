@@ -14,7 +14,7 @@ use tracing::{info, warn};
 use super::job::{self, LOST, settle};
 use super::reading::{Reading, Teller};
 use super::returned;
-use super::submitter::{self, Examiner, Proof};
+use super::submitter::{Examiner, Proof};
 use super::trouble::Trouble;
 use crate::lake::Lake;
 use crate::metrics::ReadCounts;
@@ -156,7 +156,7 @@ impl Reader {
         {
             match opened {
                 Ok(reading) => {
-                    octets += reading.bytes.len();
+                    octets += reading.octets();
                     readings.push(reading);
                 }
                 Err((_, trouble)) if trouble.is_absence() => return Err(trouble),
@@ -247,18 +247,17 @@ impl Reader {
     async fn authenticate(&self, reading: &mut Reading, attempts: u32) -> Result<(), Trouble> {
         let timeout = if attempts < PATIENCE { self.examiner.timeout.min(GLANCE) } else { self.examiner.timeout };
         let examiner = self.examiner.within(timeout);
-        for service in reading.wanted_proofs() {
-            let report = &reading.report;
-            let heard = submitter::heard(&report.envelope);
-            let received_at = Timestamp::from_microsecond(report.received_at).unwrap_or_default();
-            let submitter = match examiner.examine(&reading.bytes, heard, received_at, service).await {
+        for wanted in reading.wanted_proofs() {
+            let received_at = Timestamp::from_microsecond(reading.report.received_at).unwrap_or_default();
+            let (mail, heard) = reading.to_prove(wanted);
+            let submitter = match examiner.examine(mail, heard, received_at, wanted.service()).await {
                 Proof::Domain(domain, by) => Some((domain, by)),
                 Proof::Nothing => None,
                 // Somebody whose servers never answer does not keep a report waiting for ever.
                 Proof::NotNow if attempts >= PATIENCE => None,
                 Proof::NotNow => return Err(Trouble::Dns),
             };
-            reading.sent_by(service, submitter);
+            reading.sent_by(wanted, submitter);
         }
         reading.plan();
         Ok(())

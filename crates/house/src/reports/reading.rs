@@ -1,9 +1,12 @@
 //! One report while it is read: what is in it, who sent it, what counts of it, and what became of it
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use sekisho_core::event::Event;
 use sekisho_ledger::{
     AggregateKey, Claim, Conclusion, Counted, Digest, Id, Lease, Mark, ProvenBy, Report, ReportKind, ReportState,
 };
+use sekisho_mail::envelope::Envelope;
 use sekisho_mail::policy::Service;
 use sekisho_report::bounce::Bounce;
 
@@ -13,6 +16,7 @@ use super::reader::Tally;
 use super::reason;
 use super::returned::Returned;
 use super::rows::{self, Origin};
+use super::submitter::{self, Heard};
 use super::trouble::Trouble;
 use crate::lake::Lake;
 use crate::webhooks::Announcer;
@@ -32,16 +36,31 @@ pub(super) struct Reading {
     pub(super) is_again: bool,
     /// What is in it.
     opened: Opened,
-    /// Who sent it, as far as a DMARC report has to prove it.
-    sender: Option<String>,
-    /// Who signed it, as far as a TLS report has to prove it.
-    signer: Option<String>,
+    /// Who sent it, or a mail within it, as far as is proven.
+    senders: BTreeMap<Wanted, String>,
     /// The parts that may count.
     parts: Vec<Part>,
     /// What came of a notice about a mail of ours.
     returned: Option<Returned>,
     /// What became of it.
     mark: Mark,
+}
+
+/// What has to be proven: of which mail within the mail, or of the mail itself, and by what a TLS report has to prove, or a DMARC
+/// report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Wanted {
+    /// Of which mail within the mail; of the mail itself, if of none.
+    within: Option<usize>,
+    /// Whether of a TLS report.
+    is_tls: bool,
+}
+
+impl Wanted {
+    /// Returns for what such a mail is examined.
+    pub(super) fn service(self) -> Service {
+        if self.is_tls { Service::TlsReport } else { Service::Email }
+    }
 }
 
 /// A report among those of one delivery.
@@ -54,6 +73,13 @@ struct Part {
     claim: Option<Claim>,
     /// What was counted.
     counted: Option<Counted>,
+}
+
+impl Found {
+    /// Returns what has to be proven of it.
+    fn wanted(&self) -> Wanted {
+        Wanted { within: self.within, is_tls: matches!(self.what, What::Tls(_)) }
+    }
 }
 
 impl Reading {
@@ -75,35 +101,41 @@ impl Reading {
             bytes,
             is_again: false,
             opened,
-            sender: None,
-            signer: None,
+            senders: BTreeMap::new(),
             parts: Vec::new(),
             returned: None,
             mark,
         }
     }
 
-    /// Returns for what its mail has to be examined.
-    pub(super) fn wanted_proofs(&self) -> Vec<Service> {
+    /// Returns what has to be proven by the mail, or a mail within it.
+    pub(super) fn wanted_proofs(&self) -> BTreeSet<Wanted> {
         if self.opened.mail.is_none() || self.is_complaint() {
-            return Vec::new();
+            return BTreeSet::new();
         }
-        let may_prove = || self.opened.found.iter().filter(|found| !found.is_inner);
-        let has = |is_tls| may_prove().any(|found| matches!(found.what, What::Tls(_)) == is_tls);
-        let wanted = [(false, Service::Email), (true, Service::TlsReport)];
-        wanted.into_iter().filter(|(is_tls, _)| has(*is_tls)).map(|(_, service)| service).collect()
+        self.opened.found.iter().map(Found::wanted).collect()
+    }
+
+    /// Returns the mail that has to prove something, and what is known of how it came: of a mail within the mail nothing.
+    pub(super) fn to_prove(&self, wanted: Wanted) -> (&[u8], Heard) {
+        match wanted.within {
+            Some(at) => (self.opened.inner(at), Envelope::default().into()),
+            None => (&self.bytes, submitter::heard(&self.report.envelope)),
+        }
+    }
+
+    /// Returns how many octets it takes.
+    pub(super) fn octets(&self) -> usize {
+        self.bytes.len() + self.opened.inner_octets()
     }
 
     /// Takes down whose it is, and how that is known.
-    pub(super) fn sent_by(&mut self, service: Service, proven: Option<(String, ProvenBy)>) {
-        let (domain, by) = proven.unzip();
+    pub(super) fn sent_by(&mut self, wanted: Wanted, proven: Option<(String, ProvenBy)>) {
+        let Some((domain, by)) = proven else { return };
         if self.mark.submitter.is_none() {
-            (self.mark.submitter, self.mark.proven_by) = (domain.clone(), by);
+            (self.mark.submitter, self.mark.proven_by) = (Some(domain.clone()), Some(by));
         }
-        match service {
-            Service::Email => self.sender = domain,
-            Service::TlsReport => self.signer = domain,
-        }
+        self.senders.insert(wanted, domain);
     }
 
     /// Returns the notice that it is, if it is one.
@@ -141,14 +173,13 @@ impl Reading {
             return;
         }
         for (at, found) in (0..).zip(&self.opened.found) {
-            let is_tls = matches!(found.what, What::Tls(_));
-            let submitter = if is_tls { &self.signer } else { &self.sender };
+            let wanted = found.wanted();
             // Who sent a mail did not write the mail in it: a bounce brings what anybody wrote.
-            let submitter = submitter.as_ref().filter(|_| !found.is_inner);
+            let submitter = self.senders.get(&wanted);
             let key = key(found, &self.opened, submitter.cloned(), self.report.received_at);
             self.mark.read_as = Some(key.kind);
             self.mark.domain = Some(key.domain.clone()).filter(|domain| !domain.is_empty());
-            if is_tls && self.opened.mail.is_some() && submitter.is_none() {
+            if wanted.is_tls && self.opened.mail.is_some() && submitter.is_none() {
                 // RFC 8460 §3: a report by mail has to be signed, all of it, or is not taken.
                 self.mark.state = ReportState::Ignored;
                 self.mark.reason = Some(reason::UNSIGNED.to_owned());
