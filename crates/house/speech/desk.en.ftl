@@ -446,6 +446,7 @@ desk-channel-imap = IMAP
 desk-channel-maildir = Maildir
 desk-channel-mbox = mbox
 desk-report-unproven = unproven
+desk-report-left-out = unproven, and so left out of the sums
 desk-report-to = To
 desk-report-evidence = Evidence
 desk-report-download = Download as it came

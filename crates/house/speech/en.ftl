@@ -401,6 +401,7 @@ held-released = { $id } is released
 ## sekisho jobs
 
 jobs-none = nothing waits, and nothing was given up
+jobs-none-in-queue = nothing in queue `{ $queue }` waits or was given up
 jobs-retried = { $count ->
     [one] 1 job is tried again
    *[other] { $count } jobs are tried again
@@ -475,7 +476,7 @@ report-ordinary = { $number ->
    *[other] { $number } mails are no reports, and were
 } left alone
 list-nothing = no reports were taken in yet: `sekisho report import` takes them in, and so does `sekisho serve`
-list-received = received
+list-received = received (UTC)
 list-id = id
 list-kind = kind
 list-domain = domain
@@ -537,6 +538,7 @@ show-failed = Failure reports of { $reporters ->
    *[other] { $mails } mails
 } that failed (not added to the sums above)
 show-what-failed = what failed
+show-became = became of it
 show-told-by = told by
 show-last = last
 

@@ -376,6 +376,7 @@ held-released = { $id } の保留を解除
 ## sekisho jobs
 
 jobs-none = 待っている仕事も、あきらめた仕事もない
+jobs-none-in-queue = キュー `{ $queue }` には、待っている仕事も、あきらめた仕事もない
 jobs-retried = { $count } 件をもう一度試す
 jobs-tries = { $most } 回中 { $count } 回試行
 job-waiting = 待機中
@@ -428,7 +429,7 @@ report-waiting = ほかのプロセスが読み取り中の { $number } 件を�
 report-taken = 新規 { $new } 件、既知 { $known } 件、取り込み済みのファイル { $passed } 個
 report-ordinary = レポートではないメール { $number } 通には手を付けていない
 list-nothing = まだレポートは取り込まれていない。`sekisho report import` か `sekisho serve` で取り込む
-list-received = 受信
+list-received = 受信（UTC）
 list-id = ID
 list-kind = 種類
 list-domain = ドメイン
@@ -459,6 +460,7 @@ show-failed = 失敗レポートが伝える不合格のメール: { $mails } �
    *[other] 報告者 { $reporters } 件
 }。上の集計には加えない）
 show-what-failed = 失敗したもの
+show-became = その後
 show-told-by = 報告した受信側
 show-last = 最終
 

@@ -62,8 +62,9 @@ impl SimulateArguments {
         if rows.is_empty() {
             return Err(Fault::new("fault-simulate-nothing", [("domain", (&self.domain).into())]).into());
         }
-        for (name, tag) in proposal::faulty(&proposed) {
-            let named = [("name", (&name).into()), ("tag", tag.into())];
+        let faulty = proposal::faulty(&proposed);
+        for (name, tag) in &faulty {
+            let named = [("name", name.into()), ("tag", (*tag).into())];
             writeln!(streams.stderr, "sekisho: {}", talk.say("note-simulate-faulty", &named))?;
         }
         let source = {
@@ -102,6 +103,7 @@ impl SimulateArguments {
         let is_open =
             |outlook: &Outlook<'_>| outlook.ruling.change.is_worse() || outlook.ruling.change == Change::Unknown;
         let is_clean = !outlooks.iter().any(is_open) && left_out == 0 && broken.is_empty();
+        let is_clean = is_clean && faulty.is_empty();
         Ok(if !is_clean { Exit::Found } else { Exit::Clean })
     }
 }

@@ -96,7 +96,7 @@ fn what_was_given_up_is_listed_first_with_its_reason_and_what_is_done_is_not() {
         "{}",
         japanese.stdout
     );
-    assert_eq!(books.call("list --queue nobody").stdout, "nothing waits, and nothing was given up\n");
+    assert_eq!(books.call("list --queue nobody").stdout, "nothing in queue `nobody` waits or was given up\n");
 }
 
 #[test]

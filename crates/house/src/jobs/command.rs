@@ -1,6 +1,7 @@
 //! `sekisho jobs`: what waits to be done, and another try for what was given up; also beside a running daemon
 
 use jiff::Timestamp;
+use sekisho_core::step::Value as Said;
 use sekisho_core::visible::Visible;
 use sekisho_ledger::{Id, Job, JobFilter, JobState, Ledger};
 use serde_json::{Value, json};
@@ -64,7 +65,10 @@ impl JobsArguments {
     /// Writes jobs, one a line.
     fn list(&self, jobs: &[Job], talk: &Talk, paint: Paint) -> String {
         if jobs.is_empty() && !self.json {
-            return talk.word("jobs-none") + "\n";
+            return match &self.what {
+                JobsCommand::List { queue: Some(queue), .. } => talk.say("jobs-none-in-queue", &in_queue(queue)) + "\n",
+                _ => talk.word("jobs-none") + "\n",
+            };
         }
         let line = |job| if self.json { listed_json(job).to_string() } else { listed(job, talk, paint) };
         jobs.iter().map(|job| line(job) + "\n").collect()
@@ -88,10 +92,15 @@ impl JobsArguments {
             return Ok(format!("{}\n", json!({ "retried": revived })));
         }
         if let (true, JobsCommand::Retry { queue: Some(queue), .. }) = (ids.is_empty(), &self.what) {
-            return Ok(talk.say("jobs-queue-none", &[("queue", Visible(queue.as_bytes()).to_string().into())]) + "\n");
+            return Ok(talk.say("jobs-queue-none", &in_queue(queue)) + "\n");
         }
         Ok(talk.say("jobs-retried", &[("count", revived.len().into())]) + "\n")
     }
+}
+
+/// Names a queue in what is said.
+fn in_queue(queue: &str) -> [(&'static str, Said); 1] {
+    [("queue", Visible(queue.as_bytes()).to_string().into())]
 }
 
 /// Returns the jobs of some states, one state after the other, each with those first that changed last.

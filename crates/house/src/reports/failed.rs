@@ -17,6 +17,8 @@ use crate::terminal::{Paint, Tone, pad, width};
 
 /// The most lines that are shown; JSON has all sources.
 const SHOWN: usize = 20;
+/// How many cells a line has before its numbers.
+const CELLS: usize = 5;
 /// The most columns that a cell takes.
 const COLUMNS: usize = 36;
 
@@ -93,13 +95,14 @@ pub(super) fn account(sources: &[FailedSource], talk: &Talk, paint: Paint) -> St
     }
     let mails = sources.iter().fold(0_u64, |sum, source| sum.saturating_add(source.mails));
     let reporters: BTreeSet<_> = sources.iter().flat_map(|source| &source.reporters).collect();
-    let heads = ["show-source", "show-domains", "show-what-failed", "show-told-by"].map(|word| talk.word(word));
+    let heads =
+        ["show-source", "show-domains", "show-what-failed", "show-became", "show-told-by"].map(|word| talk.word(word));
     let shown = sources.get(..SHOWN).unwrap_or(sources);
-    let lines: Vec<[String; 4]> = shown.iter().map(|source| cells(source, talk)).collect();
-    let widths: [usize; 4] = std::array::from_fn(|at| {
+    let lines: Vec<[String; CELLS]> = shown.iter().map(|source| cells(source, talk)).collect();
+    let widths: [usize; CELLS] = std::array::from_fn(|at| {
         lines.iter().map(|cells| width(&cells[at])).chain([width(&heads[at])]).max().unwrap_or(0)
     });
-    let padded = |cells: &[String; 4]| {
+    let padded = |cells: &[String; CELLS]| {
         let cells: Vec<String> = cells.iter().zip(widths).map(|(text, columns)| pad(text, columns)).collect();
         cells.join("  ")
     };
@@ -118,13 +121,14 @@ pub(super) fn account(sources: &[FailedSource], talk: &Talk, paint: Paint) -> St
     said
 }
 
-/// Returns the cells of a line: who, in whose names, what failed, and who told it.
-fn cells(source: &FailedSource, talk: &Talk) -> [String; 4] {
+/// Returns the cells of a line: who, in whose names, what failed, what became of it, and who told it.
+fn cells(source: &FailedSource, talk: &Talk) -> [String; CELLS] {
     let joined = |texts: &BTreeSet<String>| texts.iter().map(String::as_str).collect::<Vec<_>>().join(" ");
     let address = Some(source.address.clone()).filter(|address| !address.is_empty());
     let called = source.named.label(talk.lang()).or(address).unwrap_or_else(|| "-".to_owned());
-    [called, joined(&source.domains), joined(&source.auth_failure), joined(&source.reporters)]
-        .map(|text| cut(&Visible(text.as_bytes()).to_string(), COLUMNS))
+    let texts = [&source.domains, &source.auth_failure, &source.delivery_result, &source.reporters].map(joined);
+    let [domains, failed, became, reporters] = texts;
+    [called, domains, failed, became, reporters].map(|text| cut(&Visible(text.as_bytes()).to_string(), COLUMNS))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ const AT_A_TIME: usize = 64;
 /// How many octets in hand are enough to be kept and noted.
 const OCTETS: usize = 16 * 1024 * 1024;
 /// How many reports are kept at once: a disk syncs what several want in one go.
-const AT_ONCE: usize = 16;
+const AT_ONCE: usize = 64;
 /// How often a job is tried.
 pub(crate) const ATTEMPTS: u32 = 12;
 

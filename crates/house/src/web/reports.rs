@@ -309,15 +309,18 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
     let evidence = if looks { desk.look(visitor.actor(), &archive, &report).await.map_err(failed)? } else { None };
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
     let some = |text: &Option<String>| text.as_deref().map(shown::long);
+    let counts_by_proof = matches!(report.read_as, Some(ReportKind::DmarcAggregate | ReportKind::DmarcFailure));
+    let from = match &report.submitter {
+        Some(domain) => shown::name(domain),
+        None if counts_by_proof && report.state == ReportState::Read => frame.say("desk-report-left-out"),
+        None => frame.say("desk-report-unproven"),
+    };
     let facts = [
         ("desk-report-kind", Some(frame.word("report-kind", report.read_as.unwrap_or(report.kind).word()))),
         ("desk-report-state", Some(frame.word("report-state", report.state.word()))),
         ("desk-reason", some(&report.reason.as_deref().map(|why| reason::say(why, &frame.talk)))),
         ("desk-report-about", report.domain.as_deref().map(shown::name)),
-        (
-            "desk-report-from",
-            report.submitter.as_deref().map(shown::name).or_else(|| Some(frame.say("desk-report-unproven"))),
-        ),
+        ("desk-report-from", Some(from)),
         ("desk-report-channel", Some(frame.word("channel", report.channel.word()))),
         ("desk-client", some(&Some(report.envelope.client.clone()))),
         ("desk-size", Some(shown::octets(report.size))),
