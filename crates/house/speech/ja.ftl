@@ -461,6 +461,9 @@ show-failed = 失敗レポートが伝える不合格のメール: { $mails } �
 }。上の集計には加えない）
 show-what-failed = 失敗したもの
 show-became = その後
+show-reporters = 報告者ごとの通数: { $who }
+show-nobody = 未証明
+show-more-reporters = 他 { $number } 件
 show-told-by = 報告した受信側
 show-last = 最終
 

@@ -36,6 +36,7 @@ use crate::cli::{ConfigArguments, ConfigCommand};
 use crate::fault::{Fault, shown};
 use crate::gate::Office;
 use crate::lake::Keep;
+use crate::reports::told::Trust;
 use crate::speech::Talk;
 use crate::terminal::Paint;
 use crate::webhooks::Courier;
@@ -222,6 +223,11 @@ impl Config {
     /// Returns the file that it was read from; nothing where all is default.
     pub(crate) fn path(&self) -> Option<&Path> {
         self.path.as_deref()
+    }
+
+    /// Returns whose reports count.
+    pub(crate) fn trust(&self, unproven: bool) -> Trust {
+        Trust { unproven, distrusted: self.intake.distrusted_reporters.clone() }
     }
 
     /// Returns the part that decides verdicts.

@@ -57,7 +57,8 @@ impl SimulateArguments {
         let seen = Seen { domains: &subjects, reporter, or_mail_from: proposal::touch_spf(&proposed) };
         let seen = Some(&seen).filter(|_| !self.reports_only);
         let under = domains(&self.domain, &proposed);
-        let told = reported(&folder, &under, (seen, None), (self.days, self.unproven), &streams.setting)?;
+        let trust = config.trust(self.unproven);
+        let told = reported(&folder, &under, (seen, None), (self.days, &trust), &streams.setting)?;
         let rows = about(told.rows, &subjects);
         if rows.is_empty() {
             return Err(Fault::new("fault-simulate-nothing", [("domain", (&self.domain).into())]).into());

@@ -398,6 +398,39 @@ fn who_sent_a_mail_vouches_for_no_report_in_a_mail_within_it() {
 }
 
 #[test]
+fn whom_nobody_believes_counts_in_no_sum() {
+    let folder = Folder::new();
+    let key = |domain: &str| format!("s._domainkey.{domain} TXT {}\n", signer(&"x".parse_name(), "s").key.record());
+    let zone = Zone::parse(&["receiver.example", "r.liar.example"].map(key).concat()).unwrap();
+    let dns = DnsServer::start(zone);
+    let server = dns.address().to_string();
+    for (reporter, count) in [("receiver.example", "7"), ("r.liar.example", "99999")] {
+        let report = REPORT.replace("<count>7", &format!("<count>{count}")).replace('\n', "\r\n");
+        let mail = format!("From: r@{reporter}\r\nSubject: x\r\nContent-Type: text/xml\r\n\r\n{report}\r\n");
+        folder.write(&format!("new/{reporter}"), signed_by(reporter, mail.as_bytes()));
+        let fields = "Auth-Failure: dmarc\r\nSource-IP: 192.0.2.77\r\nReported-Domain: example.org\r\n";
+        let failure = failure_mail("ruf@example.org", fields).replace("ruf@receiver.example", &format!("r@{reporter}"));
+        folder.write(&format!("new/{reporter}-failure"), signed_by(reporter, failure.as_bytes()));
+    }
+    let path = folder.path("new").to_str().unwrap().to_owned();
+    let (_, told, _) = said(&folder, &["report", "import", &path, "--dns", &server, "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((&told["read"]["reports"], &told["read"]["unproven"]), (&4.into(), &0.into()), "{told}");
+    let show = ["report", "show", "example.org", "--days", "3660", "--no-names"];
+    let (_, all, _) = said(&folder, &show);
+    assert!(all.contains("told by: r.liar.example 100001, receiver.example 9\n"), "{all}");
+    assert!(all.contains("Failure reports of 2 reporters tell of 2 mails"), "{all}");
+    let config = folder.write("sekisho.toml", "[intake]\ndistrusted_reporters = [\"Liar.example\"]\n");
+    let (exit, told, _) = said(&folder, &[&show[..], &["--config", &config]].concat());
+    assert!(exit == 0 && told.contains("told by: receiver.example 9\n") && !told.contains("liar"), "{told}");
+    assert!(told.contains("Failure reports of 1 reporter tell of 1 mail that"), "{told}");
+    let (_, told, _) = said(&folder, &[&show[..], &["--config", &config, "--json"]].concat());
+    let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let mails: u64 = told.iter().filter_map(|source| source["messages"].as_u64()).sum();
+    assert_eq!((mails, &told[0]["reporters"][0]), (9, &"receiver.example".into()), "{told:?}");
+}
+
+#[test]
 fn a_report_that_somebody_forwards_is_its_signers_and_nobody_elses() {
     let folder = Folder::new();
     let key = |domain: &str| format!("s._domainkey.{domain} TXT {}\n", signer(&"x".parse_name(), "s").key.record());

@@ -32,6 +32,7 @@ pub(super) const OPTIONS: &[&str] = &[
     "fbl",
     "relays",
     "trusted_authserv_ids",
+    "distrusted_reporters",
     "certificate",
     "key",
     "require_tls",
@@ -73,6 +74,8 @@ pub(super) struct RawIntake {
     relays: Option<Vec<Spanned<String>>>,
     /// What they call themselves in Authentication-Results.
     trusted_authserv_ids: Option<Vec<Spanned<String>>>,
+    /// Whose reports do not count.
+    distrusted_reporters: Option<Vec<Spanned<String>>>,
     /// A file.
     certificate: Option<Spanned<String>>,
     /// A file.
@@ -120,6 +123,8 @@ pub(crate) struct IntakeSection {
     pub(crate) relays: Vec<IpNet>,
     /// Whose Authentication-Results are believed where the client is not known.
     pub(crate) trusted_authserv_ids: Vec<String>,
+    /// Domains whose reports count in no sum, nor those of domains below them.
+    pub(crate) distrusted_reporters: Vec<DomainName>,
     /// TLS, where it can be had.
     pub(crate) tls: Option<TlsFiles>,
     /// Whether there is no mail without TLS.
@@ -187,6 +192,7 @@ impl Default for IntakeSection {
             recipients: KINDS.iter().map(|(_, kind, names)| (*kind, usual(names))).collect(),
             relays: Vec::new(),
             trusted_authserv_ids: Vec::new(),
+            distrusted_reporters: Vec::new(),
             tls: None,
             require_tls: false,
             message_octets: 25_000_000,
@@ -219,6 +225,8 @@ impl IntakeSection {
         });
         section.relays = all(raw.relays.take().unwrap_or_default(), faults, read_network);
         section.trusted_authserv_ids = all(raw.trusted_authserv_ids.take().unwrap_or_default(), faults, read_authserv);
+        let distrusted = raw.distrusted_reporters.take().unwrap_or_default();
+        section.distrusted_reporters = all(distrusted, faults, |text| read_name("fault-domain", text));
         section.check_recipients(&mut raw, faults);
         section.check_tls(&mut raw, faults);
         section.check_limits(raw, faults);

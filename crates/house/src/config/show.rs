@@ -131,6 +131,7 @@ pub(super) fn options(config: &Config) -> Vec<Shown> {
     all.extend([
         option("intake", "relays", texts(&intake.relays)),
         option("intake", "trusted_authserv_ids", texts(&intake.trusted_authserv_ids)),
+        option("intake", "distrusted_reporters", texts(&intake.distrusted_reporters)),
         option("intake", "certificate", file(intake.tls.as_ref().map(|tls| tls.certificate.as_path()))),
         option("intake", "key", file(intake.tls.as_ref().map(|tls| tls.key.as_path()))),
         option("intake", "require_tls", intake.require_tls.into()),

@@ -68,7 +68,7 @@ impl ReportArguments {
             ReportCommand::Out(out) => out.run(&config, &runtime, self.json, talk, streams),
             ReportCommand::Show { domain, days, unproven, no_names, dns } => {
                 let folder = DataFolder::find(&config.store, &streams.setting.data_places)?;
-                let told = all_told(&folder, domain, (*days, *unproven), &streams.setting)?;
+                let told = all_told(&folder, domain, (*days, &config.trust(*unproven)), &streams.setting)?;
                 let mut senders = Senders::of(&told);
                 if !senders.are_none() {
                     let namer = namer(&config, dns.as_deref(), !no_names, &runtime, talk, streams)?;
@@ -76,7 +76,7 @@ impl ReportArguments {
                 }
                 senders.show(domain, &told, self.json, talk, streams)?;
                 if senders.are_none() && !unproven {
-                    let all = all_told(&folder, domain, (*days, true), &streams.setting)?;
+                    let all = all_told(&folder, domain, (*days, &config.trust(true)), &streams.setting)?;
                     let (rows, failed) = (all.rows.iter().map(|row| row.mails), all.failed.iter().map(|row| row.mails));
                     let mails = rows.chain(failed).fold(0_u64, u64::saturating_add);
                     if mails > 0 {
@@ -112,7 +112,8 @@ impl OmissionsArguments {
         let seen = Seen { domains: &subject, reporter: config.reports.sender_domain(), or_mail_from: true };
         let seen = Some(&seen).filter(|_| !self.reports_only);
         let asked = (seen, Some(&self.domain));
-        let told = reported(&folder, &under, asked, (self.days, self.unproven), &streams.setting)?;
+        let trust = config.trust(self.unproven);
+        let told = reported(&folder, &under, asked, (self.days, &trust), &streams.setting)?;
         let rows = omissions::rows_of(told.rows, &self.domain);
         if rows.is_empty() {
             return Err(Fault::new("fault-omissions-nothing", [("domain", (&self.domain).into())]).into());

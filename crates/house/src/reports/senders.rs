@@ -73,6 +73,7 @@ impl Senders {
         if self.sources.is_empty() && !failed.is_empty() {
             return failed.trim_start().to_owned();
         }
-        show::account(&domain.to_string(), told.days, &self.sources, talk, Paint { on }) + &failed
+        let told_by = show::told_by(&told.rows, talk);
+        show::account(&domain.to_string(), told.days, &self.sources, talk, Paint { on }) + &told_by + &failed
     }
 }

@@ -1,6 +1,7 @@
 //! Who sends in the name of a domain: the rows of many reports, by source
 
 use std::borrow::Cow;
+use std::cmp::Reverse;
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,6 +17,8 @@ use crate::terminal::{Paint, Tone, pad, width};
 
 /// The most lines that an account shows; JSON has all sources.
 const SHOWN: usize = 40;
+/// How many reporters are named.
+const REPORTERS: usize = 5;
 /// The most columns that what a source is called takes.
 const CALLED: usize = 36;
 /// The most columns that the names of domains take.
@@ -46,6 +49,8 @@ pub(crate) struct Source {
     pub(crate) dkim: u64,
     /// How many mails each day.
     pub(crate) days: BTreeMap<String, u64>,
+    /// Who told it, as the reports prove.
+    reporters: BTreeSet<String>,
 }
 
 impl Source {
@@ -62,6 +67,7 @@ impl Source {
         add(&mut self.spf, row.spf_aligned);
         add(&mut self.dkim, row.dkim_aligned);
         add(self.days.entry(row.day.clone()).or_default(), true);
+        self.reporters.extend(row.submitter.clone());
         self.domains.extend(row.dkim.iter().filter_map(|dkim| dkim.domain.clone()).chain(row.spf_domain.clone()));
         let valid = row.dkim.iter().filter(|dkim| dkim.result == "pass");
         self.signers.extend(valid.filter_map(|dkim| dkim.domain.clone()));
@@ -83,6 +89,7 @@ impl Source {
             *sum = sum.saturating_add(*mails);
         }
         self.domains.extend(other.domains.iter().cloned());
+        self.reporters.extend(other.reporters.iter().cloned());
     }
 
     /// Returns what may name it.
@@ -111,13 +118,38 @@ pub(crate) fn sources(rows: &[Reported]) -> Vec<Source> {
     sources
 }
 
+/// Says who told of how many of the mails, whoever told of most of them first; nothing where nobody did.
+pub(super) fn told_by(rows: &[Reported], talk: &Talk) -> String {
+    let mut sums: BTreeMap<Option<&str>, u64> = BTreeMap::new();
+    for row in rows {
+        let sum = sums.entry(row.submitter.as_deref()).or_default();
+        *sum = sum.saturating_add(row.mails);
+    }
+    if sums.is_empty() {
+        return String::new();
+    }
+    let mut sums: Vec<_> = sums.into_iter().collect();
+    sums.sort_by_key(|(_, mails)| Reverse(*mails));
+    let name = |who: Option<&str>| match who {
+        Some(who) => Visible(who.as_bytes()).to_string(),
+        None => talk.word("show-nobody"),
+    };
+    let mut told: Vec<String> =
+        sums.iter().take(REPORTERS).map(|(who, mails)| format!("{} {mails}", name(*who))).collect();
+    if let Some(more @ 1..) = sums.len().checked_sub(REPORTERS) {
+        told.push(talk.say("show-more-reporters", &[("number", more.into())]));
+    }
+    let list = told.join(", ");
+    format!("\n{}\n", talk.say("show-reporters", &[("who", list.into())]))
+}
+
 /// Writes a source as an object, with what failure reports tell of its mails.
 pub(super) fn json(source: &Source, failed: Option<&FailedSource>) -> String {
     let Named { sender, host, system, country } = &source.named;
     json!({
         "source_ip": source.address, "domains": source.domains, "messages": source.mails, "pass": source.pass,
         "spf_aligned": source.spf, "dkim_aligned": source.dkim, "days": source.days,
-        "name": sender.map(|(sender, _)| &sender.name),
+        "reporters": source.reporters, "name": sender.map(|(sender, _)| &sender.name),
         "named_by": sender.map(|(_, by)| By::as_str(by)),
         "host": host.as_ref().map(ToString::to_string),
         "as_number": system.as_ref().map(|system| system.number),
@@ -153,7 +185,7 @@ fn lines<'a>(sources: &'a [Source], talk: &Talk) -> Vec<Line<'a>> {
         let called = source.named.label(talk.lang()).unwrap_or_else(|| source.address.clone());
         lines.push(Line { called, addresses: 1, source: Cow::Borrowed(source) });
     }
-    lines.sort_by_key(|line| std::cmp::Reverse(line.source.mails));
+    lines.sort_by_key(|line| Reverse(line.source.mails));
     lines
 }
 

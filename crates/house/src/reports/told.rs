@@ -30,6 +30,23 @@ pub(crate) struct Told {
     pub(crate) failed: Vec<Failed>,
 }
 
+/// Whose reports count.
+#[derive(Clone, Debug)]
+pub(crate) struct Trust {
+    /// Also of those that prove no sender.
+    pub(crate) unproven: bool,
+    /// Nobody's of these domains, or of those below them.
+    pub(crate) distrusted: Vec<DomainName>,
+}
+
+impl Trust {
+    /// Tells whether what somebody reports counts.
+    fn counts(&self, submitter: Option<&str>) -> bool {
+        let Some(name) = submitter.and_then(|name| DomainName::parse(name).ok()) else { return true };
+        !self.distrusted.iter().any(|domain| name.is_at_or_below(domain))
+    }
+}
+
 /// What our own gate saw, which counts beside what receivers told.
 pub(crate) struct Seen<'a> {
     /// These domains, and those below them.
@@ -46,15 +63,16 @@ pub(crate) fn reported(
     folder: &DataFolder,
     domains: &[DomainName],
     (seen, mail_from): (Option<&Seen<'_>>, Option<&DomainName>),
-    (days, unproven): (u32, bool),
+    (days, trust): (u32, &Trust),
     setting: &Setting,
 ) -> anyhow::Result<Told> {
     let open = setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
     let lake = folder.lake_to_read(open)?;
-    let found = told(&*lake, domains, seen, (days, unproven)).and_then(|mut found| {
+    let found = told(&*lake, domains, seen, (days, trust)).and_then(|mut found| {
         if let Some(domain) = mail_from {
             let (first, last) = found.days;
-            found.rows.extend(lake.reported_elsewhere(&domain.to_string(), first, last, unproven)?);
+            let rows = lake.reported_elsewhere(&domain.to_string(), first, last, trust.unproven)?;
+            found.rows.extend(rows.into_iter().filter(|row| trust.counts(row.submitter.as_deref())));
         }
         Ok(found)
     });
@@ -66,15 +84,16 @@ pub(crate) fn told(
     lake: &dyn Lake,
     domains: &[DomainName],
     seen: Option<&Seen<'_>>,
-    (days, unproven): (u32, bool),
+    (days, trust): (u32, &Trust),
 ) -> Result<Told, LakeError> {
     let last = Timestamp::now().to_zoned(TimeZone::UTC).date();
     let first = last.saturating_sub(i64::from(days).days());
     let reported = || {
-        let mut rows = Vec::new();
+        let mut rows: Vec<Reported> = Vec::new();
         for domain in domains {
-            rows.extend(lake.reported(&domain.to_string(), first, last, unproven)?);
+            rows.extend(lake.reported(&domain.to_string(), first, last, trust.unproven)?);
         }
+        rows.retain(|row| trust.counts(row.submitter.as_deref()));
         Ok(rows)
     };
     let Some(seen) = seen else {
@@ -95,13 +114,13 @@ pub(crate) fn told(
 pub(super) fn all_told(
     folder: &DataFolder,
     domain: &DomainName,
-    (days, unproven): (u32, bool),
+    (days, trust): (u32, &Trust),
     setting: &Setting,
 ) -> anyhow::Result<Told> {
     let open = setting.open_lake.ok_or_else(|| Fault::new("fault-no-lake", []))?;
     let lake = folder.lake_to_read(open)?;
-    let found = told(&*lake, std::slice::from_ref(domain), None, (days, unproven))
-        .and_then(|told| with_failures(&*lake, told, domain, unproven));
+    let found = told(&*lake, std::slice::from_ref(domain), None, (days, trust))
+        .and_then(|told| with_failures(&*lake, told, domain, trust));
     Ok(found.map_err(|why| lake::fault(&why))?)
 }
 
@@ -110,10 +129,12 @@ pub(crate) fn with_failures(
     lake: &dyn Lake,
     told: Told,
     domain: &DomainName,
-    unproven: bool,
+    trust: &Trust,
 ) -> Result<Told, LakeError> {
     let (first, last) = told.days;
-    Ok(Told { failed: lake.failures(&domain.to_string(), first, last, unproven)?, ..told })
+    let mut failed = lake.failures(&domain.to_string(), first, last, trust.unproven)?;
+    failed.retain(|row| trust.counts(row.submitter.as_deref()));
+    Ok(Told { failed, ..told })
 }
 
 /// Asks a lake what our own gate saw.

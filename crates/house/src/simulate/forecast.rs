@@ -160,8 +160,9 @@ async fn judged<T>(asked: Asked, over: Over, tell: impl FnOnce(&Judged<'_>) -> T
     let (subjects, under) = (subjects(&domain, &proposed), domains(&domain, &proposed));
     let reporter = config.reports.sender_domain();
     let (about_what, or_mail_from) = (subjects.clone(), proposal::touch_spf(&proposed));
+    let trust = config.trust(false);
     let asked =
-        move || told(&*lake, &under, Some(&Seen { domains: &about_what, reporter, or_mail_from }), (days, false));
+        move || told(&*lake, &under, Some(&Seen { domains: &about_what, reporter, or_mail_from }), (days, &trust));
     let told = tokio::task::spawn_blocking(asked).await?.map_err(|why| lake::fault(&why))?;
     let rows = about(told.rows, &subjects);
     if rows.is_empty() {

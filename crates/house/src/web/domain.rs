@@ -244,15 +244,17 @@ impl Desk {
         let reporter = config.reports.sender_domain();
         let (under, subject) = (with_parents(&domain), [domain.clone()]);
         // Whoever may ask about a domain at all may see all of this.
-        let question = Question { room: "domain", asked: format!("{domain} {days} {reporter:?}"), within: None };
+        let trust = config.trust(false);
+        let asked = format!("{domain} {days} {reporter:?} {trust:?}");
+        let question = Question { room: "domain", asked, within: None };
         let find = move |lake: &dyn lake::Lake| {
             let seen = Seen { domains: &subject, reporter, or_mail_from: false };
-            let mut told = told(lake, &under, Some(&seen), (days, false))?;
+            let mut told = told(lake, &under, Some(&seen), (days, &trust))?;
             let [domain] = &subject;
             let is_about =
                 |row: &Reported| DomainName::parse(&row.header_from).is_ok_and(|name| name.is_at_or_below(domain));
             told.rows.retain(is_about);
-            with_failures(lake, told, domain, false)
+            with_failures(lake, told, domain, &trust)
         };
         let told: Arc<Told> = self.ask_lately(question, lake, find).await?;
         let (source, timeout, policy) = (Some(source), config.dns.timeout.min(PATIENCE), config.policy());
