@@ -539,8 +539,8 @@ show-failed = Failure reports of { $reporters ->
 } that failed (not added to the sums above)
 show-what-failed = what failed
 show-became = became of it
-show-reporters = mails told by: { $who }
-show-nobody = nobody proven
+show-reporters = mails by reporter: { $who }
+show-nobody = unproven
 show-more-reporters = and { $number } more
 show-told-by = told by
 show-last = last

@@ -418,11 +418,11 @@ fn whom_nobody_believes_counts_in_no_sum() {
     assert_eq!((&told["read"]["reports"], &told["read"]["unproven"]), (&4.into(), &0.into()), "{told}");
     let show = ["report", "show", "example.org", "--days", "3660", "--no-names"];
     let (_, all, _) = said(&folder, &show);
-    assert!(all.contains("told by: r.liar.example 100001, receiver.example 9\n"), "{all}");
+    assert!(all.contains("by reporter: r.liar.example 100001, receiver.example 9\n"), "{all}");
     assert!(all.contains("Failure reports of 2 reporters tell of 2 mails"), "{all}");
     let config = folder.write("sekisho.toml", "[intake]\ndistrusted_reporters = [\"Liar.example\"]\n");
     let (exit, told, _) = said(&folder, &[&show[..], &["--config", &config]].concat());
-    assert!(exit == 0 && told.contains("told by: receiver.example 9\n") && !told.contains("liar"), "{told}");
+    assert!(exit == 0 && told.contains("by reporter: receiver.example 9\n") && !told.contains("liar"), "{told}");
     assert!(told.contains("Failure reports of 1 reporter tell of 1 mail that"), "{told}");
     let (_, told, _) = said(&folder, &[&show[..], &["--config", &config, "--json"]].concat());
     let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
