@@ -184,7 +184,7 @@ fn open_sound(mail: &[u8], limits: &Limits) -> Result<ReportMail, Unreadable> {
         .ok_or_else(|| Unreadable::new(Fault::NotAReport, "this is no mail"))?;
     let mut opening = Opening::new(limits);
     // A notice speaks for itself: one that somebody forwards is a mail like any other.
-    if is_notice(&message) {
+    if is_report_of(&message, "delivery-status") {
         opening.look_for_notice(&message);
     }
     if opening.notice.is_none() {
@@ -361,9 +361,12 @@ impl<'l> Opening<'l> {
     /// Looks at a mail, and at mails in it: reports get forwarded. The pre-scan bounds how deep this goes.
     fn look(&mut self, message: &Message<'_>, within: Option<usize>) {
         let mut has_feedback = false;
+        let brings_feedback = is_report_of(message, "feedback-report");
         for part in &message.parts {
             let is = |main, sub| part.content_type().is_some_and(|declared| is_type(declared, main, sub));
-            if is("message", "feedback-report") {
+            if is("message", "feedback-report")
+                || brings_feedback && self.feedback.is_none() && is_feedback_as_text(part)
+            {
                 if self.feedback.is_none() {
                     (self.feedback, self.feedback_within) = (Some(part.contents().to_vec()), within);
                     has_feedback = true;
@@ -477,12 +480,21 @@ fn kind(octets: &[u8], limits: &unpack::Limits) -> Result<Kind, Unreadable> {
     if found == Kind::None { end.map(|()| found) } else { Ok(found) }
 }
 
-/// Tells whether a mail says of itself that it is a notice of what became of another (RFC 3464 §2).
-fn is_notice(message: &Message<'_>) -> bool {
+/// Tells whether a mail says of itself that it is a report of some type (RFC 6522 §3).
+fn is_report_of(message: &Message<'_>, kind: &str) -> bool {
     message.content_type().is_some_and(|declared| {
         let about = declared.attribute("report-type").unwrap_or_default();
-        is_type(declared, "multipart", "report") && about.eq_ignore_ascii_case("delivery-status")
+        is_type(declared, "multipart", "report") && about.eq_ignore_ascii_case(kind)
     })
+}
+
+/// Tells whether a part that is declared to be text has the fields of a feedback report all the same: some reporters forget the type.
+/// Words for people do not begin with one of those fields that every such report has (RFC 5965 §3.1).
+fn is_feedback_as_text(part: &MessagePart<'_>) -> bool {
+    let PartType::Text(text) = &part.body else { return false };
+    let begins = |name: &str| text.trim_start().get(..name.len()).is_some_and(|start| start.eq_ignore_ascii_case(name));
+    ["feedback-type:", "user-agent:", "version:"].iter().any(|name| begins(name))
+        && fields(text.as_bytes()).any(|(name, _)| name.eq_ignore_ascii_case("feedback-type"))
 }
 
 /// Tells what type of feedback the fields are. Some forget to say it.

@@ -140,6 +140,37 @@ fn who_forges_a_mail_cannot_make_the_report_on_it_unreadable() {
 }
 
 #[test]
+fn fields_in_a_part_that_is_declared_to_be_text_are_read_where_the_mail_says_that_it_brings_feedback() {
+    let mail = |about: &str, kind: &str, fields: &str| {
+        format!(
+            "From: r@receiver.example\r\nContent-Type: multipart/report; report-type={about}; boundary=b\r\n\r\n\
+             --b\r\nContent-Type: text/plain\r\n\r\nHello. Feedback-Type: auth-failure\r\nVersion: none\r\n\
+             --b\r\n{kind}\r\n{fields}\r\n--b\r\nContent-Type: message/rfc822\r\n\r\nFrom: a@example.org\r\n\r\nbody\r\n--b--\r\n"
+        )
+    };
+    let fields = "Version: 1\r\nFeedback-Type: auth-failure\r\nAuth-Failure: dmarc\r\nSource-IP: 192.0.2.1\r\n";
+    for kind in [
+        "Content-Type: text/plain; charset=utf-8\r\n",
+        "",
+        "Content-Type: text/plain\r\nContent-Disposition: attachment\r\n",
+    ] {
+        let report = read(mail("feedback-report", kind, fields).as_bytes());
+        assert_eq!(
+            (report.about().as_str(), report.source_ip),
+            ("example.org", Some("192.0.2.1".parse().unwrap())),
+            "{kind}"
+        );
+    }
+    // A real part is not displaced by what stands before it, a mail of another kind brings none, and words are none.
+    let both = mail("feedback-report", "Content-Type: message/feedback-report\r\n", fields);
+    assert_eq!(read(both.as_bytes()).about(), "example.org");
+    let words = fields.replace("Version: 1", "Dear all: 1");
+    for other in [mail("other", "", fields), mail("feedback-report", "", &words)] {
+        assert_eq!(mail::open(other.as_bytes(), &Limits::default()).unwrap().kind, Kind::None);
+    }
+}
+
+#[test]
 fn people_are_taken_out_of_what_is_written() {
     let original = "Received: from h.example by mx.example for <alice.secret@receiver.example>;\r\n\tMon, 1 Jan 2024 00:00:00 +0000\r\n\
         From: Alice Secret <alice.secret@example.com>\r\nTo: \"alice secret\"@receiver.example, bob.secret@receiver.example\r\n\
