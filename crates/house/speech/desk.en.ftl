@@ -447,6 +447,7 @@ desk-channel-maildir = Maildir
 desk-channel-mbox = mbox
 desk-report-unproven = unproven
 desk-report-left-out = unproven, and so left out of the sums
+desk-report-distrusted = { $domain }: distrusted (intake.distrusted_reporters), and so left out of the sums
 desk-report-to = To
 desk-report-evidence = Evidence
 desk-report-download = Download as it came

@@ -437,6 +437,7 @@ desk-channel-maildir = Maildir
 desk-channel-mbox = mbox
 desk-report-unproven = 未証明
 desk-report-left-out = 未証明のため、集計に加えない
+desk-report-distrusted = { $domain }（intake.distrusted_reporters で信頼しないとしたため、集計に加えない）
 desk-report-to = 宛先
 desk-report-evidence = 証拠
 desk-report-download = 受け取ったまま保存

@@ -308,9 +308,40 @@ impl LakePlace {
 #[derive(Clone, Copy, Debug)]
 pub struct OpenLake {
     /// To write, which one process at a time may in a folder.
-    pub write: fn(&LakePlace) -> Result<Arc<dyn Lake>, LakeError>,
+    pub write: fn(&LakePlace) -> Result<Arc<dyn Lake>, NotOpened>,
     /// To read.
     pub read: fn(&LakePlace) -> Result<Arc<dyn Lake>, LakeError>,
+}
+
+/// Why a lake was not opened to write to it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum NotOpened {
+    /// Another process writes to it.
+    Taken(LakeError),
+    /// It failed.
+    Failed(LakeError),
+}
+
+impl fmt::Display for NotOpened {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let (NotOpened::Taken(why) | NotOpened::Failed(why)) = self;
+        why.fmt(f)
+    }
+}
+
+impl std::error::Error for NotOpened {}
+
+impl From<NotOpened> for LakeError {
+    fn from(why: NotOpened) -> LakeError {
+        let (NotOpened::Taken(why) | NotOpened::Failed(why)) = why;
+        why
+    }
+}
+
+impl From<LakeError> for NotOpened {
+    fn from(why: LakeError) -> NotOpened {
+        NotOpened::Failed(why)
+    }
 }
 
 /// What a lake could not do, in its own words.

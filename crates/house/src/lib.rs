@@ -64,7 +64,9 @@ mod webhooks;
 mod world;
 
 pub use crate::cluster::{Cluster, Executing, HostPort, Listening, NoHostPort, OpenedLake, RunPart, Scheduling};
-pub use crate::lake::{Forget, Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, MOST_ROWS, OpenLake};
+pub use crate::lake::{
+    Forget, Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, MOST_ROWS, NotOpened, OpenLake,
+};
 pub use crate::way::{Way, give_way};
 
 /// Runs one command and returns its exit code.

@@ -24,7 +24,7 @@ use tracing::warn;
 
 use crate::config::{LedgerAddress, StoreSection};
 use crate::fault::{Fault, shown};
-use crate::lake::{self, Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, OpenLake};
+use crate::lake::{self, Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, NotOpened, OpenLake};
 
 /// How many octets a secret has.
 const SECRET: usize = 32;
@@ -148,7 +148,7 @@ impl DataFolder {
     }
 
     /// Opens the lake in it to write to it; fails where another process does.
-    pub(crate) fn lake_to_write(&self, open: OpenLake) -> Result<Arc<dyn Lake>, LakeError> {
+    pub(crate) fn lake_to_write(&self, open: OpenLake) -> Result<Arc<dyn Lake>, NotOpened> {
         (open.write)(&self.lake_place())
     }
 

@@ -12,7 +12,7 @@ use sekisho_core::event::{AggregateEvent, Event, FactEvent, FactHash, FailureEve
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume, plain};
 use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
-use sekisho_house::{Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, OpenLake};
+use sekisho_house::{Form, Keep, Lake, LakeError, LakePlace, LakeTable, LetGo, NotOpened, OpenLake};
 
 /// What opens it, as the house opens a lake.
 pub(crate) const NOTEBOOK: OpenLake = OpenLake { write: Notebook::write, read: Notebook::read_only };
@@ -62,11 +62,11 @@ impl Notebook {
     }
 
     /// Opens the lines of a lake's folder, for one process alone to write to.
-    fn write(place: &LakePlace) -> Result<Arc<dyn Lake>, LakeError> {
+    fn write(place: &LakePlace) -> Result<Arc<dyn Lake>, NotOpened> {
         let folder = &place.folder;
         let opened = fs::create_dir_all(folder).and_then(|()| File::create(folder.join("lock")));
         let lock = opened.map_err(|why| LakeError(why.to_string()))?;
-        lock.try_lock().map_err(|why| LakeError(why.to_string()))?;
+        lock.try_lock().map_err(|why| NotOpened::Taken(LakeError(why.to_string())))?;
         drop_torn_line(&folder.join("events.jsonl")).map_err(|why| LakeError(why.to_string()))?;
         Ok(Arc::new(Notebook(folder.to_owned(), Some(lock))))
     }

@@ -144,6 +144,27 @@ fn what_an_import_that_was_broken_off_had_in_hand_is_waited_for_and_read() {
 }
 
 #[test]
+fn what_cannot_be_read_for_now_is_kept_and_told_again_until_it_is_read() {
+    let folder = Folder::new();
+    let report = folder.write("report.xml", REPORT);
+    // No process has the lake: it cannot be opened.
+    let lake = folder.write("data/lake", "no folder");
+    for _ in 0..2 {
+        let import = ["report", "import", &report, "--dns", "127.0.0.1:9"];
+        let (exit, told, talk) = said(&folder, &import);
+        assert!(exit == 1 && talk.contains("the lake") && !told.contains("daemon"), "{told}{talk}");
+        assert!(told.contains("1 could not be read now; it is tried again"), "{told}");
+        let (_, told, _) = said(&folder, &[&import[..], &["--json"]].concat());
+        let told: Value = serde_json::from_str(&told).unwrap();
+        assert_eq!((&told["taken"]["passed"], &told["read"]["later"]), (&1.into(), &1.into()), "{told}");
+    }
+    fs::remove_file(lake).unwrap();
+    let (exit, told, _) = said(&folder, &["report", "import", &report, "--dns", "127.0.0.1:9", "--json"]);
+    let told: Value = serde_json::from_str(&told).unwrap();
+    assert_eq!((exit, &told["read"]["reports"], &told["read"]["later"]), (0, &1.into(), &0.into()), "{told}");
+}
+
+#[test]
 fn a_report_that_was_cut_off_is_not_in_the_way_of_the_whole_one_and_what_was_mended_is_told() {
     let folder = Folder::new();
     let cut = REPORT.rfind("<record>").unwrap() + 20;
@@ -183,7 +204,12 @@ fn ordinary_mails_of_a_maildir_are_left_alone_and_broken_reports_are_not() {
     let told: Value = serde_json::from_str(&told).unwrap_or_else(|_| panic!("{told}{talk}"));
     assert_eq!((&told["taken"]["ordinary"], &told["taken"]["new"]), (&2.into(), &3.into()), "{told}");
     assert_eq!(&told["read"]["unreadable"], &2, "{told}");
+    // The one whose sender nobody can prove while the DNS is away waits, and every later import says so.
+    assert_eq!(&told["read"]["later"], &1, "{told}");
+    let (exit, told, _) = said(&folder, &import);
+    assert!(exit == 1 && told.contains("1 could not be read now; it is tried again"), "{told}");
     // An mbox of nothing else is clean, and says so.
+    let folder = Folder::new();
     let mbox = folder
         .write("mbox", mail("From a@b.example", "\r\nx\r\n").replacen("From: ", "From a@b.example x\r\nFrom: ", 1));
     let (exit, told, _) = said(&folder, &["report", "import", &mbox, "--dns", "127.0.0.1:9"]);

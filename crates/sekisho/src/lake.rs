@@ -10,9 +10,9 @@ use sekisho_core::event::{FactEvent, FactHash, FailureEvent, MailEvent};
 use sekisho_core::search::{AuthorDomain, MailRow, MailSearch, Volume};
 use sekisho_core::sums::{Failed, PolicyDomain, ReportRow, Reported};
 use sekisho_core::written::Written;
-use sekisho_house::{Form, Keep, LakeError, LakePlace, LakeTable, LetGo, OpenLake, Way, give_way};
+use sekisho_house::{Form, Keep, LakeError, LakePlace, LakeTable, LetGo, NotOpened, OpenLake, Way, give_way};
 use sekisho_lake::questions::Days;
-use sekisho_lake::{Kind, Lake, Place, Retention, Rows, Settings, print};
+use sekisho_lake::{Kind, Lake, OpenError, Place, Retention, Rows, Settings, print};
 use tokio::runtime::{Builder, Runtime};
 
 /// What opens it.
@@ -41,8 +41,11 @@ impl Drop for Embedded {
 }
 
 /// Opens the lake to write to it, and says what a crash or the disk had done to it.
-fn open_to_write(place: &LakePlace) -> Result<Arc<dyn sekisho_house::Lake>, LakeError> {
-    let opened = Lake::open(&place.folder, settings(place)?).map_err(|why| told(&why))?;
+fn open_to_write(place: &LakePlace) -> Result<Arc<dyn sekisho_house::Lake>, NotOpened> {
+    let opened = Lake::open(&place.folder, settings(place)?).map_err(|why| match why {
+        OpenError::Taken(_) => NotOpened::Taken(told(&why)),
+        _ => NotOpened::Failed(told(&why)),
+    })?;
     for damage in opened.damages {
         let (path, at, octets) = (damage.path.display(), damage.at, damage.octets);
         if damage.torn {

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use jiff::Timestamp;
 use sekisho_ask::Source;
 use sekisho_core::visible::Visible;
-use sekisho_ledger::{Id, Page, ProvenBy, Report, ReportFilter, ReportState};
+use sekisho_ledger::{Id, JobCount, JobState, Ledger, Page, ProvenBy, Report, ReportFilter, ReportState};
 use serde_json::json;
 use tokio::runtime::Runtime;
 use tokio_util::sync::CancellationToken;
@@ -28,7 +28,7 @@ use crate::check::read_zone;
 use crate::cli::{OmissionsArguments, ReportArguments, ReportCommand};
 use crate::config::Config;
 use crate::fault::Fault;
-use crate::lake;
+use crate::lake::{self, NotOpened};
 use crate::speech::Talk;
 use crate::store::DataFolder;
 use crate::terminal::{Paint, Tone, pad};
@@ -207,12 +207,18 @@ async fn import(
             true
         }
         // The daemon has the lake, and reads what was just taken in.
-        Err(_) => false,
+        Err(NotOpened::Taken(_)) => false,
+        // What was taken in is kept, and waits.
+        Err(NotOpened::Failed(why)) => {
+            faults.push(lake::fault(&why).say(talk));
+            true
+        }
     };
     bar.finish_and_clear();
+    let waiting = if has_read { waiting(&ledger).await? } else { 0 };
     ledger.close().await;
-    tell(&taken, &tally, has_read, json, talk, streams)?;
-    let is_clean = taken.faults.is_empty() && tally.unreadable + tally.failed + tally.postponed == 0;
+    tell(&taken, &tally, (has_read, waiting), json, talk, streams)?;
+    let is_clean = taken.faults.is_empty() && tally.unreadable + tally.failed + waiting == 0;
     Ok(if is_clean { Exit::Clean } else { Exit::Found })
 }
 
@@ -256,11 +262,18 @@ async fn read_what_waits(
     }
 }
 
+/// Counts the reports that wait to be read, or to be tried again: those of earlier imports, too.
+async fn waiting(ledger: &Ledger) -> anyhow::Result<u64> {
+    let counts = ledger.unfinished_job_counts().await?;
+    let waits = |count: &&JobCount| count.queue == QUEUE && count.state != JobState::Dead;
+    Ok(counts.iter().filter(waits).map(|count| count.jobs).sum())
+}
+
 /// Tells what an import came to.
 fn tell(
     taken: &Taken,
     tally: &Tally,
-    has_read: bool,
+    (has_read, waiting): (bool, u64),
     json: bool,
     talk: &Talk,
     streams: &mut Streams<'_>,
@@ -273,7 +286,7 @@ fn tell(
             "taken": { "new": taken.new, "known": taken.known, "passed": taken.passed, "ordinary": taken.ordinary, "faults": taken.faults },
             "read": has_read.then(|| json!({
                 "reports": tally.read, "rows": tally.rows, "messages": tally.messages, "duplicates": tally.duplicates,
-                "unreadable": tally.unreadable, "ignored": tally.ignored, "returned": tally.returned, "unproven": tally.unproven, "later": tally.failed + tally.postponed,
+                "unreadable": tally.unreadable, "ignored": tally.ignored, "returned": tally.returned, "unproven": tally.unproven, "later": waiting,
             })),
         });
         writeln!(streams.stdout, "{told}")?;
@@ -294,7 +307,7 @@ fn tell(
                 ("report-returned", tally.returned),
                 ("report-ignored", tally.ignored),
                 ("report-unreadable", tally.unreadable),
-                ("report-later", tally.failed + tally.postponed),
+                ("report-later", waiting),
             ];
             for (message, number) in beside.into_iter().filter(|(_, number)| *number > 0) {
                 writeln!(streams.stdout, "{}", talk.say(message, &[("number", number.into())]))?;

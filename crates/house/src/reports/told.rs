@@ -41,7 +41,7 @@ pub(crate) struct Trust {
 
 impl Trust {
     /// Tells whether what somebody reports counts.
-    fn counts(&self, submitter: Option<&str>) -> bool {
+    pub(crate) fn counts(&self, submitter: Option<&str>) -> bool {
         let Some(name) = submitter.and_then(|name| DomainName::parse(name).ok()) else { return true };
         !self.distrusted.iter().any(|domain| name.is_at_or_below(domain))
     }

@@ -309,8 +309,12 @@ pub(super) async fn show(State(desk): State<Arc<Desk>>, mut visitor: Visitor, Pa
     let evidence = if looks { desk.look(visitor.actor(), &archive, &report).await.map_err(failed)? } else { None };
     let text = evidence.as_ref().and_then(|octets| excerpt(octets));
     let some = |text: &Option<String>| text.as_deref().map(shown::long);
-    let counts_by_proof = matches!(report.read_as, Some(ReportKind::DmarcAggregate | ReportKind::DmarcFailure));
+    let is_dmarc = |kind| matches!(kind, ReportKind::DmarcAggregate | ReportKind::DmarcFailure);
+    let counts_by_proof = is_dmarc(report.read_as.unwrap_or(report.kind));
     let from = match &report.submitter {
+        Some(domain) if counts_by_proof && !desk.config_of(&visitor).trust(false).counts(Some(domain)) => {
+            frame.talk.say("desk-report-distrusted", &[("domain", shown::name(domain).into())])
+        }
         Some(domain) => shown::name(domain),
         None if counts_by_proof && report.state == ReportState::Read => frame.say("desk-report-left-out"),
         None => frame.say("desk-report-unproven"),

@@ -3,6 +3,7 @@
 use sekisho_core::event::{FactEvent, FactHash, SignatureEvent};
 
 use super::*;
+use crate::config::config_for_testing;
 
 /// Returns the parts of a page between two marks.
 fn between<'a>(page: &'a str, before: &str, behind: &str) -> Vec<&'a str> {
@@ -311,6 +312,20 @@ async fn whoever_has_an_old_address_of_a_report_is_led_to_it() {
     let page = house.ask(&Method::GET, &format!("/reports/{report}"), Some(&token), "").await;
     assert!(page.status == StatusCode::OK && page.page.contains(&format!("href=\"/reports/{report}/evidence\"")));
     assert!(page.page.contains("<a href=\"/reports\" aria-current=\"page\">"), "{}", page.page);
+}
+
+#[tokio::test]
+async fn the_page_of_a_report_says_that_its_sender_is_distrusted() {
+    let config = config_for_testing(&format!("[intake]\ndistrusted_reporters = [\"reporter-of-{OURS}\"]\n"));
+    for (config, is_distrusted) in [(config, true), (config_for_testing(""), false)] {
+        let house = House::open_with(&config).await;
+        let report = house.report(OURS).await;
+        let person = house.person("analyst", Role::Analyst, &Scope::All).await;
+        let (token, _) = house.session(person).await;
+        let page = house.ask(&Method::GET, &format!("/reports/{report}"), Some(&token), "").await.page;
+        assert!(page.contains(&format!("reporter-of-{OURS}")), "{page}");
+        assert_eq!(page.contains("distrusted (intake.distrusted_reporters)"), is_distrusted, "{page}");
+    }
 }
 
 #[tokio::test]

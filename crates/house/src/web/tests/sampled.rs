@@ -24,7 +24,7 @@ pub(super) async fn with_sample() -> House {
     let books = DeskBooks {
         archive: house.desk.archive.clone(),
         lake: Arc::clone(&house.desk.lake),
-        open: OpenLake { write: open, read: open },
+        open: OpenLake { write: |place| Ok(open(place)?), read: open },
         secret: folder.secret().unwrap(),
         announcer: Announcer::default(),
     };
