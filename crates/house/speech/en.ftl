@@ -463,7 +463,7 @@ lake-let-go = { $files ->
    *[other] let go of { $files } files ({ $megabytes } MB)
 }
 report-progress = { $read } reports read
-report-waiting = waiting for { $number } that another process has in hand, half a minute at most where it was broken off
+report-waiting = waiting for { $number } that another process has in hand; where it was broken off, that takes up to { $seconds } seconds
 report-taken = { $new ->
     [one] 1 new report
    *[other] { $new } new reports
@@ -552,6 +552,10 @@ fault-relay = `{ $value }` is no SMTP server; write `HOST:PORT`
 fault-address = `{ $value }` is no mail address in ASCII
 fault-out-day = { $day } (UTC) is not over yet: its report would leave out what is still to come
 note-out-from = `reports.from` is not set: what follows is shown as if reports came from this host
+show-distrusted = { $mails ->
+    [one] One mail is
+   *[other] { $mails } mails are
+} told of by reporters that `intake.distrusted_reporters` names, and left out
 show-unproven = { $mails ->
     [one] One mail is
    *[other] { $mails } mails are

@@ -425,7 +425,7 @@ lake-let-go = { $files ->
    *[other] { $files } ファイル（{ $megabytes } MB）を消した
 }
 report-progress = { $read } 件のレポートを読了
-report-waiting = ほかのプロセスが読み取り中の { $number } 件を待機中（中断されていた場合は30秒ほどで引き継ぐ）
+report-waiting = ほかのプロセスが読み取り中の { $number } 件を待機中（中断されていた場合は最長 { $seconds } 秒で引き継ぐ）
 report-taken = 新規 { $new } 件、既知 { $known } 件、取り込み済みのファイル { $passed } 個
 report-ordinary = レポートではないメール { $number } 通には手を付けていない
 list-nothing = まだレポートは取り込まれていない。`sekisho report import` か `sekisho serve` で取り込む
@@ -474,6 +474,7 @@ fault-relay = `{ $value }` は SMTP サーバーの指定ではない: `ホス�
 fault-address = `{ $value }` は ASCII のメールアドレスではない
 fault-out-day = { $day }（UTC）はまだ終わっていない：今送ると、この後の分がレポートから漏れる
 note-out-from = `reports.from` が設定されていないため、このホストから送るものとして示す
+show-distrusted = intake.distrusted_reporters で信頼しないとした報告者が { $mails } 通を報告しているが、集計に加えない
 show-unproven = 送信者を確認できないレポートが { $mails } 通を報告している: `--unproven` で表示する
 fault-out-unset = 送信できない: `reports.relay` と `reports.from` を設定
 fault-out-books = レポートを用意できない

@@ -447,8 +447,10 @@ fn whom_nobody_believes_counts_in_no_sum() {
     assert!(all.contains("by reporter: r.liar.example 100001, receiver.example 9\n"), "{all}");
     assert!(all.contains("Failure reports of 2 reporters tell of 2 mails"), "{all}");
     let config = folder.write("sekisho.toml", "[intake]\ndistrusted_reporters = [\"Liar.example\"]\n");
-    let (exit, told, _) = said(&folder, &[&show[..], &["--config", &config]].concat());
+    let (exit, told, talk) = said(&folder, &[&show[..], &["--config", &config]].concat());
     assert!(exit == 0 && told.contains("by reporter: receiver.example 9\n") && !told.contains("liar"), "{told}");
+    let left_out = "100002 mails are told of by reporters that `intake.distrusted_reporters` names, and left out";
+    assert!(talk.contains(left_out), "{talk}");
     assert!(told.contains("Failure reports of 1 reporter tell of 1 mail that"), "{told}");
     let (_, told, _) = said(&folder, &[&show[..], &["--config", &config, "--json"]].concat());
     let told: Vec<Value> = told.lines().map(|line| serde_json::from_str(line).unwrap()).collect();

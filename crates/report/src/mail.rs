@@ -361,12 +361,13 @@ impl<'l> Opening<'l> {
     /// Looks at a mail, and at mails in it: reports get forwarded. The pre-scan bounds how deep this goes.
     fn look(&mut self, message: &Message<'_>, within: Option<usize>) {
         let mut has_feedback = false;
-        let brings_feedback = is_report_of(message, "feedback-report");
+        let is_feedback = |part: &MessagePart<'_>| {
+            part.content_type().is_some_and(|declared| is_type(declared, "message", "feedback-report"))
+        };
+        let forgot_type = is_report_of(message, "feedback-report") && !message.parts.iter().any(is_feedback);
         for part in &message.parts {
             let is = |main, sub| part.content_type().is_some_and(|declared| is_type(declared, main, sub));
-            if is("message", "feedback-report")
-                || brings_feedback && self.feedback.is_none() && is_feedback_as_text(part)
-            {
+            if is_feedback(part) || forgot_type && self.feedback.is_none() && is_feedback_as_text(part) {
                 if self.feedback.is_none() {
                     (self.feedback, self.feedback_within) = (Some(part.contents().to_vec()), within);
                     has_feedback = true;

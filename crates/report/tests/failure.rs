@@ -161,6 +161,8 @@ fn fields_in_a_part_that_is_declared_to_be_text_are_read_where_the_mail_says_tha
             "{kind}"
         );
     }
+    let before = mail("feedback-report", "Content-Type: message/feedback-report\r\n", fields).replace("Hello. ", "");
+    assert_eq!(read(before.as_bytes()).source_ip, Some("192.0.2.1".parse().unwrap()));
     // A real part is not displaced by what stands before it, a mail of another kind brings none, and words are none.
     let both = mail("feedback-report", "Content-Type: message/feedback-report\r\n", fields);
     assert_eq!(read(both.as_bytes()).about(), "example.org");

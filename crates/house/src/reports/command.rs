@@ -75,6 +75,10 @@ impl ReportArguments {
                     runtime.block_on(senders.name(&namer))?;
                 }
                 senders.show(domain, &told, self.json, talk, streams)?;
+                if told.distrusted > 0 {
+                    let mails = told.distrusted.into();
+                    streams.tell(&format!("sekisho: {}", talk.say("show-distrusted", &[("mails", mails)])));
+                }
                 if senders.are_none() && !unproven {
                     let all = all_told(&folder, domain, (*days, &config.trust(true)), &streams.setting)?;
                     let (rows, failed) = (all.rows.iter().map(|row| row.mails), all.failed.iter().map(|row| row.mails));
@@ -239,7 +243,7 @@ async fn read_what_waits(
                 bar.tick();
             }
             Ok(false) => {
-                let is_first = patience.is_none();
+                let (is_first, longest) = (patience.is_none(), reader.longest_held().as_secs());
                 let begun = || (Timestamp::now().as_microsecond(), Instant::now() + reader.longest_held() + LOOK);
                 let (now, until) = *patience.get_or_insert_with(begun);
                 let elsewhere = reader.held_elsewhere(now).await?;
@@ -248,7 +252,11 @@ async fn read_what_waits(
                     return Ok(());
                 }
                 if is_first {
-                    bar.suspend(|| streams.tell(&talk.say("report-waiting", &[("number", elsewhere.into())])));
+                    bar.suspend(|| {
+                        streams.tell(
+                            &talk.say("report-waiting", &[("number", elsewhere.into()), ("seconds", longest.into())]),
+                        )
+                    });
                 }
                 tokio::time::sleep(LOOK).await;
             }

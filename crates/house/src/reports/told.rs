@@ -28,6 +28,8 @@ pub(crate) struct Told {
     pub(crate) seen: u64,
     /// What failure reports told of single mails, where that was asked.
     pub(crate) failed: Vec<Failed>,
+    /// Of how many mails those told who are distrusted: they are left out of all that.
+    pub(crate) distrusted: u64,
 }
 
 /// Whose reports count.
@@ -40,6 +42,18 @@ pub(crate) struct Trust {
 }
 
 impl Trust {
+    /// Leaves out what is told by somebody who is distrusted. Returns how many mails that was of.
+    fn sift<T>(&self, rows: &mut Vec<T>, of: impl Fn(&T) -> (Option<&str>, u64)) -> u64 {
+        let mut left_out = 0_u64;
+        rows.retain(|row| {
+            let (submitter, mails) = of(row);
+            let counts = self.counts(submitter);
+            left_out = left_out.saturating_add(if counts { 0 } else { mails });
+            counts
+        });
+        left_out
+    }
+
     /// Tells whether what somebody reports counts.
     pub(crate) fn counts(&self, submitter: Option<&str>) -> bool {
         let Some(name) = submitter.and_then(|name| DomainName::parse(name).ok()) else { return true };
@@ -71,8 +85,10 @@ pub(crate) fn reported(
     let found = told(&*lake, domains, seen, (days, trust)).and_then(|mut found| {
         if let Some(domain) = mail_from {
             let (first, last) = found.days;
-            let rows = lake.reported_elsewhere(&domain.to_string(), first, last, trust.unproven)?;
-            found.rows.extend(rows.into_iter().filter(|row| trust.counts(row.submitter.as_deref())));
+            let mut rows = lake.reported_elsewhere(&domain.to_string(), first, last, trust.unproven)?;
+            let distrusted = trust.sift(&mut rows, |row| (row.submitter.as_deref(), row.mails));
+            found.distrusted = found.distrusted.saturating_add(distrusted);
+            found.rows.extend(rows);
         }
         Ok(found)
     });
@@ -93,13 +109,14 @@ pub(crate) fn told(
         for domain in domains {
             rows.extend(lake.reported(&domain.to_string(), first, last, trust.unproven)?);
         }
-        rows.retain(|row| trust.counts(row.submitter.as_deref()));
-        Ok(rows)
+        let distrusted = trust.sift(&mut rows, |row| (row.submitter.as_deref(), row.mails));
+        Ok((rows, distrusted))
     };
     let Some(seen) = seen else {
-        return Ok(Told { days: (first, last), rows: reported()?, seen: 0, failed: Vec::new() });
+        let (rows, distrusted) = reported()?;
+        return Ok(Told { days: (first, last), rows, seen: 0, failed: Vec::new(), distrusted });
     };
-    let (mut rows, judged) = side_by_side(reported, || judged(lake, seen, (first, last)))?;
+    let ((mut rows, distrusted), judged) = side_by_side(reported, || judged(lake, seen, (first, last)))?;
     let is_ours = |row: &Reported| {
         let submitter = row.submitter.as_deref().and_then(|name| DomainName::parse(name).ok());
         submitter.is_some() && submitter == seen.reporter
@@ -107,7 +124,7 @@ pub(crate) fn told(
     rows.retain(|row| !is_ours(row));
     let seen = judged.iter().fold(0_u64, |sum, row| sum.saturating_add(row.mails));
     rows.extend(judged);
-    Ok(Told { days: (first, last), rows, seen, failed: Vec::new() })
+    Ok(Told { days: (first, last), rows, seen, failed: Vec::new(), distrusted })
 }
 
 /// Asks the lake what receivers told about a policy domain in the last days, failure reports among it.
@@ -133,8 +150,8 @@ pub(crate) fn with_failures(
 ) -> Result<Told, LakeError> {
     let (first, last) = told.days;
     let mut failed = lake.failures(&domain.to_string(), first, last, trust.unproven)?;
-    failed.retain(|row| trust.counts(row.submitter.as_deref()));
-    Ok(Told { failed, ..told })
+    let distrusted = trust.sift(&mut failed, |row| (row.submitter.as_deref(), row.mails));
+    Ok(Told { failed, distrusted: told.distrusted.saturating_add(distrusted), ..told })
 }
 
 /// Asks a lake what our own gate saw.
