@@ -751,4 +751,5 @@ mended-long-value = A long value was cut.
 mended-long-list = A long list was cut.
 mended-no-rows = Nothing is reported.
 mended-trailing = Something stands behind the end.
+mended-second-row = A record has more than one row: the last one counts.
 mended-second-report = Another report stands behind the end and is not read.

@@ -619,4 +619,5 @@ mended-long-value = 長い値を切り詰めた。
 mended-long-list = 長い一覧を切り詰めた。
 mended-no-rows = 報告の中身がない。
 mended-trailing = 末尾の後に余分なものがある。
+mended-second-row = 一つのrecordにrowが複数あり、最後のものを数えた。
 mended-second-report = 末尾の後に別のレポートがあり、読まれていない。

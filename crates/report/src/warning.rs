@@ -59,11 +59,13 @@ pub enum Mend {
     Trailing,
     /// Another report stands behind the end, and is not read.
     SecondReport,
+    /// A record has more than one row: the last one counts.
+    SecondRow,
 }
 
 impl Mend {
     /// All of them.
-    pub const ALL: [Mend; 20] = [
+    pub const ALL: [Mend; 21] = [
         Mend::Truncated,
         Mend::InvalidText,
         Mend::OtherEncoding,
@@ -84,6 +86,7 @@ impl Mend {
         Mend::NoRows,
         Mend::Trailing,
         Mend::SecondReport,
+        Mend::SecondRow,
     ];
 
     /// Tells whether it changes what is counted, when, or whose it is.
@@ -96,6 +99,7 @@ impl Mend {
                 | Mend::BadDate
                 | Mend::SwappedDates
                 | Mend::SecondReport
+                | Mend::SecondRow
         )
     }
 
@@ -122,6 +126,7 @@ impl Mend {
             Mend::NoRows => "no-rows",
             Mend::Trailing => "trailing",
             Mend::SecondReport => "second-report",
+            Mend::SecondRow => "second-row",
         }
     }
 }

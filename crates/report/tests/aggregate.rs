@@ -331,6 +331,17 @@ fn a_report_that_is_cut_off_is_refused_however_many_rows_are_complete() {
 }
 
 #[test]
+fn a_second_row_in_a_record_is_told_since_only_one_counts() {
+    let row = &PLAIN[PLAIN.find("    <row>").unwrap()..PLAIN.find("    <identifiers>").unwrap()];
+    let (report, rows) = read(altered(row, &(row.to_owned() + &row.replace('7', "5")))).unwrap();
+    assert_eq!((rows.len(), rows[0].count, report.messages), (1, 5, 5));
+    let warning = report.warnings.get(Mend::SecondRow).unwrap();
+    assert!(warning.mend.changes_sums() && (warning.times, warning.line) == (1, 16), "{warning:?}");
+    let records = &PLAIN[PLAIN.find("  <record>").unwrap()..PLAIN.find("</feedback>").unwrap()];
+    assert!(read(altered(records, &records.repeat(2))).unwrap().0.warnings.is_empty());
+}
+
+#[test]
 fn what_is_no_report_is_refused() {
     for (text, fault) in [
         ("", Fault::Empty),

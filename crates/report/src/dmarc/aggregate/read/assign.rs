@@ -18,6 +18,8 @@ pub(super) struct Content {
     pub(super) head: Head,
     /// The row being read.
     pub(super) row: Row,
+    /// Whether its `row` began.
+    has_row: bool,
     /// Whether it has a count.
     has_count: bool,
     /// How many rows are complete.
@@ -42,6 +44,7 @@ impl Content {
         Content {
             head: Head::default(),
             row: Row::default(),
+            has_row: false,
             has_count: false,
             rows: 0,
             messages: 0,
@@ -65,13 +68,18 @@ impl Content {
             text.clear();
         }
         row.count = 1;
-        self.has_count = false;
+        (self.has_row, self.has_count) = (false, false);
     }
 
     /// Opens an element that holds others.
     pub(super) fn open(&mut self, element: Element) {
         match element {
             Element::Record => self.clear_row(),
+            Element::Row if self.has_row => {
+                let why = || "a record has more than one `row`; the last one counts".into();
+                self.warnings.note(Mend::SecondRow, why);
+            }
+            Element::Row => self.has_row = true,
             Element::Dkim if self.has_room(self.row.dkim_results.len()) => {
                 let mut result = self.dkim.pop().unwrap_or_default();
                 result.result = None;
