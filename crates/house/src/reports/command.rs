@@ -253,9 +253,8 @@ async fn read_what_waits(
                 }
                 if is_first {
                     bar.suspend(|| {
-                        streams.tell(
-                            &talk.say("report-waiting", &[("number", elsewhere.into()), ("seconds", longest.into())]),
-                        )
+                        let waiting = [("number", elsewhere.into()), ("seconds", longest.into())];
+                        streams.tell(&talk.say("report-waiting", &waiting));
                     });
                 }
                 tokio::time::sleep(LOOK).await;
